@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# What every script of the lab needs: where things lie, and how an error is said.
+
+# shellcheck disable=SC2034  # used by the scripts that read this file
+lab_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+top_dir=$(dirname -- "$lab_dir")
+FSDEV_LAB=${FSDEV_LAB:-/var/cache/fsdev-lab}
+root=$FSDEV_LAB/root
+lab_series="6.1 6.12 7"
+
+# die MESSAGE: one line that says what is wrong and what would be right; exit 2, as for any use that cannot work.
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 2
+}
+
+# lab_stamp: what the lab was made from; another answer means that the lab is out of date.
+lab_stamp() {
+	cat "$lab_dir/packages" "$lab_dir/make" | sha256sum | cut -d' ' -f1
+}
+
+lab_ready() {
+	[ "$(cat "$FSDEV_LAB/stamp" 2>/dev/null)" = "$(lab_stamp)" ]
+}
+
+# need_lab: stops unless `make lab` has been run to its end for this tree's recipe.
+need_lab() {
+	[ "$(id -u)" = 0 ] || die "needs root (mounts, chroot): run it as root"
+	lab_ready || die "there is no finished lab in $FSDEV_LAB: run 'make lab' first"
+}
+
+# release_of SERIES: the full release of the lab's kernel of that series, such as 6.12 -> 6.12.94+deb13-amd64.
+release_of() {
+	[ -f "$FSDEV_LAB/kernels/$1" ] ||
+		die "there is no kernel '$1': the lab has$(printf ' %s' $lab_series)"
+	cat "$FSDEV_LAB/kernels/$1"
+}
+
+# boot_stamp: what the initramfs of every kernel was made from.
+boot_stamp() {
+	cat "$lab_dir/init" "$lab_dir/initramfs" | sha256sum | cut -d' ' -f1
+}
