@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the rooms of the driver share: one device in fsdev mode, and the few functions that one room offers to another.
+ */
+#ifndef FSDEV_H
+#define FSDEV_H
+
+#include <linux/dax.h>
+#include <linux/device.h>
+#include <linux/memremap.h>
+#include <linux/types.h>
+
+#include "core/rangemap.h"
+
+struct gendisk;
+
+/**
+ * struct fsdev - a DAX device while it is bound to this driver
+ * @dev_dax: the device on the DAX bus
+ * @pgmap: its page map; of the device if static, ours if dynamic
+ * @disk: the block device /dev/fsdevX.Y
+ * @persistent: the memory keeps its contents, so stores have to be flushed
+ * @map: device offset to physical address and back
+ *
+ * Lives from probe until the last devm action of the device has run; nothing outside the driver keeps a pointer to it
+ * after access_stop(), because every path to it begins at the operations that access_stop() takes away and waits for,
+ * at the page map, which pagemap.c takes down after that, or at the disk, which goes before. All members are written
+ * in probe, before the device can be reached, and never again: readers need no lock.
+ */
+struct fsdev {
+	struct dev_dax *dev_dax;
+	struct dev_pagemap *pgmap;
+	struct gendisk *disk;
+	bool persistent;
+	struct rangemap map;	/* last: it grows with the number of ranges */
+};
+
+static inline struct device *fsdev_dev(const struct fsdev *fsdev)
+{
+	return &fsdev->dev_dax->dev;
+}
+
+static inline struct dax_device *fsdev_dax(const struct fsdev *fsdev)
+{
+	return fsdev->dev_dax->dax_dev;
+}
+
+/* The device behind a dax_device whose operations are ours. */
+static inline struct fsdev *fsdev_of(const struct dax_device *dax_dev)
+{
+	const struct dev_dax *dev_dax = dax_dev->private;
+
+	return dev_dax->dev.driver_data;
+}
+
+/* pagemap.c */
+int pagemap_install(struct fsdev *fsdev);
+void pagemap_publish(struct fsdev *fsdev);
+
+/* access.c */
+int access_start(struct fsdev *fsdev);
+void *access_read_address(struct fsdev *fsdev, u64 offset, u64 *len);
+void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len);
+
+/* revoke.c */
+void revoke_mappings(struct fsdev *fsdev);
+
+/* failure.c */
+extern const struct dev_pagemap_ops failure_pagemap_ops;
+
+/* disk.c */
+int disk_add(struct fsdev *fsdev);
+
+#endif

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsdev: storage for DAX file systems on a character DAX device.
+ *
+ * The driver of the DAX bus. Probe reads from top to bottom; what it builds is undone by the devm actions that each
+ * step registers, in the reverse order.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "fsdev.h"
+
+static void fsdev_free(void *fsdev)
+{
+	dev_set_drvdata(fsdev_dev(fsdev), NULL);
+	kvfree(fsdev);
+}
+
+/* Copies the ranges, so that nothing reads them from the device again while it is bound. */
+static struct rangemap_range *ranges_of(struct dev_dax *dev_dax)
+{
+	struct rangemap_range *ranges;
+
+	ranges = kvcalloc(dev_dax->nr_range, sizeof(*ranges), GFP_KERNEL);
+	if (!ranges)
+		return NULL;
+	for (int i = 0; i < dev_dax->nr_range; i++) {
+		ranges[i].start = dev_dax->ranges[i].range.start;
+		ranges[i].len = range_len(&dev_dax->ranges[i].range);
+	}
+	return ranges;
+}
+
+static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct rangemap_range *ranges)
+{
+	size_t bytes = rangemap_bytes(dev_dax->nr_range);
+	struct device *dev = &dev_dax->dev;
+	struct fsdev *fsdev;
+	unsigned int bad;
+	int rc;
+
+	if (!bytes) {
+		dev_err(dev, "%d ranges: has to be from 1 to %u\n", dev_dax->nr_range, RANGEMAP_MAX);
+		return ERR_PTR(-EINVAL);
+	}
+	fsdev = kvzalloc(offsetof(struct fsdev, map) + bytes, GFP_KERNEL);
+	if (!fsdev)
+		return ERR_PTR(-ENOMEM);
+	fsdev->dev_dax = dev_dax;
+	fsdev->persistent = static_dev_dax(dev_dax);
+	rc = rangemap_build(&fsdev->map, bytes, ranges, dev_dax->nr_range, PAGE_SIZE, &bad);
+	if (rc) {
+		if (rc == -EINVAL)
+			dev_err(dev, "mapping%u: %#llx-%#llx is empty, not made of whole pages, or overlaps another\n",
+				bad, ranges[bad].start, ranges[bad].start + ranges[bad].len - 1);
+		kvfree(fsdev);
+		return ERR_PTR(rc);
+	}
+	return fsdev;
+}
+
+/* Allocates the device's state with its geometry; freed when the device is unbound. */
+static struct fsdev *fsdev_create(struct dev_dax *dev_dax)
+{
+	struct rangemap_range *ranges;
+	struct fsdev *fsdev;
+	int rc;
+
+	ranges = ranges_of(dev_dax);
+	if (!ranges)
+		return ERR_PTR(-ENOMEM);
+	fsdev = fsdev_build(dev_dax, ranges);
+	kvfree(ranges);
+	if (IS_ERR(fsdev))
+		return fsdev;
+
+	dev_set_drvdata(&dev_dax->dev, fsdev);
+	rc = devm_add_action_or_reset(&dev_dax->dev, fsdev_free, fsdev);
+	return rc ? ERR_PTR(rc) : fsdev;
+}
+
+static int fsdev_probe(struct dev_dax *dev_dax)
+{
+	struct fsdev *fsdev;
+	int rc;
+
+	fsdev = fsdev_create(dev_dax);
+	if (IS_ERR(fsdev))
+		return PTR_ERR(fsdev);
+	rc = pagemap_install(fsdev);
+	if (rc)
+		return rc;
+	rc = access_start(fsdev);
+	if (rc)
+		return rc;
+	rc = disk_add(fsdev);
+	if (rc)
+		return rc;
+	pagemap_publish(fsdev);
+	dev_info(&dev_dax->dev, "%llu MiB in %u ranges\n", rangemap_size(&fsdev->map) >> 20,
+		 rangemap_count(&fsdev->map));
+	return 0;
+}
+
+static struct dax_device_driver fsdev_driver = {
+	.drv.name = "fsdev",
+	.probe = fsdev_probe,
+	COMPAT_DAX_DRIVER_TYPE
+};
+
+static int __init fsdev_init(void)
+{
+	return dax_driver_register(&fsdev_driver);
+}
+module_init(fsdev_init);
+
+static void __exit fsdev_exit(void)
+{
+	dax_driver_unregister(&fsdev_driver);
+}
+module_exit(fsdev_exit);
+
+MODULE_DESCRIPTION("Storage for DAX file systems on character DAX devices");
+MODULE_AUTHOR("The fsdev authors");
+MODULE_LICENSE("GPL");
