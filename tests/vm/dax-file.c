@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dax-file: looks at a file on a DAX file system from where an application stands, and fails pages of it.
+ *
+ * Run without arguments it says what it can do. Offsets and lengths are bytes, in decimal or with 0x.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef STATX_ATTR_DAX
+#define STATX_ATTR_DAX 0x00200000
+#endif
+
+#define PAGE 4096UL
+
+static uint64_t number(const char *text)
+{
+	char *end;
+	uint64_t n;
+
+	errno = 0;
+	n = strtoull(text, &end, 0);
+	if (errno || end == text || *end)
+		errx(2, "'%s' is not a number of bytes", text);
+	return n;
+}
+
+static int open_file(const char *path, int flags)
+{
+	int fd = open(path, flags, 0644);
+
+	if (fd < 0)
+		err(1, "%s", path);
+	return fd;
+}
+
+static uint64_t size_of(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		err(1, "fstat");
+	if (S_ISREG(st.st_mode))
+		return st.st_size;
+	return lseek(fd, 0, SEEK_END);
+}
+
+static void *map(int fd, int flags, uint64_t offset, uint64_t len)
+{
+	void *addr = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, offset);
+
+	if (addr == MAP_FAILED)
+		err(1, "mmap of %" PRIu64 " bytes at %" PRIu64, len, offset);
+	return addr;
+}
+
+/* A DAX character device takes only mappings of its own alignment, 2 MiB here; @offset too has to be a multiple. */
+static void *map_huge(int fd, uint64_t offset)
+{
+	const uintptr_t huge = 2UL << 20;
+	char *space = mmap(NULL, 2 * huge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *want = (char *)(((uintptr_t)space + huge - 1) & ~(huge - 1)), *addr;
+
+	if (space == MAP_FAILED)
+		err(1, "mmap");
+	addr = mmap(want, huge, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset);
+	if (addr == MAP_FAILED)
+		err(1, "mmap of the device at %" PRIu64, offset);
+	return addr;
+}
+
+/* The word that belongs at a file offset: every page differs from every other, in every word. */
+static uint64_t word_at(uint64_t offset, uint64_t seed)
+{
+	return (offset + seed) * 0x9e3779b97f4a7c15ULL + seed;
+}
+
+static void pattern(uint64_t *words, uint64_t offset, uint64_t len, uint64_t seed)
+{
+	for (uint64_t i = 0; i < len / sizeof(*words); i++)
+		words[i] = word_at(offset + i * sizeof(*words), seed);
+}
+
+/* is-dax FILE: does the file system say that this file is accessed directly? */
+static int cmd_is_dax(char **argv)
+{
+	struct statx stx;
+
+	if (statx(AT_FDCWD, argv[0], 0, STATX_BASIC_STATS, &stx))
+		err(1, "statx %s", argv[0]);
+	puts(stx.stx_attributes & STATX_ATTR_DAX ? "yes" : "no");
+	return 0;
+}
+
+/* map-sync FILE: may it be mapped so that a store needs no system call to last? */
+static int cmd_map_sync(char **argv)
+{
+	int fd = open_file(argv[0], O_RDWR);
+	void *addr = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0);
+
+	if (addr == MAP_FAILED) {
+		printf("no (%s)\n", strerror(errno));
+		return 0;
+	}
+	*(volatile uint64_t *)addr = *(volatile uint64_t *)addr;
+	puts("yes");
+	return 0;
+}
+
+/* where FILE DEVICE-OFFSET: which offset of the file lies there on the block device? */
+static int cmd_where(char **argv)
+{
+	struct fiemap *fm = calloc(1, sizeof(*fm) + 512 * sizeof(struct fiemap_extent));
+	uint64_t want = number(argv[1]);
+	int fd = open_file(argv[0], O_RDONLY);
+
+	if (!fm)
+		err(1, "calloc");
+	fm->fm_length = FIEMAP_MAX_OFFSET;
+	fm->fm_extent_count = 512;
+	if (ioctl(fd, FS_IOC_FIEMAP, fm))
+		err(1, "fiemap %s", argv[0]);
+	for (unsigned int i = 0; i < fm->fm_mapped_extents; i++) {
+		const struct fiemap_extent *e = &fm->fm_extents[i];
+
+		if (want >= e->fe_physical && want - e->fe_physical < e->fe_length) {
+			printf("%" PRIu64 "\n", (uint64_t)(e->fe_logical + want - e->fe_physical));
+			return 0;
+		}
+	}
+	printf("nowhere\n");
+	return 1;
+}
+
+/* fill FILE OFFSET LEN SEED: writes the pattern of the seed, half through a mapping, half by pwrite. */
+static int cmd_fill(char **argv)
+{
+	uint64_t offset = number(argv[1]), len = number(argv[2]), seed = number(argv[3]), half = len / 2;
+	int fd = open_file(argv[0], O_RDWR | O_CREAT);
+	uint64_t *words;
+
+	if (size_of(fd) < offset + len && ftruncate(fd, offset + len))
+		err(1, "ftruncate %s", argv[0]);
+	words = map(fd, MAP_SHARED, offset, half);
+	pattern(words, offset, half, seed);
+	if (msync(words, half, MS_SYNC))
+		err(1, "msync %s", argv[0]);
+	words = malloc(len - half);
+	if (!words)
+		err(1, "malloc");
+	pattern(words, offset + half, len - half, seed);
+	if (pwrite(fd, words, len - half, offset + half) != (ssize_t)(len - half))
+		err(1, "pwrite %s", argv[0]);
+	if (fsync(fd))
+		err(1, "fsync %s", argv[0]);
+	return 0;
+}
+
+static sigjmp_buf sigbus_jump;
+static siginfo_t sigbus_info;
+
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	sigbus_info = *info;
+	siglongjmp(sigbus_jump, 1);
+}
+
+static void catch_sigbus(void)
+{
+	struct sigaction act = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGBUS, &act, NULL);
+}
+
+static const char *code_name(int code)
+{
+	switch (code) {
+	case BUS_MCEERR_AR:
+		return "BUS_MCEERR_AR";
+	case BUS_MCEERR_AO:
+		return "BUS_MCEERR_AO";
+	case BUS_ADRERR:
+		return "BUS_ADRERR";
+	case BUS_OBJERR:
+		return "BUS_OBJERR";
+	default:
+		return "another code";
+	}
+}
+
+/* One line for a SIGBUS: how it was meant and where in the mapping it struck. */
+static void print_sigbus(const char *addr, uint64_t offset)
+{
+	printf("SIGBUS %s at offset %" PRIu64 " lsb %d\n", code_name(sigbus_info.si_code),
+	       offset + (uint64_t)((char *)sigbus_info.si_addr - addr), sigbus_info.si_addr_lsb);
+}
+
+/* verify FILE OFFSET LEN SEED: reads through a mapping and compares; each bad or wrong page is said. */
+static int cmd_verify(char **argv)
+{
+	uint64_t offset = number(argv[1]), len = number(argv[2]), seed = number(argv[3]);
+	int fd = open_file(argv[0], O_RDWR);
+	volatile uint64_t good = 0, wrong = 0, bus = 0, at;
+	char *addr = map(fd, MAP_SHARED, offset, len);
+
+	catch_sigbus();
+	for (at = 0; at < len; at += PAGE) {
+		uint64_t want[PAGE / sizeof(uint64_t)];
+
+		if (sigsetjmp(sigbus_jump, 1)) {
+			print_sigbus(addr, offset);
+			bus++;
+			continue;
+		}
+		pattern(want, offset + at, PAGE, seed);
+		if (memcmp(addr + at, want, PAGE)) {
+			printf("wrong data at offset %" PRIu64 "\n", offset + at);
+			wrong++;
+		} else {
+			good++;
+		}
+	}
+	printf("%" PRIu64 " good, %" PRIu64 " wrong, %" PRIu64 " lost\n", good, wrong, bus);
+	return wrong || bus;
+}
+
+static uint64_t phys_of(const volatile void *addr)
+{
+	uint64_t entry;
+	int fd = open_file("/proc/self/pagemap", O_RDONLY);
+
+	if (pread(fd, &entry, sizeof(entry), (uintptr_t)addr / PAGE * sizeof(entry)) != sizeof(entry))
+		err(1, "/proc/self/pagemap");
+	close(fd);
+	if (!(entry >> 63))
+		errx(1, "the page is not present");
+	return (entry & ((1ULL << 55) - 1)) * PAGE;
+}
+
+/* phys FILE OFFSET: the physical address that the offset has when it is mapped. */
+static int cmd_phys(char **argv)
+{
+	uint64_t offset = number(argv[1]);
+	int fd = open_file(argv[0], O_RDWR);
+	volatile char *addr;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		err(1, "fstat %s", argv[0]);
+	addr = S_ISCHR(st.st_mode) ? map_huge(fd, offset) : map(fd, MAP_SHARED, offset & ~(PAGE - 1), PAGE);
+	(void)*addr;
+	printf("%#" PRIx64 "\n", phys_of(addr) + offset % PAGE);
+	return 0;
+}
+
+/* poison FILE OFFSET: fails the page there while it is mapped from the file's start, and reports the signal. */
+static int cmd_poison(char **argv)
+{
+	uint64_t offset = number(argv[1]), size;
+	int fd = open_file(argv[0], O_RDWR);
+	volatile char *addr;
+
+	size = size_of(fd);
+	if (offset >= size)
+		errx(2, "offset %" PRIu64 " is not in %s, which has %" PRIu64 " bytes", offset, argv[0], size);
+	addr = map(fd, MAP_SHARED, 0, size);
+	catch_sigbus();
+	(void)addr[offset];
+	if (!sigsetjmp(sigbus_jump, 1)) {
+		if (madvise((char *)addr + (offset & ~(PAGE - 1)), PAGE, MADV_HWPOISON))
+			warn("madvise");
+		(void)addr[offset];
+		puts("no signal");
+		return 1;
+	}
+	print_sigbus((char *)addr, 0);
+	return 0;
+}
+
+/* hold FILE: maps all of it, says "ready", then reads it until a signal; tells the signal and ends. */
+static int cmd_hold(char **argv)
+{
+	int fd = open_file(argv[0], O_RDWR);
+	uint64_t size = size_of(fd);
+	volatile char *addr = map(fd, MAP_SHARED, 0, size);
+
+	catch_sigbus();
+	if (sigsetjmp(sigbus_jump, 1)) {
+		print_sigbus((char *)addr, 0);
+		return 0;
+	}
+	for (uint64_t at = 0; at < size; at += PAGE)
+		(void)addr[at];
+	puts("ready");
+	fflush(stdout);
+	for (;;)
+		for (uint64_t at = 0; at < size; at += PAGE)
+			(void)addr[at];
+}
+
+static const struct {
+	const char *name;
+	const char *usage;
+	int args;
+	int (*run)(char **argv);
+} commands[] = {
+	{ "is-dax", "FILE", 1, cmd_is_dax },
+	{ "map-sync", "FILE", 1, cmd_map_sync },
+	{ "where", "FILE DEVICE-OFFSET", 2, cmd_where },
+	{ "fill", "FILE OFFSET LEN SEED", 4, cmd_fill },
+	{ "verify", "FILE OFFSET LEN SEED", 4, cmd_verify },
+	{ "phys", "FILE OFFSET", 2, cmd_phys },
+	{ "poison", "FILE OFFSET", 2, cmd_poison },
+	{ "hold", "FILE", 1, cmd_hold },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (argc == commands[i].args + 2 && !strcmp(argv[1], commands[i].name))
+			return commands[i].run(argv + 2);
+	fprintf(stderr, "usage:\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		fprintf(stderr, "  dax-file %s %s\n", commands[i].name, commands[i].usage);
+	return 2;
+}
