@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
-KERNELS ?= 6.12
+KERNELS ?= 6.1 6.12 7
 export FSDEV_LAB
 
 help:

@@ -10,13 +10,14 @@ fail() {
 	exit 1
 }
 
-# soft_reserved N: physical address at which the N-th soft-reserved region starts, from 1.
-soft_reserved() {
-	local hex
+# region_start DEV: physical address at which the region of a dynamic device starts, which is where the device lies as the
+# kernel made it; remembered, as the device may be given another shape later.
+region_start() {
+	local known=/run/lab/$1.start
 
-	hex=$(grep -i 'soft reserved' /proc/iomem | sed -n "$1s/ *\([0-9a-f]*\)-.*/\1/p")
-	[ -n "$hex" ] || fail "this guest has no soft-reserved region $1: boot it with --soft-reserved"
-	echo $((16#$hex))
+	[ -e "$known" ] || cat "/sys/bus/dax/devices/$1/mapping0/start" >"$known" ||
+		fail "this guest has no $1: boot it with --soft-reserved"
+	echo $(($(cat "$known")))
 }
 
 # driver_of DEV: which driver has it, or "none".
@@ -45,11 +46,12 @@ take_id() {
 	echo "$1" 2>/dev/null >"/sys/bus/dax/drivers/$2/remove_id" || true
 }
 
-# shape DEV BASE OFFSET:LENGTH...: gives a dynamic device these ranges, in MiB from BASE.
+# shape DEV OFFSET:LENGTH...: gives a dynamic device these ranges, in MiB from its region's start.
 shape() {
-	local dev=/sys/bus/dax/devices/$1 base=$2 part from
+	local dev=/sys/bus/dax/devices/$1 base part from
 
-	shift 2
+	base=$(region_start "$1")
+	shift
 	give "${dev##*/}" none || return
 	echo 0 >"$dev/size" || return
 	for part in "$@"; do
