@@ -10,12 +10,13 @@
 #include "fsdev.h"
 
 /*
- * As many pages as lie in physical memory behind each other from page @pgoff of the device on, and not more than
- * @nr_pages: a longer request is shortened. The address comes from the page's own physical address, as two ranges may
- * have anything between them.
+ * As many pages as lie in physical memory behind each other from page @pgoff of the device on, and
+ * not more than @nr_pages: a longer request is shortened. The address comes from the page's own
+ * physical address, as two ranges may have anything between them.
  */
-static __always_inline long direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
-					  enum dax_access_mode mode, void **kaddr, unsigned long *pfn)
+static __always_inline long direct_access(struct dax_device *dax_dev, pgoff_t pgoff,
+					  long nr_pages, enum dax_access_mode mode, void **kaddr,
+					  unsigned long *pfn)
 {
 	const struct fsdev *fsdev = fsdev_of(dax_dev);
 	u64 phys, len;
@@ -33,6 +34,7 @@ static __always_inline long direct_access(struct dax_device *dax_dev, pgoff_t pg
 		*pfn = PHYS_PFN(phys);
 	return min_t(u64, nr_pages, PHYS_PFN(len));
 }
+
 COMPAT_DIRECT_ACCESS(fsdev_direct_access, direct_access)
 
 static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
@@ -41,7 +43,8 @@ static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size
 		void *kaddr;
 		long n;
 
-		n = direct_access(dax_dev, pgoff, min_t(size_t, nr_pages, LONG_MAX), DAX_ACCESS, &kaddr, NULL);
+		n = direct_access(dax_dev, pgoff, min_t(size_t, nr_pages, LONG_MAX), DAX_ACCESS,
+				  &kaddr, NULL);
 		if (n < 0)
 			return n;
 		memset(kaddr, 0, PFN_PHYS(n));
@@ -52,8 +55,8 @@ static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size
 	return 0;
 }
 
-static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, void *addr, size_t bytes,
-				   struct iov_iter *iter)
+static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, void *addr,
+				   size_t bytes, struct iov_iter *iter)
 {
 	return _copy_from_iter_flushcache(addr, bytes, iter);
 }
@@ -101,8 +104,9 @@ void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len)
 }
 
 /*
- * After kill_dev_dax() no operation starts and none is running. What is left are the mappings of user space, and
- * flushes: those do not ask whether the device is alive, but only whether it has a write cache.
+ * After kill_dev_dax() no operation starts and none is running. What is left are the mappings
+ * of user space, and flushes: those do not ask whether the device is alive, but only whether it
+ * has a write cache.
  */
 static void access_stop(void *data)
 {
@@ -118,8 +122,8 @@ static void access_stop(void *data)
  * access_start() - opens the device for file systems
  * @fsdev: a device with its page map
  *
- * Context: probe, may sleep. Undone by devm: the holder is told while the device is alive, then no operation starts any
- * more, then every mapping is revoked.
+ * Context: probe, may sleep. Undone by devm: the holder is told while the device is alive, then
+ * no operation starts any more, then every mapping is revoked.
  * Return: 0; -EBUSY if the device has operations already; -ENOMEM.
  */
 int access_start(struct fsdev *fsdev)
@@ -129,7 +133,8 @@ int access_start(struct fsdev *fsdev)
 
 	rc = dax_set_ops(dax_dev, &fsdev_dax_ops);
 	if (rc) {
-		dev_err(fsdev_dev(fsdev), "another driver's operations are still on the device: error %d\n", rc);
+		dev_err(fsdev_dev(fsdev),
+			"another driver's operations are still on the device: error %d\n", rc);
 		return rc;
 	}
 	dax_write_cache(dax_dev, fsdev->persistent);

@@ -11,7 +11,8 @@
 #include "fsdev.h"
 
 /* One stretch of a bio, which may lie across ranges. */
-static blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf, unsigned int len, bool write)
+static blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf, unsigned int len,
+			      bool write)
 {
 	while (len) {
 		u64 run;
@@ -43,13 +44,13 @@ static void disk_submit_bio(struct bio *bio)
 	if (account)
 		start = bio_start_io_acct(bio);
 	bio_for_each_bvec(bv, bio, iter) {
-		bio->bi_status = disk_copy(fsdev, iter.bi_sector << SECTOR_SHIFT, bvec_virt(&bv), bv.bv_len, write);
+		bio->bi_status = disk_copy(fsdev, iter.bi_sector << SECTOR_SHIFT, bvec_virt(&bv),
+					   bv.bv_len, write);
 		if (bio->bi_status)
 			break;
 	}
-	/* stores went past the caches already; this orders them before what the caller does next */
 	if (fsdev->persistent && (bio->bi_opf & (REQ_PREFLUSH | REQ_FUA)))
-		wmb();
+		wmb(); /* the stores went past the caches; they come before the completion */
 	if (account)
 		bio_end_io_acct(bio, start);
 	bio_endio(bio);
@@ -61,8 +62,9 @@ static const struct block_device_operations disk_fops = {
 };
 
 /*
- * From here on nobody finds the DAX device through the disk. Deleting the disk writes what a mounted file system still
- * has in memory, which needs the device alive, and has the file system shut down.
+ * From here on nobody finds the DAX device through the disk. Deleting the disk writes what a
+ * mounted file system still has in memory, which needs the device alive, and has the file
+ * system shut down.
  */
 static void disk_remove(void *data)
 {
@@ -89,7 +91,8 @@ static struct gendisk *disk_create(struct fsdev *fsdev)
 	disk->fops = &disk_fops;
 	disk->private_data = fsdev;
 	/* dax1.0 becomes fsdev1.0 */
-	snprintf(disk->disk_name, sizeof(disk->disk_name), "fsdev%s", dev_name(dev) + strlen("dax"));
+	snprintf(disk->disk_name, sizeof(disk->disk_name), "fsdev%s",
+		 dev_name(dev) + strlen("dax"));
 	set_capacity(disk, rangemap_size(&fsdev->map) >> SECTOR_SHIFT);
 	return disk;
 }

@@ -16,10 +16,12 @@ static int worse(int a, int b)
 }
 
 /*
- * The memory of a failing span is reported piece by piece, each contiguous in the device. What lies in front of the
- * data or between the ranges belongs to nobody: it is logged and goes no further.
+ * The memory of a failing span is reported piece by piece, each contiguous in the device. What
+ * lies in front of the data or between the ranges belongs to nobody: it is logged and goes no
+ * further.
  */
-static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages, int mf_flags)
+static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
+			  int mf_flags)
 {
 	struct fsdev *fsdev = pgmap->owner;
 	u64 phys = PFN_PHYS(pfn), len = PFN_PHYS(nr_pages);
@@ -28,13 +30,16 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 	int rc = 0;
 
 	while (rangemap_next(&fsdev->map, &phys, &len, &piece)) {
-		dev_warn_ratelimited(fsdev_dev(fsdev), "memory failure at %#llx: device offset %#llx, %llu bytes\n",
+		dev_warn_ratelimited(fsdev_dev(fsdev),
+				     "memory failure at %#llx: device offset %#llx, %llu bytes\n",
 				     piece.phys, piece.offset, piece.len);
-		rc = worse(rc, dax_holder_notify_failure(fsdev_dax(fsdev), piece.offset, piece.len, mf_flags));
+		rc = worse(rc, dax_holder_notify_failure(fsdev_dax(fsdev), piece.offset, piece.len,
+							 mf_flags));
 		pieces++;
 	}
 	if (!pieces) {
-		dev_warn_ratelimited(fsdev_dev(fsdev), "memory failure at %#llx, %lu pages: outside the data\n",
+		dev_warn_ratelimited(fsdev_dev(fsdev),
+				     "memory failure at %#llx, %lu pages: outside the data\n",
 				     PFN_PHYS(pfn), nr_pages);
 		return -ENXIO;
 	}

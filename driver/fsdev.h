@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the rooms of the driver share: one device in fsdev mode, and the few functions that one room offers to another.
+ * What the rooms of the driver share: one device in fsdev mode, and the few functions that one
+ * room offers to another.
  */
 #ifndef FSDEV_H
 #define FSDEV_H
@@ -22,10 +23,11 @@ struct gendisk;
  * @persistent: the memory keeps its contents, so stores have to be flushed
  * @map: device offset to physical address and back
  *
- * Lives from probe until the last devm action of the device has run; nothing outside the driver keeps a pointer to it
- * after access_stop(), because every path to it begins at the operations that access_stop() takes away and waits for,
- * at the page map, which pagemap.c takes down after that, or at the disk, which goes before. All members are written
- * in probe, before the device can be reached, and never again: readers need no lock.
+ * Lives from probe until the last devm action of the device has run; nothing outside the driver
+ * keeps a pointer to it after access_stop(), because every path to it begins at the operations
+ * that access_stop() takes away and waits for, at the page map, which pagemap.c takes down
+ * after that, or at the disk, which goes before. All members are written in probe, before the
+ * device can be reached, and never again: readers need no lock.
  */
 struct fsdev {
 	struct dev_dax *dev_dax;

@@ -2,8 +2,8 @@
 /*
  * fsdev: storage for DAX file systems on a character DAX device.
  *
- * The driver of the DAX bus. Probe reads from top to bottom; what it builds is undone by the devm actions that each
- * step registers, in the reverse order.
+ * The driver of the DAX bus. Probe reads from top to bottom; what it builds is undone by the
+ * devm actions that each step registers, in the reverse order.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -40,7 +40,8 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct rangemap_
 	int rc;
 
 	if (!bytes) {
-		dev_err(dev, "%d ranges: has to be from 1 to %u\n", dev_dax->nr_range, RANGEMAP_MAX);
+		dev_err(dev, "%d ranges: has to be from 1 to %u\n", dev_dax->nr_range,
+			RANGEMAP_MAX);
 		return ERR_PTR(-EINVAL);
 	}
 	fsdev = kvzalloc(offsetof(struct fsdev, map) + bytes, GFP_KERNEL);
@@ -51,7 +52,7 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct rangemap_
 	rc = rangemap_build(&fsdev->map, bytes, ranges, dev_dax->nr_range, PAGE_SIZE, &bad);
 	if (rc) {
 		if (rc == -EINVAL)
-			dev_err(dev, "mapping%u: %#llx-%#llx is empty, not made of whole pages, or overlaps another\n",
+			dev_err(dev, "mapping%u: %#llx-%#llx is empty, not whole pages, or overlaps\n",
 				bad, ranges[bad].start, ranges[bad].start + ranges[bad].len - 1);
 		kvfree(fsdev);
 		return ERR_PTR(rc);

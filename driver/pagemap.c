@@ -2,8 +2,9 @@
 /*
  * The page map: where page structures for the device's memory come from.
  *
- * A static device brings its page map along, and the memory that it covers may begin in front of the data, with
- * metadata or the page structures themselves. A dynamic device gets one of ours that covers just its ranges.
+ * A static device brings its page map along, and the memory that it covers may begin in front
+ * of the data, with metadata or the page structures themselves. A dynamic device gets one of
+ * ours that covers just its ranges.
  */
 #include <linux/ioport.h>
 #include <linux/slab.h>
@@ -17,12 +18,14 @@ static struct dev_pagemap *acquire_static(struct dev_dax *dev_dax)
 	struct dev_pagemap *pgmap = dev_dax->pgmap;
 
 	if (dev_dax->nr_range > 1) {
-		dev_err(dev, "mapping1: %#llx-%#llx: a static device has one range, this one has %d\n",
-			dev_dax->ranges[1].range.start, dev_dax->ranges[1].range.end, dev_dax->nr_range);
+		dev_err(dev, "mapping1: %#llx-%#llx: a static device has one range, not %d\n",
+			dev_dax->ranges[1].range.start, dev_dax->ranges[1].range.end,
+			dev_dax->nr_range);
 		return ERR_PTR(-EINVAL);
 	}
 	if (!pgmap) {
-		dev_err(dev, "mapping0: %#llx-%#llx: a static device without a page map\n", data->start, data->end);
+		dev_err(dev, "mapping0: %#llx-%#llx: a static device without a page map\n",
+			data->start, data->end);
 		return ERR_PTR(-EINVAL);
 	}
 	if (pgmap->range.start > data->start) {
@@ -44,7 +47,7 @@ static struct dev_pagemap *acquire_dynamic(struct dev_dax *dev_dax)
 	struct dev_pagemap *pgmap;
 
 	if (dev_dax->pgmap) {
-		dev_err(dev, "mapping0: %#llx-%#llx: a dynamic device that already carries a page map\n",
+		dev_err(dev, "mapping0: %#llx-%#llx: a dynamic device that has a page map already\n",
 			dev_dax->ranges[0].range.start, dev_dax->ranges[0].range.end);
 		return ERR_PTR(-EINVAL);
 	}
@@ -65,7 +68,8 @@ static int reserve_ranges(struct dev_dax *dev_dax)
 		const struct range *range = &dev_dax->ranges[i].range;
 
 		if (!devm_request_mem_region(dev, range->start, range_len(range), dev_name(dev))) {
-			dev_err(dev, "mapping%d: %#llx-%#llx is in use by somebody else\n", i, range->start, range->end);
+			dev_err(dev, "mapping%d: %#llx-%#llx is in use by somebody else\n", i,
+				range->start, range->end);
 			return -EBUSY;
 		}
 	}
@@ -73,8 +77,8 @@ static int reserve_ranges(struct dev_dax *dev_dax)
 }
 
 /*
- * A static page map outlives the driver. Without this a later failure of its memory would be sent into code that may
- * have been unloaded.
+ * A static page map outlives the driver. Without this a later failure of its memory would be
+ * sent into code that may have been unloaded.
  */
 static void pagemap_clear(void *data)
 {
@@ -88,11 +92,13 @@ static void pagemap_clear(void *data)
  * pagemap_install() - gives the device's memory page structures, and failures of it a way here
  * @fsdev: a device with its geometry
  *
- * Every page is a clean order-0 folio afterwards: mapping the memory writes every page structure anew, whatever driver
- * had it before, and without vmemmap_shift it makes no compound pages. So there is no second pass over them.
+ * Every page is a clean order-0 folio afterwards: mapping the memory writes every page
+ * structure anew, whatever driver had it before, and without vmemmap_shift it makes no compound
+ * pages. So there is no second pass over them.
  *
  * Context: probe, may sleep. Undone by devm.
- * Return: 0; -EINVAL where the device's shape does not allow it; -EBUSY where a range is taken; -ENOMEM.
+ * Return: 0; -EINVAL where the device's shape does not allow it; -EBUSY where a range is taken;
+ * -ENOMEM.
  */
 int pagemap_install(struct fsdev *fsdev)
 {
@@ -122,8 +128,8 @@ int pagemap_install(struct fsdev *fsdev)
 	fsdev->pgmap = pgmap;
 	addr = devm_memremap_pages(dev, pgmap);
 	if (IS_ERR(addr)) {
-		dev_err(dev, "cannot map %#llx-%#llx and what follows: error %ld\n", pgmap->range.start,
-			pgmap->range.end, PTR_ERR(addr));
+		dev_err(dev, "cannot map %#llx-%#llx and what follows: error %ld\n",
+			pgmap->range.start, pgmap->range.end, PTR_ERR(addr));
 		return PTR_ERR(addr);
 	}
 	return 0;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Revocation: before the page structures go, no process may have the memory mapped, and no file may still name it.
+ * Revocation: before the page structures go, no process may have the memory mapped, and no file
+ * may still name it.
  *
- * It needs no help from the file system. A page that a file uses points to the file's mapping; all of the file's
- * mappings are undone at once, and its entries for the device's pages are dropped. The device is dead by then, so that
- * a new fault finds no memory, and a fault that was under way holds the mapping's invalidate lock, which is waited for.
+ * It needs no help from the file system. A page that a file uses points to the file's mapping;
+ * all of the file's mappings are undone at once, and its entries for the device's pages are
+ * dropped. The device is dead by then, so that a new fault finds no memory, and a fault that
+ * was under way holds the mapping's invalidate lock, which is waited for.
  */
 #include <linux/dax.h>
 #include <linux/fs.h>

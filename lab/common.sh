@@ -32,7 +32,7 @@ need_lab() {
 # release_of SERIES: the full release of the lab's kernel of that series, such as 6.12 -> 6.12.94+deb13-amd64.
 release_of() {
 	[ -f "$FSDEV_LAB/kernels/$1" ] ||
-		die "there is no kernel '$1': the lab has$(printf ' %s' $lab_series)"
+		die "there is no kernel '$1': the lab has $lab_series"
 	cat "$FSDEV_LAB/kernels/$1"
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Allocating a disk with DAX: from 6.11 on its features are part of the queue's limits, before that flags of the queue.
+ * Allocating a disk with DAX: from 6.11 on its features are part of the queue's limits, before
+ * that flags of the queue.
  */
 #ifndef FSDEV_COMPAT_BLOCK_H
 #define FSDEV_COMPAT_BLOCK_H

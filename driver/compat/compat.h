@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What older kernels lack, and the private structures of this one. Included by the compiler in front of every file of
- * the driver, never by hand. Which branch is taken is decided by what layout.h says of the kernel.
+ * What older kernels lack, and the private structures of this one. Included by the compiler in
+ * front of every file of the driver, never by hand. Which branch is taken is decided by what
+ * layout.h says of the kernel.
  */
 #ifndef FSDEV_COMPAT_H
 #define FSDEV_COMPAT_H

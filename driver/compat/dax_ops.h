@@ -26,29 +26,30 @@ static inline int dax_set_ops(struct dax_device *dax_dev, const struct dax_opera
 #endif
 
 /*
- * COMPAT_DIRECT_ACCESS(name, inner): the function for dax_operations.direct_access, around @inner, which gives a bare
- * page frame number. Before 6.16 it came in a type with flags, and a page without these two could not be mapped.
+ * COMPAT_DIRECT_ACCESS(name, inner): the function for dax_operations.direct_access, around
+ * @inner, which gives a bare page frame number. Before 6.16 it came in a type with flags, and a
+ * page without these two could not be mapped.
  */
 #ifdef FSDEV_HAVE_DAX_PFN_T
 #include <linux/pfn_t.h>
 
-#define COMPAT_DIRECT_ACCESS(name, inner)								\
-static long name(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages, enum dax_access_mode mode,	\
-		 void **kaddr, pfn_t *pfn)								\
-{													\
-	unsigned long bare = 0;										\
-	long n = inner(dax_dev, pgoff, nr_pages, mode, kaddr, &bare);					\
-													\
-	if (pfn)											\
-		*pfn = __pfn_to_pfn_t(bare, PFN_DEV | PFN_MAP);						\
-	return n;											\
+#define COMPAT_DIRECT_ACCESS(name, inner)						\
+static long name(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,		\
+		 enum dax_access_mode mode, void **kaddr, pfn_t *pfn)			\
+{											\
+	unsigned long bare = 0;								\
+	long n = inner(dax_dev, pgoff, nr_pages, mode, kaddr, &bare);			\
+											\
+	if (pfn)									\
+		*pfn = __pfn_to_pfn_t(bare, PFN_DEV | PFN_MAP);				\
+	return n;									\
 }
 #else
-#define COMPAT_DIRECT_ACCESS(name, inner)								\
-static long name(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages, enum dax_access_mode mode,	\
-		 void **kaddr, unsigned long *pfn)							\
-{													\
-	return inner(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);					\
+#define COMPAT_DIRECT_ACCESS(name, inner)						\
+static long name(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,		\
+		 enum dax_access_mode mode, void **kaddr, unsigned long *pfn)		\
+{											\
+	return inner(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);			\
 }
 #endif
 

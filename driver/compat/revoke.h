@@ -9,8 +9,8 @@
 #include <linux/mm.h>
 
 /*
- * Pages that several files share carry no file: before 6.15 the mapping is then a small number instead of an address,
- * later it is NULL.
+ * Pages that several files share carry no file: before 6.15 the mapping is then a small number
+ * instead of an address, later it is NULL.
  */
 static inline bool compat_dax_shared(const struct address_space *mapping)
 {
@@ -21,7 +21,8 @@ static inline bool compat_dax_shared(const struct address_space *mapping)
  * compat_drop_dax_entries() - takes the DAX pages out of a file
  * @inode: a file none of whose pages are mapped
  *
- * Context: the caller holds the mapping's invalidate lock. May wait for pages which are in use by input and output.
+ * Context: the caller holds the mapping's invalidate lock. May wait for pages which are in use
+ * by input and output.
  */
 static inline void compat_drop_dax_entries(struct inode *inode)
 {

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "features.h"
+#include "macro.h"
+
+/* Each row is one question to the kernel; where the answer is no, its macro is not defined. */
+
+/* Does structure @of have a member @name? FSDEV_HAVE_<OF>_<NAME> */
+struct member {
+	const char *of;
+	const char *name;
+};
+
+static const struct member members[] = {
+	{ "dev_dax", "dyn_id" },
+	{ "dev_dax", "virt_addr" },
+	{ "dev_dax", "cached_size" },
+	{ "dev_dax", "memmap_on_memory" },
+	{ "dax_device_driver", "type" },
+	{ "dax_device_driver", "match_always" },
+	{ "page", "pgmap" },
+	{ "page", "share" },
+	{ "page", "index" },
+	{ "folio", "pgmap" },
+	{ "folio", "share" },
+	{ "queue_limits", "features" },
+};
+
+/* Does enumeration @of have a constant @name? FSDEV_HAVE_<NAME> */
+struct constant {
+	const char *of;
+	const char *name;
+};
+
+static const struct constant constants[] = {
+	{ "mf_flags", "MF_MEM_PRE_REMOVE" },
+	{ "dax_driver_type", "DAXDRV_KMEM_TYPE" },
+	{ "dax_driver_type", "DAXDRV_DEVICE_TYPE" },
+	{ "dax_driver_type", "DAXDRV_FSDEV_TYPE" },
+};
+
+/*
+ * Is parameter @index, from 0, of type @type? Of the function @of where @member is NULL, else of
+ * the function pointer @member in structure @of. FSDEV_HAVE_<NAME>
+ */
+struct parameter {
+	const char *name;
+	const char *of;
+	const char *member;
+	unsigned int index;
+	const char *type;
+};
+
+static const struct parameter parameters[] = {
+	{ "DAX_PFN_T", "dax_operations", "direct_access", 5, "pfn_t *" },
+	{ "CLASS_DEVNODE_CONST", "class", "devnode", 0, "const struct device *" },
+};
+
+static bool has_member(const struct types *types, const struct member *member)
+{
+	struct place place;
+
+	return types_member(types, types_struct(types, member->of), member->name, &place);
+}
+
+static bool has_constant(const struct types *types, const struct constant *constant)
+{
+	__u32 id = types_enum(types, constant->of);
+	const struct btf_type *type = btf__type_by_id(types->btf, id);
+	__u32 i;
+
+	for (i = 0; id && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(types->btf, btf_enum(type)[i].name_off),
+			    constant->name))
+			return true;
+	return false;
+}
+
+/* prototype_of: of a function, or of what a member that is a function pointer points to; or 0. */
+static __u32 prototype_of(const struct types *types, const struct parameter *parameter)
+{
+	const struct btf_type *type;
+	struct place place;
+
+	if (!parameter->member)
+		return types_prototype(types, parameter->of);
+	if (!types_member(types, types_struct(types, parameter->of), parameter->member, &place))
+		return 0;
+	type = btf__type_by_id(types->btf, place.type);
+	return type && btf_is_ptr(type) ? type->type : 0;
+}
+
+static bool has_parameter(struct types *types, const struct parameter *parameter)
+{
+	__u32 id = prototype_of(types, parameter);
+	const struct btf_type *type = btf__type_by_id(types->btf, id);
+	bool same;
+	char *text;
+
+	if (!id || !btf_is_func_proto(type) || parameter->index >= btf_vlen(type))
+		return false;
+	text = types_text(types, btf_params(type)[parameter->index].type, "", 0);
+	same = text && !strcmp(text, parameter->type);
+	free(text);
+	return same;
+}
+
+/**
+ * features_write() - say which members, constants and parameter types this kernel has
+ * @types: the kernel's types
+ * @out: the header that is being written: one macro for each that it has
+ */
+void features_write(struct types *types, FILE *out)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(members); i++)
+		if (has_member(types, &members[i]))
+			macro_write(out, members[i].of, members[i].name);
+	for (i = 0; i < ARRAY_SIZE(constants); i++)
+		if (has_constant(types, &constants[i]))
+			macro_write(out, constants[i].name, NULL);
+	for (i = 0; i < ARRAY_SIZE(parameters); i++)
+		if (has_parameter(types, &parameters[i]))
+			macro_write(out, parameters[i].name, NULL);
+}

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Finding the BTF in raw BTF, ELF files and bzImages, and refusing every damaged one by name.
+ */
+#include <elf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lzma.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <cmocka.h>
+
+#include "layout/payload.h"
+
+#define SECTOR 512
+#define BTF_SIZE 5000
+#define NAMES "\0.shstrtab\0.BTF_ids\0.BTF"
+#define NAME_OF_STRTAB 1
+#define NAME_OF_IDS 11
+#define NAME_OF_BTF 20
+
+/* A file in memory of exactly its size, so that the address sanitizer guards its end. */
+struct blob {
+	unsigned char *bytes;
+	size_t size;
+};
+
+/* Not parsed here, so any bytes behind the magic will do; they shrink, but not to nothing. */
+static const unsigned char *btf(void)
+{
+	static unsigned char bytes[BTF_SIZE];
+	unsigned int i;
+
+	for (i = 0; i < BTF_SIZE; i++)
+		bytes[i] = i * i >> 5;
+	bytes[0] = 0x9f;
+	bytes[1] = 0xeb;
+	return bytes;
+}
+
+static struct blob new_file(size_t size)
+{
+	struct blob file = { calloc(1, size), size };
+
+	assert_non_null(file.bytes);
+	return file;
+}
+
+static void put32(unsigned char *at, uint32_t value)
+{
+	at[0] = value;
+	at[1] = value >> 8;
+	at[2] = value >> 16;
+	at[3] = value >> 24;
+}
+
+/* cut: the file's first @size bytes, in memory of their own. */
+static struct blob cut(struct blob file, size_t size)
+{
+	struct blob shorter = new_file(size);
+
+	memcpy(shorter.bytes, file.bytes, size);
+	free(file.bytes);
+	return shorter;
+}
+
+static Elf64_Ehdr *elf_of(struct blob file)
+{
+	return (Elf64_Ehdr *)file.bytes;
+}
+
+static Elf64_Shdr *sections_of(struct blob file)
+{
+	return (Elf64_Shdr *)(file.bytes + elf_of(file)->e_shoff);
+}
+
+/* A vmlinux: header, names, BTF, then the headers of no section, .BTF_ids, .BTF and .shstrtab. */
+static struct blob elf_file(void)
+{
+	size_t names = sizeof(Elf64_Ehdr), data = names + 32, table = data + BTF_SIZE;
+	struct blob file = new_file(table + 4 * sizeof(Elf64_Shdr));
+	Elf64_Ehdr *elf = elf_of(file);
+	Elf64_Shdr *section;
+
+	memcpy(elf->e_ident, ELFMAG, SELFMAG);
+	elf->e_ident[EI_CLASS] = ELFCLASS64;
+	elf->e_ident[EI_DATA] = ELFDATA2LSB;
+	elf->e_shoff = table;
+	elf->e_shentsize = sizeof(Elf64_Shdr);
+	elf->e_shnum = 4;
+	elf->e_shstrndx = 3;
+	memcpy(file.bytes + names, NAMES, sizeof(NAMES));
+	memcpy(file.bytes + data, btf(), BTF_SIZE);
+	section = sections_of(file);
+	section[1] = (Elf64_Shdr){ .sh_name = NAME_OF_IDS, .sh_type = SHT_PROGBITS, .sh_size = 4 };
+	section[2] = (Elf64_Shdr){ .sh_name = NAME_OF_BTF, .sh_type = SHT_PROGBITS,
+				   .sh_offset = data, .sh_size = BTF_SIZE };
+	section[3] = (Elf64_Shdr){ .sh_name = NAME_OF_STRTAB, .sh_type = SHT_STRTAB,
+				   .sh_offset = names, .sh_size = sizeof(NAMES) };
+	return file;
+}
+
+typedef size_t pack_fn(const unsigned char *in, size_t size, unsigned char *out, size_t room);
+
+/* As the kernel packs with xz: LZMA2 behind the x86 filter, checked by CRC32. */
+static size_t pack_xz(const unsigned char *in, size_t size, unsigned char *out, size_t room)
+{
+	lzma_options_lzma lzma;
+	lzma_filter filters[] = {
+		{ .id = LZMA_FILTER_X86 },
+		{ .id = LZMA_FILTER_LZMA2, .options = &lzma },
+		{ .id = LZMA_VLI_UNKNOWN },
+	};
+	size_t used = 0;
+
+	assert_false(lzma_lzma_preset(&lzma, 1));
+	assert_int_equal(lzma_stream_buffer_encode(filters, LZMA_CHECK_CRC32, NULL, in, size, out,
+						   &used, room), LZMA_OK);
+	return used;
+}
+
+static size_t pack_zstd(const unsigned char *in, size_t size, unsigned char *out, size_t room)
+{
+	size_t used = ZSTD_compress(out, room, in, size, 1);
+
+	assert_false(ZSTD_isError(used));
+	return used;
+}
+
+static size_t pack_gzip(const unsigned char *in, size_t size, unsigned char *out, size_t room)
+{
+	z_stream stream = { .next_in = (unsigned char *)in, .avail_in = size, .next_out = out,
+			    .avail_out = room };
+
+	assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, 0), Z_OK);
+	assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+	deflateEnd(&stream);
+	/* its size is the stream's own end, so it gets none behind it */
+	return stream.total_out - 4;
+}
+
+/* Where bzimage() puts the payload: behind @sectors and 16 bytes of code. */
+static size_t payload_at(unsigned int sectors)
+{
+	return ((sectors ? sectors : 4) + 1) * SECTOR + 16;
+}
+
+/* A bzImage of that payload, which is already complete. */
+static struct blob bzimage(unsigned int sectors, const unsigned char *payload, size_t size)
+{
+	struct blob image = new_file(payload_at(sectors) + size + 32);
+
+	image.bytes[0x1f1] = sectors;
+	image.bytes[0x1fe] = 0x55;
+	image.bytes[0x1ff] = 0xaa;
+	memcpy(image.bytes + 0x202, "HdrS", 4);
+	image.bytes[0x206] = 0x0f;
+	image.bytes[0x207] = 0x02;
+	put32(image.bytes + 0x248, 16);
+	put32(image.bytes + 0x24c, size);
+	memcpy(image.bytes + payload_at(sectors), payload, size);
+	return image;
+}
+
+/* A bzImage of that content; its size goes behind the packed content, and @trailer is put there. */
+static struct blob packed_as(pack_fn *pack, struct blob content, size_t trailer,
+			     unsigned int sectors)
+{
+	size_t room = content.size + 1000, size;
+	unsigned char *payload = malloc(room + 4);
+	struct blob image;
+
+	assert_non_null(payload);
+	size = pack(content.bytes, content.size, payload, room);
+	put32(payload + size, trailer);
+	image = bzimage(sectors, payload, size + 4);
+	free(payload);
+	free(content.bytes);
+	return image;
+}
+
+static struct blob packed(pack_fn *pack)
+{
+	struct blob elf = elf_file();
+
+	return packed_as(pack, elf, elf.size, 39);
+}
+
+enum outcome { REFUSED, OTHER, FOUND };
+
+/* find: frees the file, and returns what was said; OTHER is BTF that is not btf()'s. */
+static char *find(struct blob file, enum outcome *outcome)
+{
+	struct payload found;
+	size_t said_size;
+	char *said;
+	FILE *err = open_memstream(&said, &said_size);
+
+	assert_non_null(err);
+	*outcome = REFUSED;
+	if (!payload_find(file.bytes, file.size, &found, err)) {
+		bool same = found.size == BTF_SIZE && !memcmp(found.btf, btf(), BTF_SIZE);
+
+		*outcome = same ? FOUND : OTHER;
+		payload_free(&found);
+		assert_null(found.unpacked);
+	}
+	fclose(err);
+	free(file.bytes);
+	return said;
+}
+
+static void expect_btf(struct blob file)
+{
+	enum outcome outcome;
+	char *said = find(file, &outcome);
+
+	assert_string_equal(said, "");
+	assert_int_equal(outcome, FOUND);
+	free(said);
+}
+
+static void expect_refusal(struct blob file, const char *complaint)
+{
+	enum outcome outcome;
+	char *said = find(file, &outcome);
+
+	assert_int_equal(outcome, REFUSED);
+	assert_memory_equal(said, "btf2layout: ", 12);
+	assert_string_equal(said + 12, complaint);
+	free(said);
+}
+
+static void raw_btf_is_taken_whole(void **state)
+{
+	struct blob file = new_file(BTF_SIZE);
+
+	(void)state;
+	memcpy(file.bytes, btf(), BTF_SIZE);
+	expect_btf(file);
+}
+
+static void other_files_are_refused(void **state)
+{
+	struct blob script = new_file(3);
+
+	(void)state;
+	memcpy(script.bytes, "#!/", 3);
+	expect_refusal(new_file(0), "the file is empty\n");
+	expect_refusal(script,
+		       "the file of 3 bytes (magic 23 21 2f 00) is neither raw BTF nor an ELF vmlinux nor an x86 bzImage\n");
+}
+
+static void elf_section_is_found(void **state)
+{
+	(void)state;
+	expect_btf(elf_file());
+}
+
+static void damaged_elf_is_refused(void **state)
+{
+	static const char no_headers[] =
+		"the ELF file has no section headers, so no .BTF can be found\n";
+	struct blob file;
+
+	(void)state;
+	expect_refusal(cut(elf_file(), 20), "the ELF file is cut short: it has only 20 bytes\n");
+	file = elf_file();
+	elf_of(file)->e_ident[EI_DATA] = ELFDATA2MSB;
+	expect_refusal(file, "the ELF file is for another kind of machine (class 2, data 2)\n");
+	file = elf_file();
+	elf_of(file)->e_shnum = 0;
+	expect_refusal(file, no_headers);
+	file = elf_file();
+	elf_of(file)->e_shentsize = 40;
+	expect_refusal(file, no_headers);
+	expect_refusal(cut(elf_file(), 4096),
+		       "the ELF file's section names lie outside the file\n");
+	file = elf_file();
+	elf_of(file)->e_shoff = UINT64_MAX - 8;
+	expect_refusal(file, "the ELF file's section names lie outside the file\n");
+	file = elf_file();
+	sections_of(file)[3].sh_size = UINT64_MAX;
+	expect_refusal(file, "the ELF file's section names lie outside the file\n");
+	file = elf_file();
+	sections_of(file)[2].sh_size = UINT64_MAX - 100;
+	expect_refusal(file, "the ELF file's .BTF section lies outside the file\n");
+}
+
+static void thirty_two_bit_elf_is_refused(void **state)
+{
+	struct blob file = elf_file();
+
+	(void)state;
+	elf_of(file)->e_ident[EI_CLASS] = ELFCLASS32;
+	expect_refusal(file, "the kernel is a 32-bit one: fsdev needs a 64-bit kernel\n");
+}
+
+static void kernel_without_btf_is_refused(void **state)
+{
+	static const char no_btf[] =
+		"the kernel has no .BTF section: it was built without CONFIG_DEBUG_INFO_BTF\n";
+	struct blob file = elf_file();
+
+	(void)state;
+	sections_of(file)[2].sh_name = NAME_OF_IDS;
+	expect_refusal(file, no_btf);
+	/* a name that ends where the names end, and one that lies outside them */
+	file = elf_file();
+	sections_of(file)[3].sh_size = NAME_OF_BTF + 4;
+	expect_refusal(file, no_btf);
+	file = elf_file();
+	sections_of(file)[2].sh_name = UINT32_MAX;
+	expect_refusal(file, no_btf);
+	/* a file of debug information keeps the header only */
+	file = elf_file();
+	sections_of(file)[2].sh_type = SHT_NOBITS;
+	expect_refusal(file, no_btf);
+}
+
+static void bzimage_is_unpacked(void **state)
+{
+	(void)state;
+	expect_btf(packed(pack_xz));
+	expect_btf(packed(pack_zstd));
+	expect_btf(packed(pack_gzip));
+}
+
+static void no_setup_sectors_mean_four(void **state)
+{
+	struct blob elf = elf_file();
+
+	(void)state;
+	expect_btf(packed_as(pack_xz, elf, elf.size, 0));
+}
+
+static void lying_payload_place_is_refused(void **state)
+{
+	struct blob image = packed(pack_xz);
+	char complaint[128];
+
+	(void)state;
+	put32(image.bytes + 0x24c, image.size);
+	snprintf(complaint, sizeof(complaint),
+		 "the bzImage's payload (%zu bytes at 20496) lies outside the file of %zu bytes\n",
+		 image.size, image.size);
+	expect_refusal(image, complaint);
+	image = packed(pack_xz);
+	put32(image.bytes + 0x248, UINT32_MAX);
+	put32(image.bytes + 0x24c, UINT32_MAX);
+	snprintf(complaint, sizeof(complaint),
+		 "the bzImage's payload (4294967295 bytes at 4294987775) lies outside the file of %zu bytes\n",
+		 image.size);
+	expect_refusal(image, complaint);
+	image = packed(pack_xz);
+	put32(image.bytes + 0x24c, 4);
+	expect_refusal(image, "the kernel image's payload cannot be 4 bytes long\n");
+}
+
+static void old_boot_protocol_is_refused(void **state)
+{
+	struct blob image = packed(pack_xz);
+
+	(void)state;
+	image.bytes[0x206] = 0x07;
+	expect_refusal(image,
+		       "the bzImage speaks boot protocol 2.07, which names no payload (2.08 does)\n");
+}
+
+static void cut_payload_is_refused(pack_fn *pack, const char *name)
+{
+	struct blob elf = elf_file();
+	size_t elf_size = elf.size, size;
+	unsigned char *payload = malloc(elf.size + 1000);
+	char complaint[160];
+
+	assert_non_null(payload);
+	size = pack(elf.bytes, elf.size, payload, elf.size + 996) / 2;
+	put32(payload + size, elf_size);
+	snprintf(complaint, sizeof(complaint),
+		 "the kernel image's %s payload is damaged or cut short, or unpacks to more than the %zu bytes that its end names\n",
+		 name, elf_size);
+	expect_refusal(bzimage(39, payload, size + 4), complaint);
+	free(payload);
+	free(elf.bytes);
+}
+
+static void cut_payloads_are_refused(void **state)
+{
+	(void)state;
+	cut_payload_is_refused(pack_xz, "xz");
+	cut_payload_is_refused(pack_zstd, "zstd");
+	cut_payload_is_refused(pack_gzip, "gzip");
+}
+
+/* The first bytes of a packed kernel turned over, one at a time: whatever comes out, no crash. */
+static void any_damage_is_survived(void **state)
+{
+	static pack_fn *const packs[] = { pack_xz, pack_zstd, pack_gzip };
+	enum outcome outcome;
+	size_t i, at;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct blob image = packed(packs[i]);
+
+		for (at = payload_at(39); at < payload_at(39) + 400; at++) {
+			struct blob damaged = new_file(image.size);
+
+			memcpy(damaged.bytes, image.bytes, image.size);
+			damaged.bytes[at] ^= 0xff;
+			free(find(damaged, &outcome));
+		}
+		free(image.bytes);
+	}
+}
+
+static void lying_size_is_refused(void **state)
+{
+	struct blob elf = elf_file();
+	char complaint[160];
+
+	(void)state;
+	snprintf(complaint, sizeof(complaint),
+		 "the kernel image's zstd payload unpacks to %zu bytes, but its end names %zu\n",
+		 elf.size, elf.size + 1);
+	expect_refusal(packed_as(pack_zstd, elf, elf.size + 1, 39), complaint);
+	elf = elf_file();
+	snprintf(complaint, sizeof(complaint),
+		 "the kernel image's xz payload is damaged or cut short, or unpacks to more than the %zu bytes that its end names\n",
+		 elf.size - 1);
+	expect_refusal(packed_as(pack_xz, elf, elf.size - 1, 39), complaint);
+	expect_refusal(packed_as(pack_xz, elf_file(), 0, 39),
+		       "the kernel image's xz payload claims to be of 0 bytes unpacked, which no kernel is\n");
+	expect_refusal(packed_as(pack_xz, elf_file(), UINT32_MAX, 39),
+		       "the kernel image's xz payload claims to be of 4294967295 bytes unpacked, which no kernel is\n");
+}
+
+static void other_compressions_are_named(void **state)
+{
+	(void)state;
+	expect_refusal(bzimage(39, (const unsigned char *)"\x02\x21\x4c\x18 lz4", 8),
+		       "the kernel image is packed with lz4 (magic 02 21 4c 18), and only xz, zstd and gzip can be unpacked: give --btf an unpacked vmlinux or /sys/kernel/btf/vmlinux\n");
+	expect_refusal(bzimage(39, (const unsigned char *)"\x01\x02\x03\x04 what", 9),
+		       "the kernel image is packed with something unknown (magic 01 02 03 04), and only xz, zstd and gzip can be unpacked: give --btf an unpacked vmlinux or /sys/kernel/btf/vmlinux\n");
+}
+
+static void unpacked_kernel_has_to_be_elf(void **state)
+{
+	struct blob file = new_file(64);
+
+	(void)state;
+	expect_refusal(packed_as(pack_zstd, file, file.size, 39),
+		       "what the bzImage unpacks to is no ELF file\n");
+	file = elf_file();
+	elf_of(file)->e_ident[EI_CLASS] = ELFCLASS32;
+	expect_refusal(packed_as(pack_zstd, file, file.size, 39),
+		       "the kernel is a 32-bit one: fsdev needs a 64-bit kernel\n");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(raw_btf_is_taken_whole),
+		cmocka_unit_test(other_files_are_refused),
+		cmocka_unit_test(elf_section_is_found),
+		cmocka_unit_test(damaged_elf_is_refused),
+		cmocka_unit_test(thirty_two_bit_elf_is_refused),
+		cmocka_unit_test(kernel_without_btf_is_refused),
+		cmocka_unit_test(bzimage_is_unpacked),
+		cmocka_unit_test(no_setup_sectors_mean_four),
+		cmocka_unit_test(lying_payload_place_is_refused),
+		cmocka_unit_test(old_boot_protocol_is_refused),
+		cmocka_unit_test(cut_payloads_are_refused),
+		cmocka_unit_test(any_damage_is_survived),
+		cmocka_unit_test(lying_size_is_refused),
+		cmocka_unit_test(other_compressions_are_named),
+		cmocka_unit_test(unpacked_kernel_has_to_be_elf),
+	};
+
+	return cmocka_run_group_tests_name("payload", tests, NULL, NULL);
+}

@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# Test points of a scenario in a guest: each prints one line of TAP. `finish` has to be the last call.
+
+tap_count=0 tap_failed=0
+
+# tap_point RESULT NAME [WHY]
+tap_point() {
+	tap_count=$((tap_count + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $tap_count - $2"
+	else
+		tap_failed=$((tap_failed + 1))
+		echo "not ok $tap_count - $2"
+		[ -z "${3-}" ] || echo "# ${3//$'\n'/$'\n'# }"
+	fi
+	return 0
+}
+
+# is NAME WANTED GOT: the two have to be equal.
+is() {
+	if [ "$2" = "$3" ]; then tap_point 0 "$1"; else tap_point 1 "$1" "wanted: $2
+got:    $3"; fi
+}
+
+# like NAME PATTERN GOT: an extended regular expression that has to match.
+like() {
+	if grep -qE -- "$2" <<<"$3"; then tap_point 0 "$1"; else tap_point 1 "$1" "wanted: $2
+got:    $3"; fi
+}
+
+# ok NAME COMMAND...: the command has to succeed.
+ok() {
+	local name=$1 out
+
+	shift
+	if out=$("$@" 2>&1); then tap_point 0 "$name"; else tap_point 1 "$name" "failed: $*
+$out"; fi
+}
+
+# refused NAME COMMAND...: the command has to fail.
+refused() {
+	local name=$1 out
+
+	shift
+	if out=$("$@" 2>&1); then tap_point 1 "$name" "succeeded: $*
+$out"; else tap_point 0 "$name"; fi
+}
+
+# skip NAME WHY
+skip() {
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1 # SKIP $2"
+}
+
+# quiet_log: the kernel has complained about nothing since it booted. Part of every scenario.
+quiet_log() {
+	local bad
+
+	bad=$(dmesg | grep -E 'WARNING:|BUG:|Oops|general protection|INFO: task|possible circular|sleeping function')
+	is "the kernel log holds no complaint" "" "$bad"
+}
+
+finish() {
+	quiet_log
+	echo "1..$tap_count"
+	exit $((tap_failed != 0))
+}
