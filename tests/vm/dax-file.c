@@ -270,6 +270,38 @@ static int cmd_phys(char **argv)
 	return 0;
 }
 
+/* cat FILE OFFSET LEN: copies a mapping to standard output; works where read() does not, as on a DAX device. */
+static int cmd_cat(char **argv)
+{
+	uint64_t offset = number(argv[1]), len = number(argv[2]), huge = 2UL << 20, at = 0;
+	int fd = open_file(argv[0], O_RDWR);
+
+	while (at < len) {
+		uint64_t n = len - at < huge ? len - at : huge;
+		char *addr = map_huge(fd, offset + at);
+
+		if (fwrite(addr, 1, n, stdout) != n)
+			err(1, "write");
+		munmap(addr, huge);
+		at += n;
+	}
+	return fflush(stdout) ? 1 : 0;
+}
+
+/* pattern SEED LEN: that many bytes of the seed's pattern on standard output */
+static int cmd_pattern(char **argv)
+{
+	uint64_t seed = number(argv[0]), len = number(argv[1]);
+	uint64_t words[PAGE / sizeof(uint64_t)];
+
+	for (uint64_t at = 0; at < len; at += PAGE) {
+		pattern(words, at, PAGE, seed);
+		if (fwrite(words, 1, len - at < PAGE ? len - at : PAGE, stdout) == 0)
+			err(1, "write");
+	}
+	return fflush(stdout) ? 1 : 0;
+}
+
 /* poison FILE OFFSET: fails the page there while it is mapped from the file's start, and reports the signal. */
 static int cmd_poison(char **argv)
 {
@@ -327,6 +359,8 @@ static const struct {
 	{ "fill", "FILE OFFSET LEN SEED", 4, cmd_fill },
 	{ "verify", "FILE OFFSET LEN SEED", 4, cmd_verify },
 	{ "phys", "FILE OFFSET", 2, cmd_phys },
+	{ "cat", "FILE OFFSET LEN", 3, cmd_cat },
+	{ "pattern", "SEED LEN", 2, cmd_pattern },
 	{ "poison", "FILE OFFSET", 2, cmd_poison },
 	{ "hold", "FILE", 1, cmd_hold },
 };

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The threads that use the ownership protocol of core/holder.c, and what has to be true of it.
+ *
+ * The same threads run twice: in holder_model.c, where a model checker tries every interleaving of
+ * one round, and in holder_stress.c, where they really run, round after round. Whoever includes
+ * this says who takes part and how (the IF_ names), and brings along:
+ *
+ *  prove(x, text), reached(text)    x holds, or the proof fails; this place was come to
+ *  seen(x), put(x, value)           a look at, and a store to, what threads share; full barriers
+ *  choose()                         one way or the other
+ *  wait_until(x)                    waits for x; 0 if it will never come
+ *  count(x)                         adds one
+ *  me                               which of the threads this is
+ *
+ * The cast: A and B claim the device, and may let it go again. R releases what it does not hold,
+ * or what A holds, at the same time as A. N reports a failure. K removes the device, and C claims
+ * it in its next life.
+ */
+#ifndef HOLDER_CAST_H
+#define HOLDER_CAST_H
+
+#define HOLDER_A 0x10UL
+#define HOLDER_B 0x20UL
+#define HOLDER_C 0x30UL
+#define STRANGER 0x40UL
+#define OPS_A 0x110UL
+#define OPS_B 0x120UL
+#define OPS_C 0x130UL
+#define OPS_DEAF 0x140UL
+
+static unsigned long data, ops, flags;
+static const struct holder_words w = { &data, &ops, &flags, (const void *)OPS_DEAF };
+
+/* How far the claimers have come. */
+static shared_t holds_a, holds_b, holds_c, let_go_a, let_go_b, freed_a, freed_b, released_a;
+/* How far the removal has come. */
+static shared_t closed, told_a, told_b;
+
+/* ---- the kernel's own functions, as far as they touch the words ---- */
+
+/* fs_dax_get_by_bdev() */
+static int stock_claim(unsigned long holder, unsigned long its_ops)
+{
+	int rc = -ENODEV, id;
+
+	id = holder_read_lock();
+	if ((READ_ONCE(flags) & BIT(HOLDER_ALIVE)) && !cmpxchg(&data, 0, holder)) {
+		WRITE_ONCE(ops, its_ops);
+		rc = 0;
+	}
+	holder_read_unlock(id);
+	return rc;
+}
+
+/* fs_put_dax() with patch 8 of the series */
+static enum holder_verdict stock_release(unsigned long holder)
+{
+	unsigned long was;
+
+	WRITE_ONCE(ops, 0);
+	was = cmpxchg(&data, holder, 0);
+	if (was == holder)
+		return HOLDER_RELEASED;
+	return was ? HOLDER_WRONG : HOLDER_GONE;
+}
+
+/* kill_dax() */
+static void stock_kill(holder_call_t *call)
+{
+	if (READ_ONCE(data))
+		holder_notify(&w, call, NULL);
+	clear_bit(HOLDER_ALIVE, &flags);
+	holder_drain();
+	WRITE_ONCE(ops, 0);
+	WRITE_ONCE(data, 0);
+}
+
+/* ---- the threads ---- */
+
+static int call(const void *its_ops, void *arg)
+{
+	(void)arg;
+	switch ((unsigned long)its_ops) {
+	case OPS_A:
+		prove(!seen(freed_a), "a call meets A, released and drained");
+		if (me == K) {
+			count(told_a);
+			reached("A is told of the removal");
+		}
+		break;
+	case OPS_B:
+		prove(!seen(freed_b), "a call meets B, released and drained");
+		if (me == K) {
+			count(told_b);
+			reached("B is told of the removal");
+		}
+		break;
+	case OPS_C:
+		break;
+	case OPS_DEAF:
+		return -EOPNOTSUPP;
+	default:
+		prove(0, "a call has operations that nobody has");
+	}
+	/* After a kernel's own release somebody may follow, and is told late. */
+	if (me == K && !IF_STOCK_RELEASE)
+		prove(READ_ONCE(flags) & BIT(HOLDER_ALIVE), "a holder is told of a dead device");
+	return 0;
+}
+
+/* As long as nobody removes the device, who holds it has all of it. */
+static void check_mine(unsigned long holder, unsigned long its_ops)
+{
+	unsigned long has_data = seen(data), has_ops = seen(ops);
+
+	if (seen(flags) == BIT(HOLDER_ALIVE) && !(IF_NEXT_LIFE && seen(closed))) {
+		prove(has_data == holder, "a holder has lost its claim");
+		prove(has_ops == its_ops, "a holder has lost its operations");
+	}
+}
+
+static void release_a(void)
+{
+	enum holder_verdict verdict;
+
+	put(let_go_a, 1);
+	if (IF_STOCK_RELEASE)
+		verdict = stock_release(HOLDER_A);
+	else
+		verdict = holder_release(&w, (void *)HOLDER_A);
+	if (verdict == HOLDER_RELEASED)
+		count(released_a);
+	if (!IF_K)
+		prove(verdict != HOLDER_GONE, "a release of a live device is passed over");
+	if (!IF_R && !(IF_STOCK_KILL && IF_NEXT_LIFE))
+		prove(verdict <= HOLDER_GONE, "a holder is warned of its own release");
+	if (verdict == HOLDER_GONE)
+		reached("A releases what a removal has taken");
+}
+
+static void thread_a(void)
+{
+	int was_closed = seen(closed);
+
+	if (holder_claim(&w, (void *)HOLDER_A, (const void *)OPS_A))
+		return;
+	if (!IF_NEXT_LIFE && !IF_STOCK_KILL)
+		prove(!was_closed, "a claim succeeds after the close");
+	check_mine(HOLDER_A, OPS_A);
+	put(holds_a, 1);
+	if (choose()) {
+		release_a();
+		holder_drain();
+		put(freed_a, 1);
+	}
+}
+
+static void thread_b(void)
+{
+	int was_closed = seen(closed);
+	enum holder_verdict verdict;
+	int rc;
+
+	if (IF_STOCK_CLAIM)
+		rc = stock_claim(HOLDER_B, OPS_B);
+	else
+		rc = holder_claim(&w, (void *)HOLDER_B, (const void *)OPS_B);
+	if (rc)
+		return;
+	if (!IF_NEXT_LIFE && !IF_STOCK_KILL && !IF_STOCK_RELEASE)
+		prove(!was_closed, "a claim succeeds after the close");
+	check_mine(HOLDER_B, OPS_B);
+	put(holds_b, 1);
+	if (IF_B_RELEASES && choose()) {
+		put(let_go_b, 1);
+		verdict = holder_release(&w, (void *)HOLDER_B);
+		if (!IF_K)
+			prove(verdict == HOLDER_RELEASED, "a holder cannot release");
+		holder_drain();
+		put(freed_b, 1);
+	}
+}
+
+static void release_wrongly(void)
+{
+	enum holder_verdict verdict = holder_release(&w, (void *)STRANGER);
+
+	prove(verdict != HOLDER_RELEASED, "a wrong release is accepted");
+	if (!IF_K)
+		prove(verdict != HOLDER_GONE, "a wrong release is passed over");
+	if (verdict == HOLDER_WRONG)
+		reached("a wrong release while somebody holds the device");
+	if (verdict == HOLDER_REPEATED)
+		reached("a wrong release while nobody holds the device");
+}
+
+static void thread_r(void)
+{
+	if (choose()) {
+		release_wrongly();
+	} else if (wait_until(holds_a)) {
+		release_a();
+	}
+}
+
+static void thread_n(void)
+{
+	int rc = holder_notify(&w, call, NULL);
+
+	if (!rc)
+		reached("a failure is delivered");
+	if (rc == -EOPNOTSUPP)
+		reached("a failure finds no holder");
+}
+
+static void live_again(void)
+{
+	set_bit(HOLDER_ALIVE, &flags);
+	if (holder_claim(&w, (void *)HOLDER_C, (const void *)OPS_C))
+		return;
+	put(holds_c, 1);
+	reached("C claims the device in its next life");
+}
+
+static void thread_k(void)
+{
+	if (IF_STOCK_KILL) {
+		put(closed, 1);
+		stock_kill(call);
+	} else {
+		if (!IF_KILL_ONLY) {
+			holder_close(&w, call, NULL);
+			put(closed, 1);
+		}
+		holder_kill(&w, call, NULL);
+		put(closed, 1);
+	}
+	if (IF_NEXT_LIFE)
+		live_again();
+}
+
+/* When all threads have ended. */
+static void check_end(void)
+{
+	prove(seen(released_a) <= 1, "one claim is released twice");
+	if (seen(holds_c)) {
+		prove(seen(data) == HOLDER_C, "C has lost its claim");
+		prove(seen(ops) == OPS_C, "C has lost its operations");
+	}
+	if (!IF_K || IF_NEXT_LIFE)
+		return;
+	prove(!seen(data) && !seen(ops), "a dead device has a holder");
+	prove(!(seen(flags) & BIT(HOLDER_ALIVE)), "a removed device is alive");
+	if (IF_STOCK_KILL)
+		return;
+	prove(!(seen(flags) & BIT(HOLDER_DYING)), "a dead device is still dying");
+	prove(seen(told_a) <= 1 && seen(told_b) <= 1, "a holder is told twice");
+	prove(!seen(holds_a) || seen(let_go_a) || seen(told_a), "A was not told");
+	prove(!seen(holds_b) || seen(let_go_b) || seen(told_b), "B was not told");
+}
+
+#endif
