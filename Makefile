@@ -37,8 +37,12 @@ test:
 lint:
 	@tests/run --kernels "$(KERNELS)" --suites lint
 
+## make test-mutants            take each behaviour away and see a test fail
+test-mutants:
+	@tests/mutants/run $(MUTANTS)
+
 ## make clean                   remove what was built; the lab stays
 clean:
 	rm -rf build
 
-.PHONY: help lab demo module test lint clean
+.PHONY: help lab demo module test lint test-mutants clean

@@ -7,6 +7,8 @@ top_dir=$(dirname -- "$lab_dir")
 FSDEV_LAB=${FSDEV_LAB:-/var/cache/fsdev-lab}
 root=$FSDEV_LAB/root
 lab_series="6.1 6.12 7"
+# series for which the module is only built, where the archives have their headers
+lab_compile_only="6.18 7.2"
 
 # die MESSAGE: one line that says what is wrong and what would be right; exit 2, as for any use that cannot work.
 die() {
