@@ -326,8 +326,11 @@ static int cmd_poison(char **argv)
 	return 0;
 }
 
-/* hold FILE: maps all of it, says "ready", then reads it until a signal; tells the signal and ends. */
-static int cmd_hold(char **argv)
+/*
+ * Maps all of a file, says "ready", then goes over its pages until a signal; tells the signal and ends. Writing changes no
+ * byte, but makes every page dirty.
+ */
+static int hold(char **argv, bool write)
 {
 	int fd = open_file(argv[0], O_RDWR);
 	uint64_t size = size_of(fd);
@@ -338,13 +341,30 @@ static int cmd_hold(char **argv)
 		print_sigbus((char *)addr, 0);
 		return 0;
 	}
-	for (uint64_t at = 0; at < size; at += PAGE)
-		(void)addr[at];
-	puts("ready");
-	fflush(stdout);
-	for (;;)
-		for (uint64_t at = 0; at < size; at += PAGE)
-			(void)addr[at];
+	for (uint64_t round = 0;; round++) {
+		for (uint64_t at = 0; at < size; at += PAGE) {
+			char byte = addr[at];
+
+			if (write)
+				addr[at] = byte;
+		}
+		if (!round) {
+			puts("ready");
+			fflush(stdout);
+		}
+	}
+}
+
+/* hold FILE: reads it through a mapping until a signal. */
+static int cmd_hold(char **argv)
+{
+	return hold(argv, false);
+}
+
+/* hold-write FILE: reads and writes it through a mapping until a signal. */
+static int cmd_hold_write(char **argv)
+{
+	return hold(argv, true);
 }
 
 static const struct {
@@ -363,6 +383,7 @@ static const struct {
 	{ "pattern", "SEED LEN", 2, cmd_pattern },
 	{ "poison", "FILE OFFSET", 2, cmd_poison },
 	{ "hold", "FILE", 1, cmd_hold },
+	{ "hold-write", "FILE", 1, cmd_hold_write },
 };
 
 int main(int argc, char **argv)
