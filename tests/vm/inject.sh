@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# lab: --soft-reserved 1G --append log_buf_len=4M
+# Every call of probe that can fail does so once, on a dynamic device of two ranges and on a static one. Each time nothing
+# is left, and the next bind works. Which calls there are is counted while the device binds, so that a new one is found;
+# a function that fsdev.ko imports and that is in neither list below is a failed point.
+. "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/tap.sh"
+. "$(dirname -- "$0")/kernel-lib.sh"
+
+# How often each call fails again to find a leak, and how many objects of one kind more are one.
+rounds=16 leak=16
+
+# What fsdev.ko imports besides the steps: it cannot fail, is not called by probe, or fails only for one call of a driver
+# that has asked for too much (dax_driver_register: the module does not load).
+cannot_fail='
+	__SCT__ __SCK__ __x86_ __stack_chk_fail __ref_stack_chk_guard __ubsan __fentry__ __tracepoint __traceiter
+	__rcu_read_ _dev_ _printk ___ratelimit snprintf scnprintf sprintf mem str __mem copy_mc_to_kernel _copy_
+	kvfree kfree vfree iput igrab deactivate_super down_ up_ mutex_ __mutex _raw_spin wake_up __wake_up
+	run_dax kill_dax kill_dev_dax dax_flush dax_write_cache dax_remove_host dax_holder_notify_failure static_dev_dax
+	dax_inode dax_alive dax_read_ dax_driver_unregister __dax_driver_register dax_break_layout_final dax_direct_access
+	bio_ blk_queue_ blk_mark_disk_dead bdev_mark_dead del_gendisk put_disk set_capacity set_disk_ro
+	truncate_inode_pages unmap_mapping_range invalidate_ sync_ filemap_ lock_ unlock_
+	iomem_resource page_offset_base vmemmap_base phys_base physical_mask hugetlb_optimize_vmemmap_key static_key
+	param_ops trace_ perf_ event_ bpf_ cdev_del cdev_init cdev_device_del device_destroy device_del put_device get_device
+	sysfs_remove sysfs_emit sysfs_notify kobject_uevent init_ __init debug_ cond_resched schedule __cond_resched might_
+	refcount_ jiffies __warn_printk __list_ list_ badblocks_set badblocks_clear badblocks_check badblocks_exit
+	synchronize_ call_rcu rcu_ srcu __srcu percpu_ kill_ fasync noop_ seq_ single_ no_llseek prepare_to finish_wait
+	class_unregister class_destroy unregister_ clear_mce_nospec set_mce_nospec
+'
+
+# objects: how many of each kind of kmalloc()ed object there are, after the processors' own stocks have been given back.
+objects() {
+	local cache
+
+	for cache in /sys/kernel/slab/kmalloc-*; do echo 1 >"$cache/shrink"; done
+	awk '/^kmalloc-/ { print $1, $2 }' /proc/slabinfo
+}
+
+# grown BEFORE AFTER: kinds of which there are so many more that each round has lost one
+grown() {
+	awk -v leak=$leak 'NR == FNR { was[$1] = $2; next } $2 - was[$1] >= leak { print $1 }' <(echo "$1") <(echo "$2")
+}
+
+# world ID: all that a device which has bound leaves in the system's sight
+world() {
+	cat /proc/iomem
+	ls /dev /sys/block /sys/class/block
+	find "$(readlink -f "/sys/bus/dax/devices/dax$1.0")" -printf '%P %l\n' | sort
+	echo "references: $(cat /sys/module/fsdev/refcnt)"
+	grep -v '^dax[0-9.]* driver=fsdev' $control/state
+}
+
+# fails ID VERB CALL N: the device's bind fails at that call, and leaves nothing
+fails() {
+	local id=$1 verb=$2 call=$3 n=$4 before after error what="dax$1.0: $3 call $4"
+
+	[ "$verb" = arm ] || what+=" inside the kernel"
+	before=$(world "$id")
+	run "$verb" "$call" "$n" || { tap_point 1 "$what: armed" "no such function here" && return; }
+	error=$(bind "dax$id.0" fsdev)
+	[ "$verb" != arm ] || points "$what" balance
+	points "$what" disarm
+	is "$what: the error is handed on" "${5-Cannot allocate memory}" "$error"
+	is "$what: nothing is left" "$before" "$(world "$id")"
+	is "$what: the next bind works" bound "$(bind "dax$id.0" fsdev)"
+	unbind "dax$id.0"
+}
+
+# error_of FUNCTION: what the table lets it give, as user space sees it
+error_of() {
+	case $1 in
+	*request_region | dax_set_ops | dax_add_host) echo "Device or resource busy" ;;
+	device_add_disk | cdev_device_add | device_create* | *sysfs_create* | *device_add_group*) echo "File exists" ;;
+	ida_*) echo "No space left on device" ;;
+	*) echo "Cannot allocate memory" ;;
+	esac
+}
+
+# fail_all ID CALL...: each "FUNCTION TIMES", each call $rounds times
+fail_all() {
+	local id=$1 line n
+
+	shift
+	for line in "$@"; do
+		for ((n = 1; n <= ${line#* }; n++)); do
+			run arm "${line% *}" $n && run bind-often "$id" $rounds && run disarm || return
+		done
+	done
+}
+
+# loses_nothing ID CALL...: however often it fails. Others use memory meanwhile: only what grows again and again is lost.
+loses_nothing() {
+	local before after try lost=''
+
+	for try in 1 2 3 4; do
+		before=$(objects)
+		fail_all "$@" || { tap_point 1 "dax$1.0: fails in every round" && return; }
+		after=$(objects)
+		lost=$(if [ $try = 1 ]; then grown "$before" "$after"; else grown "$before" "$after" | grep -xF "$lost"; fi)
+		[ -n "$lost" ] || break
+	done
+	is "dax$1.0: failing $rounds times at each call loses no memory" "" "$lost"
+}
+
+# every_call ID [LOSES]: what the last probe called, each call in turn; and then again and again
+every_call() {
+	local calls=() line n
+
+	is "dax$1.0: binds" bound "$(bind "dax$1.0" fsdev)"
+	points "dax$1.0" early
+	run calls
+	mapfile -t calls < <(sed -n 's/^# //p' $control/report)
+	unbind "dax$1.0"
+	like "dax$1.0: probe allocates, maps, and adds a disk" "alloc.* devm_memremap_pages .* device_add_disk " "${calls[*]}"
+	for line in "${calls[@]}"; do
+		for ((n = 1; n <= ${line#* }; n++)); do fails "$1" arm "${line% *}" $n "$(error_of "${line% *}")"; done
+	done
+	[ -z "${2-}" ] || loses_nothing "$1" "${calls[@]}"
+}
+
+begin 10 20
+make_dynamic 10 0 512
+ok "two ranges" shape dax10.0 64:4 8:6
+make_static 20 $((520 << 10)) 4096 $((518 << 10)) 6144
+is "nothing is bound yet" "none none" "$(driver_of dax10.0) $(driver_of dax20.0)"
+run inject-begin || fail "cannot inject"
+
+run steps
+mapfile -t steps < <(sed -n 's/^# //p' $control/report)
+unknown=''
+for symbol in $(nm -u "$top/build/module/$(uname -r)/install/updates/fsdev.ko" | awk '{ print $2 }'); do
+	[[ " ${steps[*]} " != *" $symbol "* ]] || continue
+	for prefix in $cannot_fail; do [[ $symbol != "$prefix"* ]] || continue 2; done
+	unknown+=" $symbol"
+done
+is "every function that the driver imports is a step, or cannot fail" "" "$unknown"
+
+every_call 10 loses
+every_call 20
+# what the kernel itself gives up half way
+fails 10 arm-inside percpu_ref_init 1
+fails 10 arm-inside arch_add_memory 1
+fails 10 arm-inside arch_add_memory 2
+fails 10 arm-inside device_add 1
+run inject-end
+run unmake 10
+run unmake 20
+ok "modules can go" modprobe -r fsdev_test fsdev
+is "nothing is left in /proc/iomem" "" "$(grep -iE 'dax[12]0' /proc/iomem)"
+finish
