@@ -24,11 +24,13 @@
  * Context: dax_read_lock(), or the device stays bound.
  * Return: what the operation gives back.
  */
-long access_direct(struct dax_device *dax_dev, pgoff_t page, long pages, void **kaddr, unsigned long *pfn)
+long access_direct(struct dax_device *dax_dev, pgoff_t page, long pages, void **kaddr,
+		   unsigned long *pfn)
 {
 #ifdef FSDEV_HAVE_DAX_PFN_T
 	pfn_t typed = {};
-	long rc = dax_dev->ops->direct_access(dax_dev, page, pages, DAX_ACCESS, kaddr, pfn ? &typed : NULL);
+	long rc = dax_dev->ops->direct_access(dax_dev, page, pages, DAX_ACCESS, kaddr,
+					      pfn ? &typed : NULL);
 
 	if (pfn)
 		*pfn = pfn_t_to_pfn(typed);
@@ -49,7 +51,8 @@ long access_direct(struct dax_device *dax_dev, pgoff_t page, long pages, void **
  * Context: dax_read_lock().
  * Return: what dax_direct_access() gives back.
  */
-long access_try(struct dax_device *dax_dev, pgoff_t page, long pages, void **kaddr, unsigned long *pfn)
+long access_try(struct dax_device *dax_dev, pgoff_t page, long pages, void **kaddr,
+		unsigned long *pfn)
 {
 #ifdef FSDEV_HAVE_DAX_PFN_T
 	pfn_t typed = {};
@@ -74,8 +77,8 @@ struct score {
 	long got;
 };
 
-static void try_one(struct dax_device *dax_dev, const struct model *model, unsigned long page, long asked,
-		    struct score *score)
+static void try_one(struct dax_device *dax_dev, const struct model *model, unsigned long page,
+		    long asked, struct score *score)
 {
 	phys_addr_t phys = model_phys(model, page);
 	unsigned long pfn = 0;
@@ -118,11 +121,14 @@ static void try_ranges(struct dax_device *dax_dev, const struct model *model)
 		try_page(dax_dev, model, page + len - 1, &score);
 		page += len;
 	}
-	report_point(!score.kaddr, "every range: the address is that of the page's own physical address");
+	report_point(!score.kaddr,
+		     "every range: the address is that of the page's own physical address");
 	report_point(!score.pfn, "every range: the page frame number is right");
-	report_point(!score.count, "every range: as many pages as are contiguous, and not more than asked");
-	report_note("%lu tried, %lu addresses, %lu pfns, %lu counts wrong; last at page %lu asked %ld got %ld",
-		    score.tried, score.kaddr, score.pfn, score.count, score.page, score.asked, score.got);
+	report_point(!score.count,
+		     "every range: as many pages as are contiguous, and not more than asked");
+	report_note("%lu tried, %lu addresses, %lu pfns, %lu counts wrong", score.tried,
+		    score.kaddr, score.pfn, score.count);
+	report_note("the last at page %lu, asked %ld, got %ld", score.page, score.asked, score.got);
 }
 
 static void try_outside(struct dax_device *dax_dev, unsigned long pages)
@@ -136,12 +142,15 @@ static void try_outside(struct dax_device *dax_dev, unsigned long pages)
 		{ 1, LONG_MAX, "the second page after it" },
 		{ 1UL << 30, 1, "a page far outside" },
 	};
-	/* the last page whose address fits in 64 bits, and where the shift to an address overflows */
-	static const unsigned long overflow[] = { (1UL << 52) - 1, 1UL << 52, (1UL << 52) + 1, ULONG_MAX };
+	/* the last page whose address fits in 64 bits, and where the shift overflows */
+	static const unsigned long overflow[] = {
+		(1UL << 52) - 1, 1UL << 52, (1UL << 52) + 1, ULONG_MAX
+	};
 	long got;
 
 	for (int i = 0; i < ARRAY_SIZE(outside); i++) {
-		got = access_direct(dax_dev, pages + outside[i].above_end, outside[i].asked, NULL, NULL);
+		got = access_direct(dax_dev, pages + outside[i].above_end, outside[i].asked, NULL,
+				    NULL);
 		report_point(got < 0, "%s is refused", outside[i].name);
 		report_note("got %ld", got);
 	}
@@ -181,7 +190,8 @@ static void fill(const struct model *model, unsigned long from, unsigned long to
 }
 
 /* How many of the pages hold something else than that byte. */
-static unsigned long differ(const struct model *model, unsigned long from, unsigned long to, u8 byte)
+static unsigned long differ(const struct model *model, unsigned long from, unsigned long to,
+			    u8 byte)
 {
 	unsigned long wrong = 0;
 
@@ -210,7 +220,8 @@ static void zero_one(struct dax_device *dax_dev, const struct model *model, unsi
 	zeroed->harmed += differ(model, from, page, 0xa5) + differ(model, page + pages, to, 0xa5);
 }
 
-static void zero_boundaries(struct dax_device *dax_dev, const struct model *model, struct zeroed *zeroed)
+static void zero_boundaries(struct dax_device *dax_dev, const struct model *model,
+			    struct zeroed *zeroed)
 {
 	/* of many boundaries some: each makes the host find memory for it */
 	int step = max(1, model->nr / 64);
@@ -229,7 +240,7 @@ static void zero_boundaries(struct dax_device *dax_dev, const struct model *mode
 	zero_one(dax_dev, model, model->pages - 2, 2, zeroed);
 }
 
-static int zero(char **word)
+static int zero_verb(char **word)
 {
 	struct test_device *device = device_find(word[0]);
 	struct model *model = device ? model_make(device) : NULL;
@@ -246,8 +257,8 @@ static int zero(char **word)
 	report_point(!zeroed.failed, "zeroing over boundaries between ranges succeeds");
 	report_point(!zeroed.left, "all of it is zero");
 	report_point(!zeroed.harmed, "nothing beside it has changed");
-	report_note("%lu tried, %lu failed, %lu pages not zero, %lu harmed", zeroed.tried, zeroed.failed,
-		    zeroed.left, zeroed.harmed);
+	report_note("%lu tried, %lu failed, %lu pages not zero, %lu harmed", zeroed.tried,
+		    zeroed.failed, zeroed.left, zeroed.harmed);
 	report_point(!dax_dev->ops->zero_page_range(dax_dev, 0, 0), "no pages are no error");
 	rc = dax_dev->ops->zero_page_range(dax_dev, model->pages, 1);
 	report_point(rc < 0, "a first page outside the device is refused");
@@ -261,6 +272,6 @@ static int zero(char **word)
 
 const struct test_verb access_verbs[] = {
 	{ "access", 1, access_verb },
-	{ "zero", 1, zero },
+	{ "zero", 1, zero_verb },
 	{ }
 };

@@ -2,8 +2,9 @@
 /*
  * Devices: regions and DAX devices of any shape, over memory that nobody uses.
  *
- *   make-dynamic ID START LENGTH ALIGN              without ranges; user space writes those to its "mapping"
- *   make-static ID START LENGTH ALIGN FROM LENGTH   with a page map of the last two; of length 0: without
+ *   make-dynamic ID START LENGTH ALIGN   without ranges; user space writes those to its "mapping"
+ *   make-static ID START LENGTH ALIGN FROM LENGTH
+ *                             with a page map of the last two; of length 0: without
  *   unmake ID
  *   spoil-second-range ID     gives dev_dax->ranges a second, false range
  *   spoil-ranges ID           replaces dev_dax->ranges by ones that are all wrong
@@ -237,17 +238,22 @@ static int spoil_operations(char **word)
 	return 0;
 }
 
+static void mend_device(struct test_device *device)
+{
+	give_back_ranges(device);
+	if (device->dev_dax->pgmap == &no_map)
+		device->dev_dax->pgmap = NULL;
+	if (test_dax(device)->ops == &no_operations)
+		test_dax(device)->ops = NULL;
+}
+
 static int mend(char **word)
 {
 	struct test_device *device = device_find(word[0]);
 
 	if (!device)
 		return -EINVAL;
-	give_back_ranges(device);
-	if (device->dev_dax->pgmap == &no_map)
-		device->dev_dax->pgmap = NULL;
-	if (test_dax(device)->ops == &no_operations)
-		test_dax(device)->ops = NULL;
+	mend_device(device);
 	return 0;
 }
 
@@ -256,7 +262,8 @@ static int take(char **word)
 	struct test_device *device = device_find(word[2]);
 	u64 start, len;
 
-	if (!device || device->taken || kstrtou64(word[0], 0, &start) || kstrtou64(word[1], 0, &len))
+	if (!device || device->taken || kstrtou64(word[0], 0, &start) ||
+	    kstrtou64(word[1], 0, &len))
 		return -EINVAL;
 	device->taken = request_mem_region(start, len, "somebody else");
 	return device->taken ? 0 : -EBUSY;
@@ -281,11 +288,7 @@ static int yield_verb(char **word)
 
 static void remove_device(struct test_device *device)
 {
-	char id[12];
-	char *word[] = { id };
-
-	snprintf(id, sizeof(id), "%d", device->id);
-	mend(word);
+	mend_device(device);
 	holder_drop(device);
 	yield_memory(device);
 	platform_device_unregister(device->pdev);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Failures: injected into a device that we hold, and what the holder was told of them compared with the model.
+ * Failures: injected into a device that we hold, and what the holder was told of them compared with
+ * the model.
  *
  *   fail-pages ID    by memory_failure(): the first and last page of every range
  *   fail-holes ID    by memory_failure(): the pages of the region beside each range
@@ -45,7 +46,8 @@ static int trial_begin(struct trial *trial, const char *id, bool held)
 	struct test_device *device = device_find(id);
 
 	memset(trial, 0, sizeof(*trial));
-	if (!device || !device->dev_dax->pgmap || !device->dev_dax->dev.driver || held != !!device->claim)
+	if (!device || !device->dev_dax->pgmap || !device->dev_dax->dev.driver ||
+	    held != !!device->claim)
 		return -ENODEV;
 	trial->model = model_make(device);
 	if (!trial->model)
@@ -70,7 +72,8 @@ static void trial_end(struct trial *trial)
 static bool mark_told(struct trial *trial, const struct told *told)
 {
 	unsigned long page = PHYS_PFN(told->offset), end = page + PHYS_PFN(told->len);
-	bool twice = !told->len || !PAGE_ALIGNED(told->offset | told->len) || end > trial->model->pages || end < page;
+	bool twice = !told->len || !PAGE_ALIGNED(told->offset | told->len) ||
+		     end > trial->model->pages || end < page;
 
 	for (; page < min(end, trial->model->pages); page++)
 		twice |= __test_and_set_bit(page, trial->seen);
@@ -78,8 +81,8 @@ static bool mark_told(struct trial *trial, const struct told *told)
 }
 
 /*
- * Takes from what the holder was told the pages that had to be told; what is missing is lost, what is left is too much.
- * Clears all marks on the way.
+ * Takes from what the holder was told the pages that had to be told; what is missing is lost, what
+ * is left is too much. Clears all marks on the way.
  */
 static void compare(struct trial *trial, unsigned long pfn, unsigned long pages)
 {
@@ -92,7 +95,8 @@ static void compare(struct trial *trial, unsigned long pfn, unsigned long pages)
 		flags |= claim->told[i].flags != FLAGS;
 	}
 	for (int i = 0; i < trial->model->nr; i++) {
-		unsigned long first = PHYS_PFN(trial->model->range[i].start), len = model_len(trial->model, i);
+		unsigned long first = PHYS_PFN(trial->model->range[i].start);
+		unsigned long len = model_len(trial->model, i);
 		unsigned long from = max(first, pfn), to = first + len;
 
 		if (pages < to - min(to, pfn))
@@ -130,11 +134,13 @@ static void fail_page(struct trial *trial, unsigned long pfn)
 
 static void report_trial(const struct trial *trial, const char *what)
 {
-	report_point(trial->tried && !trial->lost, "%s: the holder is told of every page of the device", what);
+	report_point(trial->tried && !trial->lost,
+		     "%s: the holder is told of every page of the device", what);
 	report_point(trial->tried && !trial->extra, "%s: once, and of nothing else", what);
 	report_point(trial->tried && !trial->flags, "%s: with the flags of the failure", what);
-	report_note("%lu tried, %lu lost, %lu too much, %lu flags; last pfn %#lx, %lu pages", trial->tried,
-		    trial->lost, trial->extra, trial->flags, trial->pfn, trial->pages);
+	report_note("%lu tried, %lu lost, %lu too much, %lu flags; last pfn %#lx, %lu pages",
+		    trial->tried, trial->lost, trial->extra, trial->flags, trial->pfn,
+		    trial->pages);
 }
 
 /* A page of the region: another one would be the machine's own memory. */
@@ -237,7 +243,8 @@ static int fail_unheld(char **word)
 
 	if (rc)
 		return rc;
-	rc = trial.pgmap->ops->memory_failure(trial.pgmap, PHYS_PFN(trial.model->range[0].start), 1, FLAGS);
+	rc = trial.pgmap->ops->memory_failure(trial.pgmap,
+					      PHYS_PFN(trial.model->range[0].start), 1, FLAGS);
 	report_point(rc == -EOPNOTSUPP, "without a holder the failure goes back to the kernel");
 	report_note("got %d", rc);
 	trial_end(&trial);

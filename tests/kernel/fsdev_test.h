@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fsdev_test: a module that builds DAX devices no firmware gives us, and looks at what user space cannot. A scenario
- * in tests/vm drives it through debugfs:
+ * fsdev_test: a module that builds DAX devices no firmware gives us, and looks at what user space
+ * cannot. A scenario in tests/vm drives it through debugfs:
  *
- *   run     one command per write: a verb and its arguments; the write fails with the command's error
+ *   run     one command per write: a verb and its arguments; the write fails with the command's
+ *           error
  *   report  the points of the last command, as KTAP; they are in the kernel's log as well
  *   state   a line for each device: what the bus, the DAX core and the page map know of it
  */
@@ -168,8 +169,10 @@ void holder_drop(struct test_device *device);
 
 /* access.c */
 extern const struct test_verb access_verbs[];
-long access_try(struct dax_device *dax_dev, pgoff_t page, long pages, void **kaddr, unsigned long *pfn);
-long access_direct(struct dax_device *dax_dev, pgoff_t page, long pages, void **kaddr, unsigned long *pfn);
+long access_try(struct dax_device *dax_dev, pgoff_t page, long pages, void **kaddr,
+		unsigned long *pfn);
+long access_direct(struct dax_device *dax_dev, pgoff_t page, long pages, void **kaddr,
+		   unsigned long *pfn);
 
 /* failure.c */
 extern const struct test_verb failure_verbs[];
@@ -180,6 +183,7 @@ int removal_inside(void);
 void removal_exit(void);
 
 /* inject.c */
+void fsdev_test_return(void);
 extern const struct test_verb inject_verbs[];
 void inject_exit(void);
 

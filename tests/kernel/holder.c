@@ -69,7 +69,8 @@ static int claim_direct(struct test_device *device, struct test_claim *claim)
 #endif
 }
 
-static int hold(const char *id, int (*claim_it)(struct test_device *device, struct test_claim *claim))
+static int hold(const char *id,
+		int (*claim_it)(struct test_device *device, struct test_claim *claim))
 {
 	struct test_device *device = device_find(id);
 	struct test_claim *claim;

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Injection: lets a call that fsdev makes while it probes fail, without anything of it having happened.
+ * Injection: lets a call that fsdev makes while it probes fail, without anything of it having
+ * happened.
  *
  *   inject-begin          from here on calls are counted
  *   inject-end
  *   steps                 a note for each function that can be made to fail
  *   calls                 a note for each of them that the last probe called, and how often
- *   early                 the last probe could not fail any more when it let the bus know the page map
- *   arm NAME N            call N of the function, by fsdev, will fail in every probe until disarmed
+ *   early                 the last probe could not fail any more when it let the bus know the page
+ *                         map
+ *   arm NAME N            call N of the function, by fsdev, fails in every probe until disarmed
  *   arm-inside NAME N     the same for a call that the kernel makes on the way
  *   disarm                was there such a call?
- *   balance               what the last probe made before it failed has been undone, each thing once
+ *   balance               what the last probe made before it failed has been undone, each thing
+ *                         once
  *   bind-often ID N       binds that many times, each of which has to fail
  *
- * The table is complete if every function that fsdev.ko imports is in it, or cannot fail: the scenario checks that.
+ * The table is complete if every function that fsdev.ko imports is in it, or cannot fail: the
+ * scenario checks that.
  */
 #include <linux/blkdev.h>
 #include <linux/kprobes.h>
@@ -124,15 +128,14 @@ static struct task_struct *attempt;
 static void *driver_data;
 
 /* Returns to the caller of the function in whose place it runs. */
-void fsdev_test_return(void);
 asm(".pushsection .text\n"
-    ".type fsdev_test_return, @function\n"
-    ".globl fsdev_test_return\n"
-    "fsdev_test_return:\n"
-    "	" ANNOTATE_NOENDBR "\n"
-    "	" ASM_RET "\n"
-    ".size fsdev_test_return, . - fsdev_test_return\n"
-    ".popsection\n");
+	".type fsdev_test_return, @function\n"
+	".globl fsdev_test_return\n"
+	"fsdev_test_return:\n"
+	"	" ANNOTATE_NOENDBR "\n"
+	"	" ASM_RET "\n"
+	".size fsdev_test_return, . - fsdev_test_return\n"
+	".popsection\n");
 
 static int step_called(struct kprobe *probe, struct pt_regs *regs)
 {
@@ -157,12 +160,14 @@ static int step_called(struct kprobe *probe, struct pt_regs *regs)
 	instruction_pointer_set(regs, (unsigned long)fsdev_test_return);
 	return 1;
 }
+
 NOKPROBE_SYMBOL(step_called);
 
-/* A probe that has this is never turned into a jump, and only so may its first handler change where it returns to. */
+/* A probe that has this is never turned into a jump; so its handler may choose the way back. */
 static void after_step(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
 }
+
 NOKPROBE_SYMBOL(after_step);
 
 static int undo_called(struct kprobe *probe, struct pt_regs *regs)
@@ -171,16 +176,17 @@ static int undo_called(struct kprobe *probe, struct pt_regs *regs)
 	void *what = (void *)regs_get_kernel_argument(regs, 0);
 
 	/*
-	 * kvfree() of nothing undoes nothing. The last call of an action returns to where the action was called, so that
-	 * it does not look like one of fsdev's.
+	 * kvfree() of nothing undoes nothing. The last call of an action returns to where the
+	 * action was called, so that it does not look like one of fsdev's.
 	 */
 	if (!what || attempt != current)
 		return 0;
-	if (within_module(*(unsigned long *)kernel_stack_pointer(regs), driver) || what == driver_data ||
-	    pair->ours)
+	if (pair->ours || what == driver_data ||
+	    within_module(*(unsigned long *)kernel_stack_pointer(regs), driver))
 		pair->undone++;
 	return 0;
 }
+
 NOKPROBE_SYMBOL(undo_called);
 
 /* dax_bus_probe(dev) begins */
@@ -216,7 +222,8 @@ static struct kretprobe bus_probe = {
 	.handler = bus_probe_return,
 };
 
-static int add_probe(struct kprobe *probe, const char *name, kprobe_pre_handler_t handler, bool *there)
+static int add_probe(struct kprobe *probe, const char *name, kprobe_pre_handler_t handler,
+		     bool *there)
 {
 	int rc;
 
@@ -253,8 +260,9 @@ void inject_exit(void)
 /* Our driver, which is loaded as long as nothing is unloaded while a scenario runs. */
 static struct device_driver *find_driver(void)
 {
-	struct test_device *device = list_first_entry_or_null(&test_devices, struct test_device, node);
+	struct test_device *device;
 
+	device = list_first_entry_or_null(&test_devices, struct test_device, node);
 	return device ? driver_find("fsdev", device->dev_dax->dev.bus) : NULL;
 }
 
@@ -308,6 +316,12 @@ static int early(char **word)
 	return 0;
 }
 
+/* Was the last call of the step, by fsdev, one that we let fail? */
+static bool failed_here(const struct step *step)
+{
+	return fired && armed == step && !armed_inside;
+}
+
 /* How often the last probe has done something, where it did not fail because we made it. */
 static int made_by(const struct pair *pair)
 {
@@ -316,7 +330,7 @@ static int made_by(const struct pair *pair)
 	for (int i = 0; i < ARRAY_SIZE(steps); i++)
 		for (int k = 0; k < ARRAY_SIZE(pair->make); k++)
 			if (pair->make[k] && !strcmp(steps[i].name, pair->make[k]))
-				made += steps[i].calls - (fired && armed == &steps[i] && !armed_inside);
+				made += steps[i].calls - failed_here(&steps[i]);
 	return made;
 }
 
@@ -327,7 +341,8 @@ static int balance(char **word)
 
 		if (!made && !pairs[i].undone)
 			continue;
-		report_point(made == pairs[i].undone, "%s() undoes each %s()", pairs[i].undo, pairs[i].make[0]);
+		report_point(made == pairs[i].undone, "%s() undoes each %s()", pairs[i].undo,
+			     pairs[i].make[0]);
 		report_note("%d made, %d undone", made, pairs[i].undone);
 	}
 	return 0;

@@ -40,7 +40,8 @@ static const struct dev_pagemap *map_of(const struct page *page)
 static void look_at_page(const struct dev_pagemap *pgmap, unsigned long pfn, struct look *look)
 {
 	struct page *page = pfn_to_page(pfn);
-	bool compound = PageCompound(page), word = word_of(page), mapping = READ_ONCE(page->mapping);
+	bool compound = PageCompound(page), word = word_of(page);
+	bool mapping = READ_ONCE(page->mapping);
 	bool busy = page_ref_count(page) != COUNT_OF_FREE;
 	/* a tail page has other things in that place */
 	bool foreign = !PageTail(page) && map_of(page) != pgmap;
@@ -92,8 +93,9 @@ static int folios_clean(char **word)
 	report_point(look.pages && !look.word, "no page with an index or a share count");
 	report_point(look.pages && !look.busy, "no page in use");
 	report_point(look.pages && !look.foreign, "every page points to the device's page map");
-	report_note("%lu pages: compound %lu, mapping %lu, word %lu, busy %lu, foreign %lu; last pfn %#lx",
-		    look.pages, look.compound, look.mapping, look.word, look.busy, look.foreign, look.worst);
+	report_note("%lu pages: compound %lu, mapping %lu, word %lu, busy %lu, foreign %lu; %#lx",
+		    look.pages, look.compound, look.mapping, look.word, look.busy, look.foreign,
+		    look.worst);
 	return 0;
 }
 
@@ -104,7 +106,8 @@ static int folios_compound(char **word)
 
 	if (rc)
 		return rc;
-	report_point(look.pages && look.compound == look.pages, "every page is part of a compound folio");
+	report_point(look.pages && look.compound == look.pages,
+		     "every page is part of a compound folio");
 	report_note("%lu of %lu", look.compound, look.pages);
 	return 0;
 }
@@ -117,7 +120,8 @@ static int folios_used(char **word)
 	if (rc)
 		return rc;
 	report_point(look.mapping, "pages are in use by a file");
-	report_note("%lu of %lu, %lu of them in compound folios", look.mapping, look.pages, look.compound);
+	report_note("%lu of %lu, %lu of them in compound folios", look.mapping, look.pages,
+		    look.compound);
 	return 0;
 }
 
@@ -155,8 +159,8 @@ void look_state(struct seq_file *seq, const struct test_device *device)
 	seq_printf(seq, "%s driver=%s pgmap=%s", dev_name(&dev_dax->dev),
 		   dev_dax->dev.driver ? dev_dax->dev.driver->name : "none", is_set(pgmap));
 	if (pgmap && !device->kept_ranges)
-		seq_printf(seq, " ops=%s owner=%s shift=%lu", is_set(pgmap->ops), is_set(pgmap->owner),
-			   pgmap->vmemmap_shift);
+		seq_printf(seq, " ops=%s owner=%s shift=%lu", is_set(pgmap->ops),
+			   is_set(pgmap->owner), pgmap->vmemmap_shift);
 	seq_printf(seq, " alive=%s operations=%s holder=%s driver_data=%s resources=%s\n",
 		   test_bit(DAXDEV_ALIVE, &dax_dev->flags) ? "yes" : "no", is_set(dax_dev->ops),
 		   is_set(dax_dev->holder_data), is_set(dev_get_drvdata(&dev_dax->dev)),

@@ -12,8 +12,8 @@
 #include "fsdev_test.h"
 
 static const struct test_verb *const verbs[] = {
-	device_verbs, look_verbs, watch_verbs, holder_verbs, access_verbs, failure_verbs, removal_verbs,
-	inject_verbs,
+	device_verbs, look_verbs, watch_verbs, holder_verbs,
+	access_verbs, failure_verbs, removal_verbs, inject_verbs,
 };
 
 /* One command at a time; everything of this module that is not told otherwise is under it. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The model: what a device's ranges mean, worked out the slow and plain way, to compare the driver with.
+ * The model: what a device's ranges mean, worked out the slow and plain way, to compare the driver
+ * with.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>

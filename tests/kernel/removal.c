@@ -51,8 +51,8 @@ static void read_page(struct reader *reader, unsigned long page)
 		reader->revived |= reader->dead;
 		reader->good++;
 		for (int i = 0; i < 8; i++) {
-			reader->sum += *(volatile u64 *)(kaddr + 512 * i);
-			udelay(20);
+			reader->sum += READ_ONCE(*(u64 *)(kaddr + 512 * i));
+			usleep_range(20, 40);
 		}
 		atomic_dec(&inside);
 	} else if (n == -ENXIO) {
@@ -138,7 +138,8 @@ static int readers_stop(char **word)
 	report_point(ended == n, "every reader then found the device dead");
 	report_point(!revived, "no reader reached the memory after that");
 	report_point(!other, "no reader got any other error");
-	report_note("%lu good, %lu dead, %lu other, the last of them %ld", good, dead, other, readers[0].error);
+	report_note("%lu good, %lu dead, %lu other, the last of them %ld", good, dead, other,
+		    readers[0].error);
 	id = dax_read_lock();
 	got = access_try(test_dax(device), 0, 1, NULL, NULL);
 	dax_read_unlock(id);

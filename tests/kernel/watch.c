@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watching: the two moments that no one else sees. One is between the kernel's making of the page structures and the
- * rest of probe, the other just before the page structures go.
+ * Watching: the two moments that no one else sees. One is between the kernel's making of the page
+ * structures and the rest of probe, the other just before the page structures go.
  *
  *   watch          from here on
  *   unwatch
@@ -167,7 +167,8 @@ static int planted(char **word)
 	if (!device || !device->dev_dax->pgmap)
 		return -ENODEV;
 	good = take_marks(device->dev_dax->pgmap, &pages);
-	report_point(pages && good == pages, "probe wrote to no page structure after the kernel had made them");
+	report_point(pages && good == pages,
+		     "probe wrote to no page structure after the kernel had made them");
 	report_note("%lu of %lu are as they were", good, pages);
 	return 0;
 }
@@ -176,8 +177,9 @@ static void report_look(const struct look *look, const char *when)
 {
 	report_point(look->pages && !look->compound && !look->mapping && !look->word,
 		     "%s every page is a clean order-0 folio", when);
-	report_note("%lu pages: compound %lu, mapping %lu, word %lu, busy %lu; last pfn %#lx", look->pages,
-		    look->compound, look->mapping, look->word, look->busy, look->worst);
+	report_note("%lu pages: compound %lu, mapping %lu, word %lu, busy %lu; last pfn %#lx",
+		    look->pages, look->compound, look->mapping, look->word, look->busy,
+		    look->worst);
 }
 
 static int mapped_verb(char **word)
@@ -197,7 +199,8 @@ static int unmapped_verb(char **word)
 	report_point(!unmapped.inside, "no direct access was going on any more");
 	report_note("%d were", unmapped.inside);
 	report_look(&unmapped.look, "before they went");
-	report_point(unmapped.look.pages && !unmapped.look.busy, "before they went no page was in use");
+	report_point(unmapped.look.pages && !unmapped.look.busy,
+		     "before they went no page was in use");
 	return 0;
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dax-file: looks at a file on a DAX file system from where an application stands, and fails pages of it.
+ * dax-file: looks at a file on a DAX file system from where an application stands, and fails pages
+ * of it.
  *
- * Run without arguments it says what it can do. Offsets and lengths are bytes, in decimal or with 0x.
+ * Run without arguments it says what it can do. Offsets and lengths are bytes, in decimal or with
+ * 0x.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -69,7 +71,10 @@ static void *map(int fd, int flags, uint64_t offset, uint64_t len)
 	return addr;
 }
 
-/* A DAX character device takes only mappings of its own alignment, 2 MiB here; @offset too has to be a multiple. */
+/*
+ * A DAX character device takes only mappings of its own alignment, 2 MiB here; @offset too has to
+ * be a multiple.
+ */
 static void *map_huge(int fd, uint64_t offset)
 {
 	const uintptr_t huge = 2UL << 20;
@@ -111,7 +116,8 @@ static int cmd_is_dax(char **argv)
 static int cmd_map_sync(char **argv)
 {
 	int fd = open_file(argv[0], O_RDWR);
-	void *addr = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0);
+	void *addr =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0);
 
 	if (addr == MAP_FAILED) {
 		printf("no (%s)\n", strerror(errno));
@@ -147,10 +153,14 @@ static int cmd_where(char **argv)
 	return 1;
 }
 
-/* fill FILE OFFSET LEN SEED: writes the pattern of the seed, half through a mapping, half by pwrite. */
+/*
+ * fill FILE OFFSET LEN SEED: writes the pattern of the seed, half through a mapping, half by
+ * pwrite.
+ */
 static int cmd_fill(char **argv)
 {
-	uint64_t offset = number(argv[1]), len = number(argv[2]), seed = number(argv[3]), half = len / 2;
+	uint64_t offset = number(argv[1]), len = number(argv[2]), seed = number(argv[3]),
+		 half = len / 2;
 	int fd = open_file(argv[0], O_RDWR | O_CREAT);
 	uint64_t *words;
 
@@ -212,7 +222,10 @@ static void print_sigbus(const char *addr, uint64_t offset)
 	       offset + (uint64_t)((char *)sigbus_info.si_addr - addr), sigbus_info.si_addr_lsb);
 }
 
-/* verify FILE OFFSET LEN SEED: reads through a mapping and compares; each bad or wrong page is said. */
+/*
+ * verify FILE OFFSET LEN SEED: reads through a mapping and compares; each bad or wrong page is
+ * said.
+ */
 static int cmd_verify(char **argv)
 {
 	uint64_t offset = number(argv[1]), len = number(argv[2]), seed = number(argv[3]);
@@ -246,7 +259,8 @@ static uint64_t phys_of(const volatile void *addr)
 	uint64_t entry;
 	int fd = open_file("/proc/self/pagemap", O_RDONLY);
 
-	if (pread(fd, &entry, sizeof(entry), (uintptr_t)addr / PAGE * sizeof(entry)) != sizeof(entry))
+	if (pread(fd, &entry, sizeof(entry), (uintptr_t)addr / PAGE * sizeof(entry)) !=
+	    sizeof(entry))
 		err(1, "/proc/self/pagemap");
 	close(fd);
 	if (!(entry >> 63))
@@ -264,13 +278,17 @@ static int cmd_phys(char **argv)
 
 	if (fstat(fd, &st))
 		err(1, "fstat %s", argv[0]);
-	addr = S_ISCHR(st.st_mode) ? map_huge(fd, offset) : map(fd, MAP_SHARED, offset & ~(PAGE - 1), PAGE);
+	addr = S_ISCHR(st.st_mode) ? map_huge(fd, offset)
+				   : map(fd, MAP_SHARED, offset & ~(PAGE - 1), PAGE);
 	(void)*addr;
 	printf("%#" PRIx64 "\n", phys_of(addr) + offset % PAGE);
 	return 0;
 }
 
-/* cat FILE OFFSET LEN: copies a mapping to standard output; works where read() does not, as on a DAX device. */
+/*
+ * cat FILE OFFSET LEN: copies a mapping to standard output; works where read() does not, as on a
+ * DAX device.
+ */
 static int cmd_cat(char **argv)
 {
 	uint64_t offset = number(argv[1]), len = number(argv[2]), huge = 2UL << 20, at = 0;
@@ -302,7 +320,10 @@ static int cmd_pattern(char **argv)
 	return fflush(stdout) ? 1 : 0;
 }
 
-/* poison FILE OFFSET: fails the page there while it is mapped from the file's start, and reports the signal. */
+/*
+ * poison FILE OFFSET: fails the page there while it is mapped from the file's start, and reports
+ * the signal.
+ */
 static int cmd_poison(char **argv)
 {
 	uint64_t offset = number(argv[1]), size;
@@ -311,7 +332,8 @@ static int cmd_poison(char **argv)
 
 	size = size_of(fd);
 	if (offset >= size)
-		errx(2, "offset %" PRIu64 " is not in %s, which has %" PRIu64 " bytes", offset, argv[0], size);
+		errx(2, "offset %" PRIu64 " is not in %s, which has %" PRIu64 " bytes", offset,
+		     argv[0], size);
 	addr = map(fd, MAP_SHARED, 0, size);
 	catch_sigbus();
 	(void)addr[offset];
@@ -327,8 +349,8 @@ static int cmd_poison(char **argv)
 }
 
 /*
- * Maps all of a file, says "ready", then goes over its pages until a signal; tells the signal and ends. Writing changes no
- * byte, but makes every page dirty.
+ * Maps all of a file, says "ready", then goes over its pages until a signal; tells the signal and
+ * ends. Writing changes no byte, but makes every page dirty.
  */
 static int hold(char **argv, bool write)
 {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --soft-reserved 256M 
+# lab: --soft-reserved 512M
 # One device goes from driver to driver, in any order and a thousand times, and nothing is lost on the way: memory,
 # resources, nodes, minor numbers, references to modules. Loading the module takes no device.
 . "$(dirname -- "$0")/lib.sh"
@@ -7,14 +7,16 @@
 
 dev=dax0.0 rounds=${ROUNDS-1000} seed=${SEED-1}
 drivers=/sys/bus/dax/drivers
-shape $dev 0:4 8:4
+# kmem needs whole memory blocks, and gives them back only if nobody has put them on line
+shape $dev 0:128 256:128
+echo offline >/sys/devices/system/memory/auto_online_blocks
 modprobe fsdev
 is "loading fsdev takes no device" none "$(driver_of $dev)"
 # device_dax of 6.1 takes every device that nobody has
 modprobe device_dax
 give $dev none
 
-others="device_dax"
+others="device_dax kmem"
 if modprobe fsdev_dax 2>/dev/null; then
 	others="$others fsdev_dax"
 	is "nor does loading the kernel's own fsdev_dax move it" none "$(driver_of $dev)"
@@ -26,7 +28,6 @@ for driver in fsdev $others; do
 done
 give $dev none
 
-# the kernel's memory driver takes it for good where the memory cannot be put off line again, so just once
 snapshot() {
 	echo "iomem $(sha256sum </proc/iomem)"
 	echo "nodes $(find /dev -name 'dax*' -o -name 'fsdev*' | sort | xargs)"
@@ -44,17 +45,18 @@ in_use() {
 # round DRIVER|none: no program is started, so that a thousand of them take a minute
 now=none
 round() {
-	if [ $now != none ]; then
-		echo $dev >$drivers/$now/unbind || return
-		[ -e $drivers/$now/$dev ] && return 1
+	if [ "$now" != none ]; then
+		echo $dev >"$drivers/$now/unbind" || return
+		[ -e "$drivers/$now/$dev" ] && return 1
 	fi
 	now=none
 	[ "$1" = none ] && return
 	echo $dev >"$drivers/$1/bind" && [ -e "$drivers/$1/$dev" ] && now=$1
 }
 # what is allocated once, on the first use of each path, is there before the count begins
+# shellcheck disable=SC2317  # called by ok
 warm() {
-	for driver in fsdev $others fsdev $others none; do round $driver || return; done
+	for driver in fsdev $others fsdev $others none; do round "$driver" || return; done
 }
 ok "warm up" warm
 before=$(snapshot) used=$(in_use)

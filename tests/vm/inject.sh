@@ -3,8 +3,11 @@
 # Every call of probe that can fail does so once, on a dynamic device of two ranges and on a static one. Each time nothing
 # is left, and the next bind works. Which calls there are is counted while the device binds, so that a new one is found;
 # a function that fsdev.ko imports and that is in neither list below is a failed point.
+# shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/vm/tap.sh
 . "$(dirname -- "$0")/tap.sh"
+# shellcheck source=tests/vm/kernel-lib.sh
 . "$(dirname -- "$0")/kernel-lib.sh"
 
 # How often each call fails again to find a leak, and how many objects of one kind more are one.

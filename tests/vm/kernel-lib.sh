@@ -39,7 +39,9 @@ state() {
 }
 
 # What a device without a driver looks like: nothing of any driver is left on it.
+# shellcheck disable=SC2034  # for the scenarios
 idle="driver=none pgmap=none alive=no operations=none holder=none driver_data=none resources=none"
+# shellcheck disable=SC2034
 static_idle="driver=none pgmap=set ops=none owner=none shift=0 alive=no operations=none holder=none driver_data=none resources=none"
 
 # begin ID...: takes the memory from the device that the kernel has made of it, loads the modules, and has the drivers know

@@ -2,8 +2,11 @@
 # lab: --soft-reserved 3G --append log_buf_len=4M
 # Devices that no firmware gives us, and what only the kernel sees of them: every page structure, the page map, what a
 # holder is told of failures and of removal, and what direct access and zeroing do in every range.
+# shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/vm/tap.sh
 . "$(dirname -- "$0")/tap.sh"
+# shellcheck source=tests/vm/kernel-lib.sh
 . "$(dirname -- "$0")/kernel-lib.sh"
 
 hex() {
@@ -128,7 +131,7 @@ done
 thousand=''
 for ((i = 0; i < 1024; i++)); do
 	k=$((i * 607 % 1024))
-	thousand+=" $(((k / 2 * 3 + k % 2) * 2)):2"
+	thousand+=" $(((k + k / 2) * 2)):2"
 done
 
 for shape in "1 range=8:64" "2 ranges, touching=8:32 40:16" "2 ranges, touching the wrong way round=40:16 8:32" \
@@ -210,12 +213,18 @@ dax-file fill /mnt/kernel/file 0 $((8 * MIB)) 1
 trace=/sys/kernel/tracing
 echo 1 >$trace/events/fs_dax/dax_pmd_fault_done/enable
 dax-file hold /mnt/kernel/file >/tmp/hold &
-for ((i = 0; i < 100; i++)); do grep -q ready /tmp/hold && break || sleep 0.1; done
+for ((i = 0; i < 100; i++)); do
+	grep -q ready /tmp/hold && break
+	sleep 0.1
+done
 ok "a process has the file mapped" grep -q ready /tmp/hold
 ok "by huge mappings" grep -q 'dax_pmd_fault_done.*NOPAGE' $trace/trace
 points "mounted" folios-used 10
 ok "unbound under it" timeout 60 bash -c 'echo dax10.0 >/sys/bus/dax/drivers/fsdev/unbind'
-for ((i = 0; i < 50; i++)); do grep -q SIGBUS /tmp/hold && break || sleep 0.1; done
+for ((i = 0; i < 50; i++)); do
+	grep -q SIGBUS /tmp/hold && break
+	sleep 0.1
+done
 kill $! 2>/dev/null
 like "the process got" "SIGBUS" "$(cat /tmp/hold)"
 points "after XFS" unmapped
