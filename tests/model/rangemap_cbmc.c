@@ -2,57 +2,72 @@
 /*
  * Proofs about the range map, by cbmc: make -C tests/model cbmc
  *
- * Each covers all 64-bit addresses, lengths and offsets, and also that nothing overflows, shifts
- * too far or reaches outside its memory. They meet in the functions named ..._well_formed(): the
- * build_... proofs show that what is built is so and says what the ranges say; lookup and next
- * show that on every such map, whoever made it, the answer is right and the steps are few. The
- * numbers of ranges are in the Makefile:
+ * Each shows, for all addresses, lengths and offsets, that nothing overflows that should not,
+ * shifts too far, loops too long or reaches outside its memory, and that the result is right. They
+ * meet in the functions called ..._well_formed(): build_outer and build_crowd show that what is
+ * built is so; lookup shows that on every such map, whoever made it, the answer is right.
  *
- *   layout        all: the parts of a map's memory are aligned, follow each other, hold what they
- *                 have to, and keep to the bound on memory
- *   build_check   up to RANGES: sorted right, and refused exactly if a range is bad
- *   build_merge   up to RANGES: neighbours are merged, no other, and the way back fits
- *   build_tables  up to RANGES, with OUTER cells: the cells that any offset uses
- *   lookup        up to RANGES, with OUTER cells and one crowd, for more are not used by a lookup
- *   next          up to RANGES
+ *                ranges      address bits
+ *  layout        any number  64  a map's parts are aligned, follow each other, and hold what they
+ *                                have to
+ *  layout_crowd  any number  64  there is room for crowds, however the ranges fall into them
+ *  build_check   up to 3     32  refused exactly if a range is bad, and that one named; sorted
+ *  build_merge   up to 3     32  neighbours are merged and no others; the way back fits
+ *  build_outer   up to 3     32  the outer table, of up to 4 cells; which ranges are a crowd
+ *  build_crowd   up to 3     32  a crowd's table
+ *  lookup        up to 3     64  with 4 outer cells, and the one crowd that a lookup can meet
+ *  search        up to 8     64  the sorted addresses are searched right
+ *  next          up to 3     64  for any way back, also a wrong one, pieces lie in the span; that
+ *                                they are the right ones is left to the comparison beside this
  *
- * So that so few ranges take every way through the tables, RANGEMAP_WALK is 1 here: two ranges in a
- * cell are a crowd.
+ * With 32 bits the source is the same, but for a u64 of 32 bits. So that so few ranges take every
+ * way, RANGEMAP_WALK is 1 here: two ranges that begin in one cell are a crowd.
  */
 #if BITS == 32
 #define FSDEV_CORE_TYPES_H
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 typedef unsigned int u32;
 typedef unsigned int u64;
+#define U32_MAX (~0U)
 #define U64_MAX (~0U)
 #define likely(x) (x)
 #define unlikely(x) (x)
 #endif
+
 #include "core/rangemap.c"
 
-#ifndef RANGES
-#define RANGES 4
-#endif
+enum { N = RANGES, OUTER = 4, CROWD_CELLS = 2 * (N - 1) + 1 };
 
-enum { N = RANGES, OUTER = CELLS, CROWD_CELLS = 2 * (N - 1) + 1 };
+struct crowd_memory {
+	struct rangemap_crowd crowd;
+	u32 cell[CROWD_CELLS];
+};
 
 /* A map with its memory, as one object whose parts have their types. */
 static struct space {
 	struct rangemap map;
 	u32 cell[OUTER];
 	struct rangemap_entry entry[N + 1];
-	struct rangemap_crowd crowd;
-	u32 crowd_cell[CROWD_CELLS];
+#ifndef CROWD_APART
+	struct crowd_memory crowd;
+#endif
 } space;
+
+/* Memory that nothing has to find from the map is an object of its own: that is easier to prove. */
+#ifdef CROWD_APART
+static struct crowd_memory apart;
+#else
+#define apart space.crowd
+#endif
 static u64 address[N];
 static u32 order[N];
 static struct rangemap_range range[N];
 
 /* Any value at all. */
 struct space nondet_space(void);
+struct rangemap_range nondet_range(void);
 u64 nondet_u64(void);
 u32 nondet_u32(void);
 
@@ -72,16 +87,161 @@ static u32 any_nr(void)
 	return nr;
 }
 
+/* The memory of a map. */
+
+void layout(void)
+{
+	u32 nr = nondet_u32();
+	struct layout l;
+
+	assume(nr <= RANGEMAP_MAX);
+	prove((rangemap_bytes(nr) == 0) == (nr == 0));
+	assume(nr);
+	l = layout_of(nr);
+	prove(l.bytes == rangemap_bytes(nr));
+	prove(l.cells >= nr);
+	prove(l.entries == offsetof(struct rangemap, cell) + l.cells * sizeof(u32));
+	prove(l.crowds >= l.entries + (nr + 1) * sizeof(struct rangemap_entry));
+	prove(l.crowds <= U32_MAX);
+	prove(l.order == l.address + nr * sizeof(u64) && l.bytes == l.order + nr * sizeof(u32));
+	prove(l.entries % sizeof(u64) == 0 && l.crowds % sizeof(u64) == 0);
+	prove(l.address % sizeof(u64) == 0 && crowd_bytes(nr) % sizeof(u64) == 0);
+}
+
+/* Crowds fit however ranges fall into them: one more crowd leaves the rest of the room. */
+void layout_crowd(void)
+{
+	u32 nr = nondet_u32(), crowd = nondet_u32();
+	struct layout all, rest;
+
+	assume(nr <= RANGEMAP_MAX && crowd >= CROWD_RANGES && crowd <= nr);
+	all = layout_of(nr);
+	rest = layout_of(nr - crowd);
+	prove(all.address - all.crowds >= crowd_bytes(crowd) + (rest.address - rest.crowds));
+	prove(crowd_bytes(crowd) >= sizeof(struct rangemap_crowd) + (2 * crowd + 1) * sizeof(u32));
+}
+
+/* Checking the ranges. */
+
+static bool multiple(u64 bytes, u32 bits)
+{
+	return bytes >> bits << bits == bytes;
+}
+
+static bool good_alone(u32 i, u32 bits, u64 in_front)
+{
+	return range[i].len && multiple(range[i].start, bits) && multiple(range[i].len, bits) &&
+	       range[i].start <= U64_MAX - (range[i].len - 1) && range[i].len <= U64_MAX - in_front;
+}
+
+static bool overlap(u32 a, u32 b)
+{
+	return range[a].start < range[b].start ?
+	       range[b].start - range[a].start < range[a].len :
+	       range[a].start - range[b].start < range[b].len;
+}
+
+static void make_any_ranges(u32 nr)
+{
+	for (u32 i = 0; i < nr; i++)
+		range[i] = nondet_range();
+}
+
+void build_check(void)
+{
+	u32 nr = any_nr(), a = nondet_u32(), b = nondet_u32(), bits = nondet_u32(), i, bad = N;
+	u64 in_front = 0;
+	bool overlapping = false;
+
+	make_any_ranges(nr);
+	assume(bits < BITS && a < b && b < nr);
+	for (i = 0; i < nr && good_alone(i, bits, in_front); i++)
+		in_front += range[i].len;
+	if (check_each(range, nr, (u64)1 << bits, &bad)) {
+		prove(bad == i && i < nr);
+		return;
+	}
+	prove(i == nr);
+
+	sort_by_address(order, range, nr);
+	prove(order[a] < nr && order[b] < nr && order[a] != order[b]);
+	prove(range[order[a]].start <= range[order[b]].start);
+	if (!check_overlap(order, range, nr, &bad)) {
+		prove(!overlap(a, b));
+		return;
+	}
+	prove(bad < nr);
+	for (i = 0; i < bad; i++)
+		overlapping |= overlap(i, bad);
+	prove(overlapping);
+}
+
+/* Merging, and the way back. */
+
+static void make_any_sorted_ranges(u32 nr)
+{
+	u64 size = 0;
+	u32 i, k;
+
+	make_any_ranges(nr);
+	for (i = 0; i < nr; i++) {
+		assume(good_alone(i, 0, size));
+		size += range[i].len;
+		order[i] = nondet_u32();
+		assume(order[i] < nr);
+		for (k = 0; k < i; k++)
+			assume(range[order[k]].start < range[order[i]].start && !overlap(i, k));
+	}
+}
+
+static bool follows(u32 i)
+{
+	return i && range[i].start > range[i - 1].start &&
+	       range[i].start - range[i - 1].len == range[i - 1].start;
+}
+
+void build_merge(void)
+{
+	static struct rangemap_entry entry[N + 1];
+	u32 nr = any_nr(), i, merged = 0;
+	u32 a = nondet_u32();
+	u64 offset = 0;
+
+	make_any_sorted_ranges(nr);
+	merge(&space.map, entry, range, nr);
+	make_way_back(&space.map, range, nr, order, address);
+
+	for (i = 0; i < nr; i++) {
+		if (!follows(i)) {
+			prove(entry[merged].start == offset);
+			prove(entry[merged].delta == range[i].start - offset);
+			merged++;
+		}
+		offset += range[i].len;
+	}
+	prove(space.map.nr == merged);
+	prove(space.map.size == offset && entry[merged].start == offset);
+	prove(space.map.first_end == entry[1].start && space.map.first_delta == entry[0].delta);
+	prove(space.map.half <= merged && merged / 2 < space.map.half);
+	prove((space.map.half & (space.map.half - 1)) == 0);
+
+	assume(a < merged);
+	prove(order[a] < merged);
+	prove(address[a] == entry[order[a]].start + entry[order[a]].delta);
+	prove(a == 0 || address[a - 1] < address[a]);
+}
+
+/* The tables. */
+
 /* A map of any ranges, without tables. */
 static void make_any_entries(void)
 {
-	u32 nr = any_nr();
-	u32 i;
+	u32 nr = any_nr(), i;
 
 	space = nondet_space();
 	space.map.nr = nr;
 	space.map.entry = space.entry;
-	space.map.crowds = &space.crowd;
+	space.map.crowds = &apart;
 	space.entry[0].start = 0;
 	for (i = 0; i < nr; i++)
 		assume(space.entry[i].start < space.entry[i + 1].start);
@@ -110,52 +270,35 @@ static bool reaches(u32 i, u32 most, u64 start, u64 last)
 /* The cell of a crowd which is that of @offset. */
 static bool crowd_cell_well_formed(u32 last, u64 offset)
 {
-	u32 shift = space.crowd.shift;
-	u64 k = (offset - space.crowd.start) >> shift;
-	u64 start = space.crowd.start + (k << shift);
+	u32 shift = apart.crowd.shift;
+	u64 k = (offset - apart.crowd.start) >> shift;
+	u64 start = apart.crowd.start + (k << shift);
 	u32 i, limit;
 
 	if (k > CROWD_CELLS - 2)
 		return false;
-	i = index_of(space.crowd_cell[k]);
-	limit = index_of(space.crowd_cell[k + 1]);
+	i = index_of(apart.cell[k]);
+	limit = index_of(apart.cell[k + 1]);
 	return i <= limit && limit < last &&
 	       reaches(i, limit - i, start,
-		       start + lesser(((u64)1 << shift) - 1, space.crowd.last_start - 1 - start));
+		       start + lesser(((u64)1 << shift) - 1, apart.crowd.last_start - 1 - start));
 }
 
 /* The crowd in an outer cell from @start to @last, for an offset in this cell. */
 static bool crowd_well_formed(u64 start, u64 last, u64 offset)
 {
-	u32 end = index_of(space.crowd.last);
+	u32 end = index_of(apart.crowd.last);
 	u32 i;
 
-	for (i = 0; i < N && space.entry[i + 1].start != space.crowd.start;)
+	for (i = 0; i < N && space.entry[i + 1].start != apart.crowd.start;)
 		i++;
 	if (end >= N || i + 2 > end || !reaches(i, end - i, start, last) ||
-	    space.crowd.before.start != space.entry[i].start ||
-	    space.crowd.before.delta != space.entry[i].delta ||
-	    space.crowd.last_start != space.entry[end].start || space.crowd.shift > BITS - 1)
+	    apart.crowd.before.start != space.entry[i].start ||
+	    apart.crowd.before.delta != space.entry[i].delta ||
+	    apart.crowd.last_start != space.entry[end].start || apart.crowd.shift >= BITS)
 		return false;
-	return offset < space.crowd.start || offset >= space.crowd.last_start ||
+	return offset < apart.crowd.start || offset >= apart.crowd.last_start ||
 	       crowd_cell_well_formed(end, offset);
-}
-
-/* What a lookup of @offset uses. */
-static bool tables_well_formed(u64 offset)
-{
-	u64 start, last, k;
-
-	if (space.map.shift > BITS - 1)
-		return false;
-	k = offset >> space.map.shift;
-	start = k << space.map.shift;
-	last = start + (((u64)1 << space.map.shift) - 1);
-	if (k >= OUTER)
-		return false;
-	if (space.cell[k] == offsetof(struct space, crowd))
-		return crowd_well_formed(start, last, offset);
-	return reaches(index_of(space.cell[k]), RANGEMAP_WALK, start, last);
 }
 
 void build_crowd(void)
@@ -164,21 +307,70 @@ void build_crowd(void)
 	u32 before = nondet_u32(), nr = nondet_u32();
 
 	make_any_entries();
-	assume(before < N && nr >= CROWD_RANGES && nr < N && before + nr < space.map.nr);
-	assume(reaches(before, nr, start, last) && start <= last && last >= space.entry[before + nr].start);
-	assume(start <= offset && offset <= last);
-	make_crowd(&space.map, &space.crowd, &space.entry[before], nr);
+	assume(nr >= CROWD_RANGES && nr < N && before < N && before + nr < space.map.nr);
+	assume(start <= last && reaches(before, nr, start, last));
+	assume(last >= space.entry[before + nr].start && offset >= start && offset <= last);
+	make_crowd(&space.map, &apart.crowd, &space.entry[before], nr);
 	prove(crowd_well_formed(start, last, offset));
 }
 
-void build_tables(void)
+/* The outer cell of @offset: its first and its last byte. */
+static u64 cell_start(u64 offset)
+{
+	return offset >> space.map.shift << space.map.shift;
+}
+
+static u64 cell_last(u64 offset)
+{
+	return cell_start(offset) + (((u64)1 << space.map.shift) - 1);
+}
+
+static bool in_table(u64 offset)
+{
+	return space.map.shift < BITS && offset >> space.map.shift < OUTER;
+}
+
+#ifndef CROWD_APART
+static bool names_crowd(u64 offset)
+{
+	return space.cell[offset >> space.map.shift] == offsetof(struct space, crowd);
+}
+
+static bool cell_well_formed(u64 offset)
+{
+	return reaches(index_of(space.cell[offset >> space.map.shift]), RANGEMAP_WALK,
+		       cell_start(offset), cell_last(offset));
+}
+
+/* In place of make_crowd(), which has its own proof: that it gets all that begin in one cell. */
+static u32 crowded_before = N, crowded;
+
+void make_crowd_expected(const struct rangemap *map, struct rangemap_crowd *crowd,
+			 const struct rangemap_entry *before, u32 nr)
+{
+	u64 cell = cell_start(before[nr].start);
+
+	prove(map == &space.map && crowd == &apart.crowd);
+	crowded_before = index_of((char *)before - (char *)map);
+	crowded = nr;
+	prove(nr >= CROWD_RANGES && reaches(crowded_before, nr, cell, cell_last(cell)));
+	prove(before[1].start > cell);
+}
+
+void build_outer(void)
 {
 	u64 offset = nondet_u64();
 
 	make_any_entries();
 	assume(space.map.nr > 1 && offset < space.map.size);
-	make_tables(&space.map, OUTER, &space.crowd);
-	prove(tables_well_formed(offset));
+	make_tables(&space.map, OUTER, &apart);
+	prove(in_table(offset));
+	if (names_crowd(offset)) {
+		prove(crowded_before < N);
+		prove(reaches(crowded_before, crowded, cell_start(offset), cell_last(offset)));
+	} else {
+		prove(cell_well_formed(offset));
+	}
 }
 
 void lookup(void)
@@ -188,8 +380,12 @@ void lookup(void)
 	u32 i;
 
 	make_any_entries();
-	if (space.map.nr > 1 && offset < space.map.size)
-		assume(tables_well_formed(offset));
+	if (space.map.nr > 1 && offset < space.map.size) {
+		assume(in_table(offset));
+		assume(names_crowd(offset) ?
+		       crowd_well_formed(cell_start(offset), cell_last(offset), offset) :
+		       cell_well_formed(offset));
+	}
 	len = rangemap_lookup(&space.map, offset, &phys);
 
 	for (i = 0; i < space.map.nr; i++) {
@@ -200,4 +396,64 @@ void lookup(void)
 	}
 	prove(len == expected);
 	prove(phys == expected_phys);
+}
+#endif
+
+/* The way back. */
+
+/* That the address at @at is the last which is not above @phys, or the first if all are. */
+static bool is_last_not_above(const struct rangemap *map, u64 phys, u32 at)
+{
+	return at < map->nr && (at == 0 || address[at] <= phys) &&
+	       (at + 1 == map->nr || address[at + 1] > phys);
+}
+
+void search(void)
+{
+	u64 phys = nondet_u64();
+	u32 i;
+
+	space.map.nr = any_nr();
+	space.map.address = address;
+	space.map.half = nondet_u32();
+	assume(space.map.half <= space.map.nr && space.map.nr / 2 < space.map.half);
+	assume((space.map.half & (space.map.half - 1)) == 0);
+	for (i = 0; i < space.map.nr; i++) {
+		address[i] = nondet_u64();
+		assume(i == 0 || address[i - 1] < address[i]);
+	}
+	prove(is_last_not_above(&space.map, phys, last_not_above(&space.map, phys)));
+}
+
+void next(void)
+{
+	static struct rangemap_entry entry[N + 1];
+	u64 phys = nondet_u64(), len = nondet_u64(), rest_phys = phys, rest = len;
+	struct rangemap_piece piece;
+	u32 i;
+
+	space.map.nr = any_nr();
+	space.map.entry = entry;
+	space.map.address = address;
+	space.map.order = order;
+	space.map.half = nondet_u32();
+	assume(space.map.half <= space.map.nr && space.map.nr / 2 < space.map.half);
+	assume((space.map.half & (space.map.half - 1)) == 0);
+	for (i = 0; i <= space.map.nr; i++) {
+		entry[i].start = nondet_u64();
+		entry[i].delta = nondet_u64();
+		assume(i == 0 || entry[i - 1].start < entry[i].start);
+	}
+	for (i = 0; i < space.map.nr; i++) {
+		order[i] = nondet_u32();
+		assume(order[i] < space.map.nr);
+		address[i] = nondet_u64();
+	}
+
+	if (!rangemap_next(&space.map, &rest_phys, &rest, &piece)) {
+		prove(rest == 0);
+		return;
+	}
+	prove(rest < len);
+	prove(piece.phys >= phys && piece.phys - phys < len);
 }

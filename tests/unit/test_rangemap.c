@@ -137,9 +137,8 @@ static void memory_is_bounded(void **state)
 	unsigned int nr;
 
 	(void)state;
-	for (nr = 1; nr <= 5000; nr++)
+	for (nr = 1; nr <= RANGEMAP_MAX; nr++)
 		assert_in_range(rangemap_bytes(nr), 1, 64 * nr + 4096);
-	assert_in_range(rangemap_bytes(RANGEMAP_MAX), 1, 64 * RANGEMAP_MAX + 4096);
 }
 
 static void memory_of_impossible_counts_is_0(void **state)

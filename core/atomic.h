@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The atomic operations that core/ uses, under the kernel's names and with the kernel's meaning:
+ * xchg(), cmpxchg() and test_and_clear_bit() are full barriers, set_bit() and clear_bit() are none.
+ * On the host they take a word of type unsigned long and nothing else.
+ *
+ * ATOMIC_POINT() stands before every operation on the host; a stress test may define it, to have
+ * other threads run just there. A model checker has operations of its own, and defines
+ * ATOMIC_OPERATIONS.
+ */
+#ifndef FSDEV_CORE_ATOMIC_H
+#define FSDEV_CORE_ATOMIC_H
+
+#include "types.h"
+
+#ifdef __KERNEL__
+
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+
+#else
+
+#define BITS_PER_LONG ((int)(8 * sizeof(unsigned long)))
+#define BIT(nr) (1UL << (nr))
+
+#ifndef ATOMIC_OPERATIONS
+
+#ifndef ATOMIC_POINT
+#define ATOMIC_POINT() ((void)0)
+#endif
+
+static inline unsigned long READ_ONCE_ulong(const unsigned long *word)
+{
+	ATOMIC_POINT();
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline unsigned long smp_load_acquire_ulong(const unsigned long *word)
+{
+	ATOMIC_POINT();
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void WRITE_ONCE_ulong(unsigned long *word, unsigned long value)
+{
+	ATOMIC_POINT();
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline unsigned long xchg(unsigned long *word, unsigned long new)
+{
+	ATOMIC_POINT();
+	return __atomic_exchange_n(word, new, __ATOMIC_SEQ_CST);
+}
+
+static inline unsigned long cmpxchg(unsigned long *word, unsigned long old, unsigned long new)
+{
+	ATOMIC_POINT();
+	__atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return old;
+}
+
+static inline void set_bit(int nr, unsigned long *word)
+{
+	ATOMIC_POINT();
+	__atomic_fetch_or(word, BIT(nr), __ATOMIC_RELAXED);
+}
+
+static inline void clear_bit(int nr, unsigned long *word)
+{
+	ATOMIC_POINT();
+	__atomic_fetch_and(word, ~BIT(nr), __ATOMIC_RELAXED);
+}
+
+static inline bool test_and_clear_bit(int nr, unsigned long *word)
+{
+	ATOMIC_POINT();
+	return __atomic_fetch_and(word, ~BIT(nr), __ATOMIC_SEQ_CST) & BIT(nr);
+}
+
+#endif /* ATOMIC_OPERATIONS */
+
+#define READ_ONCE(x) READ_ONCE_ulong(&(x))
+#define WRITE_ONCE(x, value) WRITE_ONCE_ulong(&(x), value)
+/* As in the kernel: what is read after it is not read before it. */
+#define smp_load_acquire(p) smp_load_acquire_ulong(p)
+
+#endif /* __KERNEL__ */
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Ownership of a DAX device: who holds it, who hears that its memory failed, and what happens to
+ * both when the device is removed. docs/holder.md explains the protocol and what is proven of it.
+ *
+ * All of it lives in three words of the kernel's struct dax_device, so that the kernel's own
+ * functions and these agree on the same device:
+ *
+ *  holder_data  0, the holder, or the bar (the address of the flags word, which no holder has):
+ *               the device is being removed and nobody gets it any more
+ *  holder_ops   the holder's operations, 0, or the deaf operations: the holder has been told
+ *  flags        the kernel's alive bit, and two of ours
+ *
+ * They are numbers here, since they are compared and exchanged and never followed.
+ */
+#ifndef FSDEV_CORE_HOLDER_H
+#define FSDEV_CORE_HOLDER_H
+
+#include "atomic.h"
+#include "types.h"
+
+/* The kernel's own bit in the flags; the device may be used. */
+#define HOLDER_ALIVE 0
+/* The device is being removed: holder_close() has begun and holder_kill() has not ended. */
+#define HOLDER_DYING (BITS_PER_LONG - 1)
+/* A removal took the device from a holder whose release is still to come. */
+#define HOLDER_ORPHAN (BITS_PER_LONG - 2)
+
+/**
+ * struct holder_words - where the ownership of one device is kept
+ * @data: the device's holder_data
+ * @ops: its holder_ops
+ * @flags: its flags
+ * @deaf: operations that answer every call with -EOPNOTSUPP; only holder_close() and holder_kill()
+ *	need them
+ */
+struct holder_words {
+	unsigned long *data;
+	unsigned long *ops;
+	unsigned long *flags;
+	const void *deaf;
+};
+
+/**
+ * typedef holder_call_t - calls a holder
+ * @ops: the holder's operations, never NULL
+ * @arg: what the caller of holder_notify(), holder_close() or holder_kill() gave
+ *
+ * Context: inside a read-side section; may sleep.
+ * Return: what the holder returned.
+ */
+typedef int holder_call_t(const void *ops, void *arg);
+
+/**
+ * enum holder_verdict - what became of a release
+ * @HOLDER_RELEASED: the device was the caller's, and is free
+ * @HOLDER_GONE: a removal had taken the device already; not a mistake
+ * @HOLDER_REPEATED: nobody held it: released twice, or never claimed; to be warned of
+ * @HOLDER_WRONG: somebody else holds it, and still does; to be warned of
+ */
+enum holder_verdict {
+	HOLDER_RELEASED,
+	HOLDER_GONE,
+	HOLDER_REPEATED,
+	HOLDER_WRONG,
+};
+
+int holder_claim(const struct holder_words *w, void *holder, const void *ops);
+enum holder_verdict holder_release(const struct holder_words *w, void *holder);
+int holder_notify(const struct holder_words *w, holder_call_t *call, void *arg);
+int holder_close(const struct holder_words *w, holder_call_t *call, void *arg);
+void holder_kill(const struct holder_words *w, holder_call_t *call, void *arg);
+
+/*
+ * What each place that compiles this in has to bring along.
+ *
+ * The read-side section is the kernel's dax_read_lock(); sections nest. holder_drain() waits until
+ * every section that had begun before the call has ended, and is a full barrier; it must not be
+ * called inside a section. The lock keeps the releases of one holder apart; nothing sleeps in it.
+ */
+int holder_read_lock(void);
+void holder_read_unlock(int id);
+void holder_drain(void);
+void holder_lock(void);
+void holder_unlock(void);
+
+#endif
