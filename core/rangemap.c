@@ -272,7 +272,7 @@ static void make_tables(struct rangemap *map, u32 cells, void *crowd)
  *
  * Ranges must not overlap; between them there may be holes. Of two that overlap, the one later in
  * the device is at fault. @ranges is not needed afterwards. The map points into itself: it must
- * stay where it was built.
+ * stay where it was built. After a failure its memory is to be zeroed before it is used again.
  *
  * Context: any; allocates nothing. Takes time in proportion to @nr log @nr.
  * Return: 0; -EINVAL with *@bad set if a range is empty, not a multiple of @granule, reaches past

@@ -110,6 +110,15 @@ int rangemap_build(struct rangemap *map, size_t bytes, const struct rangemap_ran
 bool rangemap_next(const struct rangemap *map, u64 *phys, u64 *len, struct rangemap_piece *piece);
 void rangemap_get(const struct rangemap *map, unsigned int i, struct rangemap_piece *piece);
 
+/*
+ * Which cell @bytes are in. That the shift is below 64 is said again for the compiler: it adds no
+ * instruction, and a kernel with UBSAN_SHIFT then has nothing to check, nor to save registers for.
+ */
+static inline u64 rangemap_cell(u64 bytes, u32 shift)
+{
+	return bytes >> (shift & 63);
+}
+
 /* What a cell names. One addition: this is why cells do not count in entries. */
 static inline const void *rangemap_named(const struct rangemap *map, u64 cell)
 {
@@ -139,7 +148,7 @@ rangemap_find_crowded(const struct rangemap *map, const struct rangemap_crowd *c
 
 	if (offset >= crowd->last_start)
 		return rangemap_named(map, crowd->last);
-	cell = &crowd->cell[(offset - crowd->start) >> crowd->shift];
+	cell = &crowd->cell[rangemap_cell(offset - crowd->start, crowd->shift)];
 	entry = rangemap_named(map, cell[0]);
 	if (likely(offset < entry[1].start))
 		return entry;
@@ -151,7 +160,7 @@ static inline const struct rangemap_entry *rangemap_find(const struct rangemap *
 {
 	const struct rangemap_entry *entry;
 
-	entry = rangemap_named(map, map->cell[offset >> map->shift]);
+	entry = rangemap_named(map, map->cell[rangemap_cell(offset, map->shift)]);
 	if (likely(offset < entry[1].start))
 		return entry;
 	if (unlikely((const void *)entry >= map->crowds))

@@ -21,7 +21,7 @@
  *                                they are the right ones is left to the comparison beside this
  *
  * With 32 bits the source is the same, but for a u64 of 32 bits. So that so few ranges take every
- * way, RANGEMAP_WALK is 1 here: two ranges that begin in one cell are a crowd.
+ * way, RANGEMAP_WALK is 1: two ranges that begin in one cell are a crowd. For lookup it is 2.
  */
 #if BITS == 32
 #define FSDEV_CORE_TYPES_H

@@ -8,7 +8,7 @@
 
 #include "rangemap_model.h"
 
-typedef unsigned __int128 u128;
+#define u128 unsigned __int128
 
 enum { MOST_RANGES = 1100, MOST_PIECES = 40 };
 
@@ -90,12 +90,13 @@ static u64 naive_lookup(const struct geometry *g, u64 offset, u64 *phys)
 
 static bool naive_next(const struct geometry *g, u64 *phys, u64 *len, struct rangemap_piece *piece)
 {
-	u128 span_end = (u128)*phys + *len, first = span_end, end;
+	u128 span_end = (u128)*phys + *len, first, end;
 	unsigned int i, found = 0;
-	u64 offset = 0, total;
+	u64 offset = 0;
 
 	if (span_end > (u128)1 << 64)
-		first = span_end = (u128)1 << 64;
+		span_end = (u128)1 << 64;
+	first = span_end;
 	for (i = 0; i < g->nr; offset += g->range[i].len, i++) {
 		u128 at = g->range[i].start > *phys ? g->range[i].start : *phys;
 
@@ -115,8 +116,7 @@ static bool naive_next(const struct geometry *g, u64 *phys, u64 *len, struct ran
 	end = end_of(&g->range[found]);
 	if (end > span_end)
 		end = span_end;
-	total = end - first;
-	piece->len = total;
+	piece->len = end - first;
 	*phys = end;
 	*len = span_end - end;
 	return true;

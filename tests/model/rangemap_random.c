@@ -29,7 +29,7 @@ static bool compare_one(u64 *state, struct rangemap_model_count *count)
 	static u64 words[MOST_BYTES / sizeof(u64)];
 	size_t bytes, i;
 
-	/* The input's third byte is the upper one of the number of ranges. Few need many bytes. */
+	/* Short ones as a rule: only few geometries have ranges enough for a long one. */
 	bytes = next_random(state) % (next_random(state) % 16 ? SOME_BYTES : MOST_BYTES);
 	for (i = 0; i * sizeof(u64) < bytes; i++)
 		words[i] = next_random(state);

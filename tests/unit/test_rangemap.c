@@ -220,7 +220,9 @@ static void two_ranges_with_a_hole(void **state)
 
 static void device_order_need_not_be_physical_order(void **state)
 {
-	struct rangemap_range ranges[] = { { 3 * GIB, PAGE }, { GIB, 2 * PAGE }, { 2 * GIB, PAGE } };
+	struct rangemap_range ranges[] = {
+		{ 3 * GIB, PAGE }, { GIB, 2 * PAGE }, { 2 * GIB, PAGE },
+	};
 	struct rangemap *map = build(ranges, 3);
 
 	(void)state;
@@ -357,7 +359,8 @@ static u64 uneven(unsigned int i)
 }
 
 static u64 (*const shapes[])(unsigned int) = {
-	always_2m, always_3_pages, giant_first, giant_in_the_middle, giant_every_16, doubling, uneven,
+	always_2m, always_3_pages, giant_first, giant_in_the_middle, giant_every_16, doubling,
+	uneven,
 };
 
 /* Physical addresses ascend with a hole in front of each; then they are dealt out anew. */
@@ -368,7 +371,7 @@ static void make_many(struct rangemap_range *ranges, unsigned int nr, u64 (*shap
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		unsigned int which = i * stride % nr;	/* a permutation: stride and nr are coprime */
+		unsigned int which = i * stride % nr;	/* stride and nr are coprime */
 
 		ranges[which] = (struct rangemap_range){ start, shape(which) };
 		start += ranges[which].len + PAGE;
@@ -483,6 +486,8 @@ static void empty_range_is_bad(void **state)
 
 	(void)state;
 	assert_int_equal(bad_range(ranges, 3, PAGE), 1);
+	ranges[1].start = 0;
+	assert_int_equal(bad_range(ranges, 3, PAGE), 1);
 }
 
 static void misaligned_start_is_bad(void **state)
@@ -546,6 +551,14 @@ static void overlap_is_bad(void **state)
 		ranges[3] = overlapping[i];
 		assert_int_equal(bad_range(ranges, COUNT(ranges), PAGE), 3);
 	}
+}
+
+static void overlap_of_one_byte_is_bad(void **state)
+{
+	struct rangemap_range ranges[] = { { 10, 5 }, { 14, 5 } };
+
+	(void)state;
+	assert_int_equal(bad_range(ranges, 2, 1), 1);
 }
 
 static void overlap_at_the_top_is_bad(void **state)
@@ -753,6 +766,7 @@ int main(void)
 		cmocka_unit_test(granule_of_1_takes_any_bytes),
 		cmocka_unit_test(range_past_the_top_is_bad),
 		cmocka_unit_test(overlap_is_bad),
+		cmocka_unit_test(overlap_of_one_byte_is_bad),
 		cmocka_unit_test(overlap_at_the_top_is_bad),
 		cmocka_unit_test(overlap_of_neighbours_in_the_device_is_bad),
 		cmocka_unit_test(first_range_that_is_bad_by_itself_is_named),
