@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The character device /dev/daxX.Y while its driver is fsdev: what a program sees. docs/chardev.md
+ * and fsdev(4) say more; docs/examples/owner.c is a program that uses it.
+ *
+ * Every structure has the same layout for 32-bit and 64-bit programs. Offsets and lengths are bytes
+ * of the device, counted without gaps from its first data byte, wherever its ranges lie in physical
+ * memory. What is called reserved, and every flag without a name here, has to be 0 on the way in
+ * (else -EINVAL) and is 0 on the way out.
+ *
+ * When the device has left the driver, every command fails with -ENODEV.
+ */
+#ifndef _UAPI_FSDEV_H
+#define _UAPI_FSDEV_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/*
+ * Goes up when something is added; what is there keeps its number, its layout and its meaning.
+ * fsdev_info.version says what the running driver has.
+ */
+#define FSDEV_UAPI_VERSION 1
+
+#define FSDEV_IOC_MAGIC 0xDA
+
+/* fsdev_info.flags */
+#define FSDEV_INFO_PERSISTENT	0x1U	/* the memory keeps its contents without power */
+#define FSDEV_INFO_GOING	0x2U	/* the device is being taken from the driver */
+
+/* fsdev_info.holder: who has the device for itself */
+#define FSDEV_HOLDER_NONE	0U
+#define FSDEV_HOLDER_KERNEL	1U		/* a file system, or a mapped device */
+#define FSDEV_HOLDER_OWNER	2U		/* another descriptor, by FSDEV_IOC_OWN */
+#define FSDEV_HOLDER_SELF	3U		/* this descriptor */
+
+/* fsdev_info.commands: those that not every build of the driver has */
+#define FSDEV_CAN_CLEAR		0x1U
+#define FSDEV_CAN_ADD_BAD	0x2U
+#define FSDEV_CAN_INJECT	0x4U
+#define FSDEV_CAN_SCRUB		0x8U
+
+/**
+ * struct fsdev_info - what a device is, and how it is
+ * @version: FSDEV_UAPI_VERSION of the running driver
+ * @flags: FSDEV_INFO_...
+ * @size: bytes of the device
+ * @bad_bytes: how many of them are known to be bad
+ * @events: sequence number of the last event there was; 0 if none yet
+ * @ranges: number of physical ranges
+ * @bad_ranges: number of bad ranges
+ * @align: alignment of the device on the DAX bus, in bytes
+ * @page_size: bytes of a page: what bad ranges are whole multiples of
+ * @holder: FSDEV_HOLDER_...
+ * @commands: FSDEV_CAN_...
+ * @numa_node: node that the device is near to; -1 if unknown
+ * @target_node: node that the memory would become if it were onlined; -1 if unknown
+ * @queue_max: the most events that a descriptor can have queued
+ * @reserved32: 0
+ * @reserved: 0
+ */
+struct fsdev_info {
+	__u32 version;
+	__u32 flags;
+	__u64 size;
+	__u64 bad_bytes;
+	__u64 events;
+	__u32 ranges;
+	__u32 bad_ranges;
+	__u32 align;
+	__u32 page_size;
+	__u32 holder;
+	__u32 commands;
+	__s32 numa_node;
+	__s32 target_node;
+	__u32 queue_max;
+	__u32 reserved32;
+	__u64 reserved[5];
+};
+
+/* fsdev_range.start for whoever may not see physical addresses, which takes CAP_SYS_ADMIN */
+#define FSDEV_NO_ADDRESS (~0ULL)
+
+/**
+ * struct fsdev_range - a stretch of the device that is contiguous in physical memory
+ * @offset: where it starts in the device
+ * @len: bytes
+ * @start: physical address of its first byte, or FSDEV_NO_ADDRESS
+ * @reserved: 0
+ */
+struct fsdev_range {
+	__u64 offset;
+	__u64 len;
+	__u64 start;
+	__u64 reserved;
+};
+
+/**
+ * struct fsdev_ranges - asks for ranges, in device order
+ * @buffer: address of an array of struct fsdev_range; may be 0 where @count is 0
+ * @first: index of the first range that is wanted
+ * @count: in: entries that @buffer has room for; out: entries that were filled
+ * @total: out: how many ranges the device has
+ * @flags: 0
+ * @reserved: 0
+ */
+struct fsdev_ranges {
+	__u64 buffer;
+	__u32 first;
+	__u32 count;
+	__u32 total;
+	__u32 flags;
+	__u64 reserved;
+};
+
+/**
+ * struct fsdev_bad_range - a stretch of the device that is known to be bad
+ * @offset: where it starts in the device
+ * @len: bytes
+ */
+struct fsdev_bad_range {
+	__u64 offset;
+	__u64 len;
+};
+
+/**
+ * struct fsdev_bad - asks for bad ranges, in device order
+ * @buffer: address of an array of struct fsdev_bad_range; may be 0 where @count is 0
+ * @from: in: device offset; ranges that end at or before it are left out, and one that begins
+ *	before it is given from there on; out: the value for the next call
+ * @count: in: entries that @buffer has room for; out: entries that were filled, fewer than the
+ *	room there was if there are no more
+ * @flags: 0
+ * @reserved: 0
+ *
+ * Ranges may come and go between two calls; none that was bad all the time is missed or given
+ * twice.
+ */
+struct fsdev_bad {
+	__u64 buffer;
+	__u64 from;
+	__u32 count;
+	__u32 flags;
+	__u64 reserved;
+};
+
+/**
+ * struct fsdev_listen - starts the events of a descriptor
+ * @flags: 0
+ * @queue: in: events that can wait to be read, 0 for the default; out: what there is room for
+ * @events: out: sequence number of the last event before the first that this descriptor gets
+ * @reserved: 0
+ */
+struct fsdev_listen {
+	__u32 flags;
+	__u32 queue;
+	__u64 events;
+	__u64 reserved;
+};
+
+/* fsdev_span.flags for FSDEV_IOC_CLEAR: also if somebody else holds the device */
+#define FSDEV_CLEAR_HELD	0x1U
+
+/**
+ * struct fsdev_span - a stretch of the device to do something with
+ * @offset: where it starts; a multiple of the page size
+ * @len: bytes; a multiple of the page size, not 0
+ * @flags: those of the command
+ * @reserved32: 0
+ * @done: out: bytes it was done to
+ * @reserved: 0
+ */
+struct fsdev_span {
+	__u64 offset;
+	__u64 len;
+	__u32 flags;
+	__u32 reserved32;
+	__u64 done;
+	__u64 reserved;
+};
+
+/* fsdev_event.kind */
+#define FSDEV_EVENT_FAILURE	1U	/* memory has failed */
+#define FSDEV_EVENT_REMOVAL	2U	/* the device leaves the driver; the last event */
+#define FSDEV_EVENT_CLEARED	3U	/* memory that was bad is good again */
+#define FSDEV_EVENT_LOST	4U	/* the queue was full: @len events did not get into it */
+
+/* fsdev_event.flags of a failure */
+#define FSDEV_EVENT_ACTION_REQUIRED	0x1U	/* a processor was using the data */
+#define FSDEV_EVENT_SIMULATED		0x2U	/* a test: the hardware is fine */
+#define FSDEV_EVENT_KNOWN		0x4U	/* told by FSDEV_IOC_ADD_BAD */
+#define FSDEV_EVENT_READ		0x8U	/* met by the driver when it read */
+
+/**
+ * struct fsdev_event - what read() gives, whole events only
+ * @sequence: number of the event in the life of the device with this driver, from 1; the same for
+ *	all descriptors. Of FSDEV_EVENT_LOST: that of the last one lost
+ * @time: nanoseconds of CLOCK_MONOTONIC at which it happened
+ * @offset: device offset; 0 where it has no meaning
+ * @len: bytes; of FSDEV_EVENT_LOST: number of events; of FSDEV_EVENT_REMOVAL: the device's size
+ * @kind: FSDEV_EVENT_...
+ * @flags: FSDEV_EVENT_... as above
+ * @reserved: 0
+ */
+struct fsdev_event {
+	__u64 sequence;
+	__u64 time;
+	__u64 offset;
+	__u64 len;
+	__u32 kind;
+	__u32 flags;
+	__u64 reserved;
+};
+
+/* Whoever may open the node for reading */
+#define FSDEV_IOC_INFO		_IOR(FSDEV_IOC_MAGIC, 0x00, struct fsdev_info)
+#define FSDEV_IOC_RANGES	_IOWR(FSDEV_IOC_MAGIC, 0x01, struct fsdev_ranges)
+#define FSDEV_IOC_BAD		_IOWR(FSDEV_IOC_MAGIC, 0x02, struct fsdev_bad)
+
+/*
+ * OWN: the descriptor, open for writing, becomes the device's owner until it is closed, and gets
+ * its events. -EBUSY if a file system, a mapped device or another descriptor has it.
+ * WATCH: the events without owning; takes CAP_SYS_ADMIN.
+ * -EALREADY for a descriptor that gets events already, save that a watcher may become the owner;
+ * its queue then stays as it is.
+ */
+#define FSDEV_IOC_OWN		_IOWR(FSDEV_IOC_MAGIC, 0x10, struct fsdev_listen)
+#define FSDEV_IOC_WATCH		_IOWR(FSDEV_IOC_MAGIC, 0x11, struct fsdev_listen)
+
+/*
+ * CLEAR: bad memory in the span is overwritten with zeros, read back, and is good again if that
+ * worked; what is not bad is left alone. For the owner, or with CAP_SYS_ADMIN; -EBUSY if somebody
+ * else holds the device and FSDEV_CLEAR_HELD is not set.
+ * The others take CAP_SYS_ADMIN. ADD_BAD: takes the span for bad, as the platform knows it to be.
+ * INJECT: has the kernel handle a failure of each page, as a test; the hardware stays fine.
+ * SCRUB: reads the span with care and takes for bad what cannot be read.
+ * A descriptor for these has to be open for writing. -ENOTTY where fsdev_info.commands lacks it.
+ */
+#define FSDEV_IOC_CLEAR		_IOWR(FSDEV_IOC_MAGIC, 0x20, struct fsdev_span)
+#define FSDEV_IOC_ADD_BAD	_IOWR(FSDEV_IOC_MAGIC, 0x21, struct fsdev_span)
+#define FSDEV_IOC_INJECT	_IOWR(FSDEV_IOC_MAGIC, 0x22, struct fsdev_span)
+#define FSDEV_IOC_SCRUB		_IOWR(FSDEV_IOC_MAGIC, 0x23, struct fsdev_span)
+
+#endif
