@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "badrange_model.h"
+
+/* Enough for four levels. */
+#define PAGES_MAX 300000u
+
+/* What is left of the input; once it is used up there are only zeros. */
+struct input {
+	const u8 *at;
+	size_t left;
+};
+
+/* A device: one byte for each page. */
+struct naive {
+	u64 size;
+	unsigned int shift;
+	unsigned long pages;
+	u8 bad[PAGES_MAX];
+};
+
+static bool differs(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return false;
+}
+
+static u32 take(struct input *in, unsigned int bytes)
+{
+	u32 value = 0;
+
+	while (bytes--) {
+		value = value << 8 | (in->left ? *in->at : 0);
+		if (in->left) {
+			in->at++;
+			in->left--;
+		}
+	}
+	return value;
+}
+
+/* An offset: anywhere, beside a page's edge, beside the edge of a word of any level, or outside. */
+static u64 take_offset(const struct naive *n, struct input *in)
+{
+	u32 kind = take(in, 1), value = take(in, 3);
+	u64 edge;
+
+	switch (kind % 5) {
+	case 0:
+		return value % n->size;
+	case 1:
+		edge = (u64)(value % (n->pages + 1)) << n->shift;
+		break;
+	case 2:
+		edge = (u64)(value % (n->pages / 64 + 1)) << (n->shift + 6);
+		break;
+	case 3:
+		edge = (u64)(value % (n->pages / 4096 + 1)) << (n->shift + 12);
+		break;
+	default:
+		edge = n->size;
+		break;
+	}
+	return edge + (kind >> 4) % 3 - 1;
+}
+
+static u64 take_length(const struct naive *n, struct input *in)
+{
+	u32 kind = take(in, 1), value = take(in, 2);
+
+	switch (kind % 5) {
+	case 0:
+		return value;
+	case 1:
+		return (u64)value << n->shift;
+	case 2:
+		return (u64)(value % 200) << n->shift;
+	case 3:
+		return U64_MAX - value;
+	default:
+		return 1ULL << n->shift;
+	}
+}
+
+/* The end of a stretch, as a byte offset in the device. */
+static u64 end_of(const struct naive *n, u64 offset, u64 len)
+{
+	return len > n->size - offset ? n->size : offset + len;
+}
+
+static u64 naive_add(struct naive *n, u64 offset, u64 len)
+{
+	u64 page = 1ULL << n->shift, added = 0;
+
+	if (offset >= n->size || !len)
+		return 0;
+	for (u64 at = offset & -page; at < end_of(n, offset, len); at += page) {
+		added += n->bad[at >> n->shift] ? 0 : page;
+		n->bad[at >> n->shift] = 1;
+	}
+	return added;
+}
+
+static u64 naive_remove(struct naive *n, u64 offset, u64 len)
+{
+	u64 page = 1ULL << n->shift, removed = 0, end;
+
+	if (offset >= n->size)
+		return 0;
+	end = end_of(n, offset, len);
+	for (u64 at = 0; at < n->size; at += page) {
+		u64 to = at + page < n->size ? at + page : n->size;
+
+		if (at < offset || to > end)
+			continue;
+		removed += n->bad[at >> n->shift] ? page : 0;
+		n->bad[at >> n->shift] = 0;
+	}
+	return removed;
+}
+
+static u64 naive_good(const struct naive *n, u64 offset, u64 len)
+{
+	for (u64 at = offset; at < offset + len; at = ((at >> n->shift) + 1) << n->shift)
+		if (n->bad[at >> n->shift])
+			return at - offset;
+	return len;
+}
+
+/* All ranges, as the iteration gives them, from some offset on. */
+static bool compare_ranges(const struct naive *n, const struct badrange *bad, u64 from)
+{
+	struct badrange_piece piece;
+	unsigned long at = from >> n->shift;
+	u64 total = 0;
+
+	for (; badrange_next(bad, &from, &piece); at = ((from - 1) >> n->shift) + 1) {
+		unsigned long first = piece.offset >> n->shift;
+		unsigned long end = ((piece.offset + piece.len - 1) >> n->shift) + 1;
+
+		if (piece.offset + piece.len != from || !piece.len || from > n->size)
+			return differs("range %#llx, %#llx is not one", piece.offset, piece.len);
+		for (; at < first; at++)
+			if (n->bad[at])
+				return differs("page %lu was passed over", at);
+		for (; at < end; at++)
+			if (!n->bad[at])
+				return differs("page %lu is good", at);
+		if (at < n->pages && n->bad[at])
+			return differs("range %#llx, %#llx ends too early", piece.offset,
+				       piece.len);
+		total++;
+	}
+	for (; at < n->pages; at++)
+		if (n->bad[at])
+			return differs("page %lu is missing after %llu ranges", at, total);
+	return true;
+}
+
+static bool compare_one(struct naive *n, struct badrange *bad, struct input *in)
+{
+	u32 kind = take(in, 1);
+	u64 offset = take_offset(n, in), len = take_length(n, in), got, want;
+
+	switch (kind % 4) {
+	case 0:
+	case 1:
+		got = badrange_add(bad, offset, len);
+		want = naive_add(n, offset, len);
+		break;
+	case 2:
+		got = badrange_remove(bad, offset, len);
+		want = naive_remove(n, offset, len);
+		break;
+	default:
+		if (offset >= n->size)
+			offset = n->size - 1;
+		len = end_of(n, offset, len) - offset;
+		got = badrange_good(bad, offset, len);
+		want = naive_good(n, offset, len);
+		if (kind & 4 && !compare_ranges(n, bad, offset))
+			return false;
+	}
+	if (got != want)
+		return differs("kind %u of %#llx, %#llx gives %#llx, not %#llx", kind % 4, offset,
+			       len, got, want);
+	return true;
+}
+
+bool badrange_model_compare(const u8 *data, size_t size)
+{
+	struct input in = { data, size };
+	static struct naive n;
+	struct badrange *bad;
+	u64 left = 0;
+	bool same = true;
+
+	memset(&n, 0, sizeof(n));
+	n.shift = 9 + take(&in, 1) % 13;
+	n.size = 1 + ((u64)take(&in, 3) * 77) % ((u64)PAGES_MAX << n.shift);
+	if (take(&in, 1) % 2)
+		n.size = 1 + n.size % (200ULL << n.shift);
+	n.pages = ((n.size - 1) >> n.shift) + 1;
+	bad = calloc(1, badrange_bytes(n.size, n.shift));
+	if (!bad)
+		abort();
+	badrange_init(bad, n.size, n.shift);
+	while (same && in.left)
+		same = compare_one(&n, bad, &in);
+	if (same)
+		same = compare_ranges(&n, bad, 0);
+	for (unsigned long i = 0; i < n.pages; i++)
+		left += (u64)n.bad[i] << n.shift;
+	if (same && badrange_bad(bad) != left)
+		same = differs("%#llx bytes bad, not %#llx", badrange_bad(bad), left);
+	free(bad);
+	return same;
+}
