@@ -68,6 +68,18 @@ static const struct dax_operations fsdev_dax_ops = {
 };
 
 /**
+ * access_is_ours() - is a DAX device in fsdev mode?
+ * @dax_dev: any DAX device
+ *
+ * Context: any; the answer stands for as long as the device is alive.
+ * Return: true if it is.
+ */
+bool access_is_ours(const struct dax_device *dax_dev)
+{
+	return READ_ONCE(dax_dev->ops) == &fsdev_dax_ops;
+}
+
+/**
  * access_read_address() - the kernel address of a device offset
  * @fsdev: the device
  * @offset: device offset in bytes
@@ -104,15 +116,17 @@ void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len)
 }
 
 /*
- * After kill_dev_dax() no operation starts and none is running. What is left are the mappings
- * of user space, and flushes: those do not ask whether the device is alive, but only whether it
- * has a write cache.
+ * After owner_remove() the holder has been told, no operation starts and none is running. What is
+ * left are the mappings of user space, and flushes: those do not ask whether the device is alive,
+ * but only whether it has a write cache. kill_dev_dax() finds the device dead, and clears what the
+ * bus keeps of it.
  */
 static void access_stop(void *data)
 {
 	struct fsdev *fsdev = data;
 
 	dax_write_cache(fsdev_dax(fsdev), false);
+	owner_remove(fsdev);
 	kill_dev_dax(fsdev->dev_dax);
 	revoke_mappings(fsdev);
 	dax_set_ops(fsdev_dax(fsdev), NULL);

@@ -2,7 +2,6 @@
 /*
  * Failure: from a failing page to the file system that has it.
  */
-#include <linux/dax.h>
 #include <linux/memremap.h>
 
 #include "fsdev.h"
@@ -33,8 +32,7 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 		dev_warn_ratelimited(fsdev_dev(fsdev),
 				     "memory failure at %#llx: device offset %#llx, %llu bytes\n",
 				     piece.phys, piece.offset, piece.len);
-		rc = worse(rc, dax_holder_notify_failure(fsdev_dax(fsdev), piece.offset, piece.len,
-							 mf_flags));
+		rc = worse(rc, owner_notify(fsdev, piece.offset, piece.len, mf_flags));
 		pieces++;
 	}
 	if (!pieces) {

@@ -61,8 +61,18 @@ void pagemap_publish(struct fsdev *fsdev);
 
 /* access.c */
 int access_start(struct fsdev *fsdev);
+bool access_is_ours(const struct dax_device *dax_dev);
 void *access_read_address(struct fsdev *fsdev, u64 offset, u64 *len);
 void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len);
+
+/* holder.c */
+int owner_init(void);
+void owner_exit(void);
+int owner_claim(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *ops);
+void owner_release(struct dax_device *dax_dev, void *holder);
+void owner_wait(void);
+int owner_notify(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags);
+void owner_remove(struct fsdev *fsdev);
 
 /* revoke.c */
 void revoke_mappings(struct fsdev *fsdev);

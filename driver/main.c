@@ -111,13 +111,22 @@ static struct dax_device_driver fsdev_driver = {
 
 static int __init fsdev_init(void)
 {
-	return dax_driver_register(&fsdev_driver);
+	int rc;
+
+	rc = owner_init();
+	if (rc)
+		return rc;
+	rc = dax_driver_register(&fsdev_driver);
+	if (rc)
+		owner_exit();
+	return rc;
 }
 module_init(fsdev_init);
 
 static void __exit fsdev_exit(void)
 {
 	dax_driver_unregister(&fsdev_driver);
+	owner_exit();
 }
 module_exit(fsdev_exit);
 

@@ -6,6 +6,14 @@
 #define FSDEV_COMPAT_DAX_OPS_H
 
 #include <linux/dax.h>
+#include <linux/mm.h>
+
+/* With what a holder is told that the device goes; 6.1 has no word for it, so all of it fails. */
+#ifdef FSDEV_HAVE_MF_MEM_PRE_REMOVE
+#define COMPAT_MF_PRE_REMOVE MF_MEM_PRE_REMOVE
+#else
+#define COMPAT_MF_PRE_REMOVE 0
+#endif
 
 #ifndef FSDEV_HAVE_DAX_SET_OPS
 /**

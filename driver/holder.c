@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Holder: who owns a DAX device, who hears that its memory failed, and what becomes of both when
+ * the device is taken away. The protocol itself is core/holder; it works on the words of the
+ * kernel's own dax_device, so the kernel's functions and these agree on the same device.
+ */
+#include <linux/dax.h>
+#include <linux/fs.h>
+#include <linux/ratelimit.h>
+#include <linux/spinlock.h>
+
+#include "fsdev.h"
+#include "core/holder.h"
+
+/* A DAX device without memory; see holder_drain(). */
+static struct dax_device *drain_device;
+
+static DEFINE_SPINLOCK(release_lock);
+
+int holder_read_lock(void)
+{
+	return dax_read_lock();
+}
+
+void holder_read_unlock(int id)
+{
+	dax_read_unlock(id);
+}
+
+/*
+ * The kernel's sections are private to it. To kill a device waits for them, and whose device that
+ * is makes no difference: ours has no holder and is dead already, so that nothing else happens.
+ */
+void holder_drain(void)
+{
+	kill_dax(drain_device);
+}
+
+void holder_lock(void)
+{
+	spin_lock(&release_lock);
+}
+
+void holder_unlock(void)
+{
+	spin_unlock(&release_lock);
+}
+
+static int deaf_to_failure(struct dax_device *dax_dev, u64 offset, u64 len, int mf_flags)
+{
+	return -EOPNOTSUPP;
+}
+
+static const struct dax_holder_operations deaf = {
+	.notify_failure = deaf_to_failure,
+};
+
+static struct holder_words words_of(struct dax_device *dax_dev)
+{
+	return (struct holder_words){
+		.data = (unsigned long *)&dax_dev->holder_data,
+		.ops = (unsigned long *)&dax_dev->holder_ops,
+		.flags = &dax_dev->flags,
+		.deaf = &deaf,
+	};
+}
+
+/* What a holder is told. */
+struct failure {
+	struct dax_device *dax_dev;
+	u64 offset;
+	u64 len;
+	int mf_flags;
+};
+
+static int call_holder(const void *ops, void *arg)
+{
+	const struct dax_holder_operations *holder_ops = ops;
+	const struct failure *failure = arg;
+
+	return holder_ops->notify_failure(failure->dax_dev, failure->offset, failure->len,
+					  failure->mf_flags);
+}
+
+/* The reference keeps the words until the release. */
+static int claim_and_pin(struct dax_device *dax_dev, void *holder,
+			 const struct dax_holder_operations *ops)
+{
+	struct holder_words words = words_of(dax_dev);
+	int rc;
+
+	if (!igrab(dax_inode(dax_dev)))
+		return -ENODEV;
+	rc = holder_claim(&words, holder, ops);
+	if (rc)
+		put_dax(dax_dev);
+	return rc;
+}
+
+/**
+ * owner_claim() - become the one holder of a device in fsdev mode
+ * @dax_dev: the device; NULL counts as a dead one
+ * @holder: who claims it; an address that is the caller's alone
+ * @ops: what to call when its memory fails or is about to go, or NULL
+ *
+ * This is the claim of fs_dax_get(), and excludes that of fs_dax_get_by_bdev() and is excluded by
+ * it. Whoever has claimed calls owner_release() once, whether or not the device was removed
+ * meanwhile; until then the dax_device stays, even if the memory does not.
+ *
+ * @ops are called from memory failure handling and from unbind, may sleep, and are given device
+ * offsets in bytes. Removal is told as offset 0, length U64_MAX and flags COMPAT_MF_PRE_REMOVE,
+ * once, while the device still works; after that the holder hears nothing more.
+ *
+ * Context: may sleep; not from inside @ops.
+ * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is not in fsdev
+ * mode, -EBUSY if it has a holder, -EINVAL without @holder.
+ */
+int owner_claim(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *ops)
+{
+	int rc, id;
+
+	/* a device that is seen alive in here keeps its operations until the section ends */
+	id = dax_read_lock();
+	if (!dax_dev || !dax_alive(dax_dev))
+		rc = -ENODEV;
+	else if (!access_is_ours(dax_dev))
+		rc = -EOPNOTSUPP;
+	else
+		rc = claim_and_pin(dax_dev, holder, ops);
+	dax_read_unlock(id);
+	return rc;
+}
+
+static void complain(enum holder_verdict verdict, const struct dax_device *dax_dev,
+		     const void *holder)
+{
+	WARN_RATELIMIT(verdict == HOLDER_WRONG,
+		       "fsdev: %p releases DAX device %p, which somebody else holds\n", holder,
+		       dax_dev);
+	WARN_RATELIMIT(verdict == HOLDER_REPEATED,
+		       "fsdev: %p releases DAX device %p, which nobody holds\n", holder, dax_dev);
+}
+
+/**
+ * owner_release() - stop being the holder of a device
+ * @dax_dev: the device
+ * @holder: who was given to owner_claim()
+ *
+ * A wrong or repeated release is warned of and takes nothing from the true holder; a release
+ * after the device was removed is silent. A call of the holder's operations may still be running
+ * when this returns: owner_wait() before what they use is freed.
+ *
+ * Context: may sleep; also inside the holder's operations.
+ */
+void owner_release(struct dax_device *dax_dev, void *holder)
+{
+	struct holder_words words = words_of(dax_dev);
+
+	complain(holder_release(&words, holder), dax_dev, holder);
+	put_dax(dax_dev);
+}
+
+/**
+ * owner_wait() - waits for calls of a holder that has released
+ *
+ * When it returns, no call of operations that were released before is running.
+ *
+ * Context: may sleep; not from inside a holder's operations, nor under dax_read_lock().
+ */
+void owner_wait(void)
+{
+	holder_drain();
+}
+
+/**
+ * owner_notify() - tells the holder of a device that its memory has failed
+ * @fsdev: the device
+ * @offset: device offset in bytes
+ * @len: bytes
+ * @mf_flags: of memory_failure()
+ *
+ * Context: may sleep.
+ * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
+ */
+int owner_notify(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
+{
+	struct dax_device *dax_dev = fsdev_dax(fsdev);
+	struct holder_words words = words_of(dax_dev);
+	struct failure failure = {
+		.dax_dev = dax_dev,
+		.offset = offset,
+		.len = len,
+		.mf_flags = mf_flags,
+	};
+
+	return holder_notify(&words, call_holder, &failure);
+}
+
+/**
+ * owner_remove() - takes a device from its holder, and makes it dead
+ * @fsdev: the device
+ *
+ * Claims are stopped, then the holder is told while the device still works, then nothing starts
+ * on it any more and what ran has ended. The kernel's kill_dax() does the last of this too, but
+ * knows of no claim that comes between.
+ *
+ * Context: may sleep; unbind, once.
+ */
+void owner_remove(struct fsdev *fsdev)
+{
+	struct dax_device *dax_dev = fsdev_dax(fsdev);
+	struct holder_words words = words_of(dax_dev);
+	struct failure removal = {
+		.dax_dev = dax_dev,
+		.offset = 0,
+		.len = U64_MAX,
+		.mf_flags = COMPAT_MF_PRE_REMOVE,
+	};
+
+	holder_kill(&words, call_holder, &removal);
+}
+
+/**
+ * owner_init() - gets ready for owners
+ *
+ * Return: 0 or a negative errno.
+ */
+int __init owner_init(void)
+{
+	drain_device = alloc_dax(NULL, NULL);
+	if (IS_ERR(drain_device))
+		return PTR_ERR(drain_device);
+	/* it is made alive */
+	kill_dax(drain_device);
+	return 0;
+}
+
+/**
+ * owner_exit() - undoes owner_init()
+ */
+void owner_exit(void)
+{
+	put_dax(drain_device);
+}
