@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The commands; each lives in a file of its own. */
+#ifndef FSDEVCTL_CMD_H
+#define FSDEVCTL_CMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device.h"
+#include "opts.h"
+
+/**
+ * struct command - one command of the tool
+ * @name: what the user types
+ * @args: its arguments, for the help
+ * @help: one line
+ * @opts: its options; --help is added for each
+ * @least: how many arguments it needs
+ * @most: how many it takes
+ * @run: does it, with the arguments that are left when the options are taken out
+ */
+struct command {
+	const char *name, *args, *help;
+	const struct opt *opts;
+	int least, most;
+	enum outcome (*run)(int argc, char **argv);
+};
+
+extern const struct command cmd_list, cmd_enable, cmd_disable, cmd_mkfs, cmd_map, cmd_errors,
+	cmd_scrub, cmd_repair, cmd_inject, cmd_monitor, cmd_doctor, cmd_config, cmd_publish,
+	cmd_attach;
+
+enum outcome cmd_one_device(const char *name, struct devices *devices, struct device **device);
+enum outcome cmd_one_fsdev(const char *name, struct devices *devices, struct device **device);
+bool cmd_agreed(const char *question, bool yes, enum outcome *outcome);
+int cmd_run_program(const char * const *argv);
+
+#endif

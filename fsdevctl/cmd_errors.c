@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsdevctl errors: a device's bad memory, and which files it belongs to.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "files.h"
+#include "json.h"
+#include "size.h"
+#include "table.h"
+#include "users.h"
+
+static bool with_files, as_json;
+
+static const struct opt opts[] = {
+	{ "files", OPT_FLAG, NULL, &with_files, "say which files the bad bytes belong to" },
+	{ "json", OPT_FLAG, NULL, &as_json, "for programs" },
+	{ NULL }
+};
+
+static const char * const heads[] = { "DEVICE OFFSET", "LENGTH", "MEMORY", "BELONGS TO" };
+
+/* One bad stretch, or the part of it that one thing has. */
+static void tell(struct table *table, struct json_object *array, const struct device *device,
+		 uint64_t offset, uint64_t len, const struct piece *piece)
+{
+	static const char * const kinds[] = {
+		[PIECE_FILE] = "file", [PIECE_METADATA] = "metadata", [PIECE_FREE] = "free",
+		[PIECE_UNKNOWN] = "unknown",
+	};
+	struct json_object *one;
+	char text[8400] = "";
+	uint64_t phys = 0;
+
+	device_phys(device, offset, &phys);
+	if (table) {
+		if (piece)
+			piece_text(piece, offset, text, sizeof(text));
+		table_cell(table, "%#llx", (unsigned long long)offset);
+		table_cell(table, "%#llx", (unsigned long long)len);
+		table_cell(table, "%#llx", (unsigned long long)phys);
+		if (with_files)
+			table_cell(table, "%s", text);
+		return;
+	}
+	one = json_object_new_object();
+	json_add_number(one, "offset", offset);
+	json_add_number(one, "length", len);
+	json_add_number(one, "start", phys);
+	if (piece) {
+		json_add_text(one, "kind", kinds[piece->kind]);
+		json_add_text(one, piece->kind == PIECE_FILE ? "file" : "what", piece->name);
+		if (piece->inode)
+			json_add_number(one, "inode", piece->inode);
+		if (piece->kind == PIECE_FILE)
+			json_add_number(one, "file_offset",
+					piece->file_offset + (offset - piece->offset));
+	}
+	json_object_array_add(array, one);
+}
+
+/* A bad stretch is told in as many parts as things have it; what nothing has comes as unknown. */
+static int tell_files(struct table *table, struct json_object *array,
+		      const struct device *device, const struct users *users,
+		      const struct device_bad *bad)
+{
+	static const struct piece unknown = { .kind = PIECE_UNKNOWN };
+	uint64_t at = bad->offset, end = bad->offset + bad->len;
+	struct pieces pieces;
+	int rc = files_load(device, users, bad->offset, bad->len, true, &pieces);
+
+	if (rc)
+		return rc;
+	for (unsigned int i = 0; i < pieces.count; i++) {
+		const struct piece *piece = &pieces.piece[i];
+
+		if (piece->offset > at)
+			tell(table, array, device, at, piece->offset - at, &unknown);
+		tell(table, array, device, piece->offset, piece->len, piece);
+		if (piece->offset + piece->len > at)
+			at = piece->offset + piece->len;
+	}
+	if (at < end)
+		tell(table, array, device, at, end - at, &unknown);
+	files_free(&pieces);
+	return 0;
+}
+
+static enum outcome show(const struct device *device, const struct users *users)
+{
+	struct table *table = as_json ? NULL : table_new(heads, with_files ? 4 : 3);
+	struct json_object *array = as_json ? json_object_new_array() : NULL;
+	int rc = 0;
+
+	if (!table && !array)
+		return say(FAILED, "there is not enough memory");
+	for (unsigned int i = 0; i < device->nr_bad; i++) {
+		const struct device_bad *bad = &device->bad[i];
+
+		if (with_files && !rc)
+			rc = tell_files(table, array, device, users, bad);
+		if (!with_files || rc)
+			tell(table, array, device, bad->offset, bad->len, NULL);
+	}
+	if (rc)
+		note("%s: the files cannot be told: %s", device->name,
+		     rc == -ENOENT ? "nothing is mounted from it" : rc == -EOPNOTSUPP ?
+		     "the file system is mounted through another device" : strerror(-rc));
+	if (as_json)
+		return json_print(array);
+	if (device->nr_bad)
+		table_print(table, stdout);
+	else
+		note("%s: no bad memory is known", device->name);
+	table_free(table);
+	return DONE;
+}
+
+static enum outcome run(int argc, char **argv)
+{
+	struct devices devices;
+	struct device *device;
+	struct users users;
+	enum outcome outcome = cmd_one_fsdev(argv[0], &devices, &device);
+
+	(void)argc;
+	if (outcome == DONE) {
+		users_load(device, &users);
+		outcome = show(device, &users);
+		users_free(&users);
+	}
+	if (outcome == DONE && device->nr_bad)
+		outcome = FOUND;
+	devices_free(&devices);
+	return outcome;
+}
+
+const struct command cmd_errors = {
+	.name = "errors", .args = "DEV", .help = "bad memory, and the files it belongs to",
+	.opts = opts, .least = 1, .most = 1, .run = run,
+};

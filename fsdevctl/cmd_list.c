@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsdevctl list: every DAX device of the machine.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "c.h"
+#include "cmd.h"
+#include "json.h"
+#include "size.h"
+#include "table.h"
+#include "users.h"
+
+static bool as_json, all;
+
+static const struct opt opts[] = {
+	{ "json", OPT_FLAG, NULL, &as_json, "for programs, with daxctl's keys" },
+	{ "all", OPT_FLAG, NULL, &all, "also devices that have no memory" },
+	{ NULL }
+};
+
+static const char * const heads[] = {
+	"DEVICE", "REGION", "MODE", "SIZE", "ALIGN", "RANGES", "NODE", "BLOCKDEV", "BAD", "USED BY"
+};
+
+#define COLUMNS ARRAY_SIZE(heads)
+
+/* The one that says most: a mount, else a holder, else a process; and how many more there are. */
+static void used_by(const struct users *users, char *text, size_t size)
+{
+	const struct user *best = NULL;
+	size_t used;
+
+	text[0] = '\0';
+	for (unsigned int i = 0; i < users->count; i++)
+		if (!best || users->user[i].kind < best->kind)
+			best = &users->user[i];
+	if (!best)
+		return;
+	if (best->kind == USER_PROCESS)
+		snprintf(text, size, "%.64s(%d)", best->what, best->pid);
+	else
+		snprintf(text, size, "%s", best->what);
+	used = strlen(text);
+	if (users->count > 1)
+		snprintf(text + used, size - used, " +%u", users->count - 1);
+}
+
+static void region(const struct device *device, char *text, size_t size)
+{
+	if (device->cxl_region[0])
+		snprintf(text, size, "%s", device->cxl_region);
+	else if (device->namespace[0])
+		snprintf(text, size, "%s", device->namespace);
+	else
+		snprintf(text, size, "%u", device->region);
+}
+
+static void row(struct table *table, const struct device *device, const struct users *users)
+{
+	char size[SIZE_TEXT], align[SIZE_TEXT], bad[SIZE_TEXT], text[256];
+
+	table_cell(table, "%s", device->name);
+	region(device, text, sizeof(text));
+	table_cell(table, "%s", text);
+	table_cell(table, "%s%s", device->mode == MODE_OTHER ? device->driver :
+		   mode_name(device->mode), device->interrupted == MODE_OTHER ? "" : "!");
+	table_cell(table, "%s", size_text(size, device->size));
+	table_cell(table, "%s", size_text(align, device->align));
+	table_cell(table, "%u", device->nr_ranges);
+	table_cell(table, "%d", device->node);
+	table_cell(table, "%s", device->disk);
+	table_cell(table, "%s", device->mode == MODE_FSDEV ? size_text(bad, device->bad_bytes) : "");
+	used_by(users, text, sizeof(text));
+	table_cell(table, "%s", text);
+}
+
+static enum outcome show(const struct devices *devices)
+{
+	struct table *table = as_json ? NULL : table_new(heads, COLUMNS);
+	struct json_object *array = as_json ? json_object_new_array() : NULL;
+	unsigned int shown = 0;
+	struct users users;
+
+	if (!table && !array)
+		return say(FAILED, "there is not enough memory");
+	for (unsigned int i = 0; i < devices->count; i++) {
+		const struct device *device = &devices->device[i];
+
+		if (!device->size && !all)
+			continue;
+		users_load(device, &users);
+		shown++;
+		if (as_json)
+			json_object_array_add(array, json_device(device, &users));
+		else
+			row(table, device, &users);
+		if (device->interrupted != MODE_OTHER)
+			note("%s: a change of mode was cut off; it was in mode %s before: fsdevctl enable %s, or fsdevctl disable %s",
+			     device->name, mode_name(device->interrupted), device->name,
+			     device->name);
+		users_free(&users);
+	}
+	if (as_json)
+		return json_print(array);
+	if (shown)
+		table_print(table, stdout);
+	else
+		note("this machine has no DAX device; 'fsdevctl doctor' says more");
+	table_free(table);
+	return DONE;
+}
+
+static enum outcome run(int argc, char **argv)
+{
+	struct devices devices;
+	struct device *one;
+	enum outcome outcome = devices_load(&devices);
+
+	if (outcome == DONE && argc) {
+		struct devices only = { .count = 1 };
+
+		outcome = device_find(&devices, argv[0], &one);
+		only.device = one;
+		if (outcome == DONE)
+			outcome = show(&only);
+	} else if (outcome == DONE) {
+		outcome = show(&devices);
+	}
+	devices_free(&devices);
+	return outcome;
+}
+
+const struct command cmd_list = {
+	.name = "list", .args = "[DEV]", .help = "show the DAX devices", .opts = opts, .most = 1,
+	.run = run,
+};

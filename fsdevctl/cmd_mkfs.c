@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsdevctl mkfs: a file system on a device, made so that DAX and 2 MiB mappings work, mounted and
+ * looked at: is it really DAX?
+ */
+#include <blkid/blkid.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "daxcheck.h"
+#include "journal.h"
+#include "users.h"
+
+static const char *type, *mount_dir, *from;
+static bool force, dry_run;
+
+static const struct opt opts[] = {
+	{ "type", OPT_TEXT, "TYPE", &type, "xfs, ext4 or erofs" },
+	{ "mount", OPT_TEXT, "DIR", &mount_dir, "mount it there afterwards; made where it is missing" },
+	{ "from", OPT_TEXT, "DIR", &from, "erofs: the folder that the file system is made of" },
+	{ "force", OPT_FLAG, NULL, &force, "also over a file system that is there already" },
+	{ "dry-run", OPT_FLAG, NULL, &dry_run, "show the commands, change nothing" },
+	{ NULL }
+};
+
+#define WORDS 16
+
+/* The command that makes the file system; ends with NULL. */
+static void make_command(const char *words[WORDS], const char *disk)
+{
+	/* rmapbt: XFS can tell the file of a bad page; no reflink: no copy breaks a 2 MiB mapping */
+	static const char * const xfs[] = { "mkfs.xfs", "-q", "-f", "-m", "rmapbt=1,reflink=0", "-d",
+		"su=2m,sw=1,extszinherit=512", NULL };
+	static const char * const ext4[] = { "mkfs.ext4", "-q", "-F", "-b", "4096", "-E",
+		"stride=512,stripe_width=512,nodiscard", NULL };
+	/* data that stands beside the inode has no page of its own to be mapped */
+	static const char * const erofs[] = { "mkfs.erofs", "--quiet", "-b", "4096", "-E",
+		"noinline_data", NULL };
+	const char * const *form = !strcmp(type, "xfs") ? xfs : !strcmp(type, "ext4") ? ext4 : erofs;
+	unsigned int n = 0;
+
+	for (; form[n]; n++)
+		words[n] = form[n];
+	words[n++] = disk;
+	if (form == erofs)
+		words[n++] = from;
+	words[n] = NULL;
+}
+
+static void show_command(const char * const *words)
+{
+	for (; *words; words++)
+		printf("%s%s", *words, words[1] ? " " : "\n");
+}
+
+/* What is on the disk already; empty for nothing. */
+static int signature(const char *disk, char *found, size_t size)
+{
+	blkid_probe probe = blkid_new_probe_from_filename(disk);
+	const char *value;
+	int rc;
+
+	found[0] = '\0';
+	if (!probe)
+		return -errno;
+	blkid_probe_enable_partitions(probe, 1);
+	rc = blkid_do_fullprobe(probe);
+	if (!rc && (!blkid_probe_lookup_value(probe, "TYPE", &value, NULL) ||
+		    !blkid_probe_lookup_value(probe, "PTTYPE", &value, NULL)))
+		snprintf(found, size, "%s", value);
+	blkid_free_probe(probe);
+	return rc < 0 ? -EIO : 0;
+}
+
+static int mount_at(const char *disk, const char *dir)
+{
+	unsigned long flags = MS_NOATIME | (strcmp(type, "erofs") ? 0 : MS_RDONLY);
+
+	return mount(disk, dir, type, flags, "dax=always") ? -errno : 0;
+}
+
+/* In a mount namespace of our own, so that nobody else sees it. */
+static enum outcome check_apart(const struct device *device, const char *disk)
+{
+	char dir[] = STATE_DIR "/check.XXXXXX";
+	enum outcome outcome = FAILED;
+	int status, rc;
+	pid_t pid;
+
+	if ((mkdir(STATE_DIR, 0755) && errno != EEXIST) || !mkdtemp(dir))
+		return say(FAILED, "%s: cannot make a folder below " STATE_DIR ": %s", device->name,
+			   strerror(errno));
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		rc = unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ?
+			-errno : mount_at(disk, dir);
+		if (rc)
+			_exit(say(FAILED, "%s: does not mount with dax=always: %s", device->name,
+				  strerror(-rc)));
+		outcome = daxcheck(device, disk, dir, type);
+		umount(dir);
+		fflush(NULL);
+		_exit(outcome);
+	}
+	if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+		outcome = WEXITSTATUS(status);
+	rmdir(dir);
+	return outcome;
+}
+
+static enum outcome check_mounted(const struct device *device, const char *disk)
+{
+	enum outcome outcome;
+	int rc;
+
+	if (mkdir(mount_dir, 0755) && errno != EEXIST)
+		return say(FAILED, "--mount: cannot make %s: %s", mount_dir, strerror(errno));
+	rc = mount_at(disk, mount_dir);
+	if (rc)
+		return say(FAILED, "%s: does not mount on %s with dax=always: %s", device->name,
+			   mount_dir, strerror(-rc));
+	outcome = daxcheck(device, disk, mount_dir, type);
+	if (outcome == DONE)
+		printf("%s: mounted on %s; for every boot: %s %s %s %sdax=always,nofail 0 0\n",
+		       device->name, mount_dir, disk, mount_dir, type,
+		       strcmp(type, "erofs") ? "" : "ro,");
+	else
+		umount(mount_dir);
+	return outcome;
+}
+
+/* Nobody uses it, and nothing of worth is on it. */
+static enum outcome may_overwrite(const struct device *device, const char *disk)
+{
+	char text[512], found[64];
+	struct users users;
+	int rc;
+
+	rc = users_load(device, &users);
+	if (rc)
+		return say(FAILED, "%s: cannot find out who uses it: %s", device->name, strerror(-rc));
+	if (users.count) {
+		user_text(&users.user[0], text, sizeof(text));
+		users_free(&users);
+		return say(IN_USE, "%s: in use: %s; nothing was changed", device->name, text);
+	}
+	rc = signature(disk, found, sizeof(found));
+	if (rc)
+		return say(FAILED, "%s: cannot be read: %s", disk, strerror(-rc));
+	if (found[0] && !force)
+		return say(FAILED, "%s: there is %s on it already; --force makes a new file system over it",
+			   disk, found);
+	return DONE;
+}
+
+static enum outcome make(const struct device *device)
+{
+	const char *words[WORDS];
+	enum outcome outcome;
+	char disk[64];
+	int rc;
+
+	snprintf(disk, sizeof(disk), "/dev/%s", device->disk);
+	outcome = may_overwrite(device, disk);
+	if (outcome != DONE)
+		return outcome;
+	make_command(words, disk);
+	if (dry_run) {
+		show_command(words);
+		if (mount_dir)
+			printf("mount -t %s -o noatime,dax=always %s %s\n", type, disk, mount_dir);
+		printf("nothing was changed\n");
+		return DONE;
+	}
+	rc = cmd_run_program(words);
+	if (rc == -ENOENT)
+		return say(FAILED, "%s is not installed: apt install %s", words[0],
+			   !strcmp(type, "xfs") ? "xfsprogs" : !strcmp(type, "ext4") ? "e2fsprogs" :
+			   "erofs-utils");
+	if (rc)
+		return say(FAILED, "%s: %s ended with status %d; there is no good file system on it",
+			   disk, words[0], rc);
+	return mount_dir ? check_mounted(device, disk) : check_apart(device, disk);
+}
+
+static enum outcome check_input(void)
+{
+	struct stat st;
+
+	if (!type || (strcmp(type, "xfs") && strcmp(type, "ext4") && strcmp(type, "erofs")))
+		return say(BAD_INPUT, "--type '%s': has to be xfs, ext4 or erofs", type ? type : "");
+	if (!strcmp(type, "erofs") != !!from)
+		return say(BAD_INPUT, "--from DIR goes with --type erofs, which is made of a folder");
+	if (from && (stat(from, &st) || !S_ISDIR(st.st_mode)))
+		return say(BAD_INPUT, "--from '%s': is no folder", from);
+	if (mount_dir && !stat(mount_dir, &st) && !S_ISDIR(st.st_mode))
+		return say(BAD_INPUT, "--mount '%s': is no folder", mount_dir);
+	return DONE;
+}
+
+static enum outcome run(int argc, char **argv)
+{
+	struct devices devices;
+	struct device *device;
+	enum outcome outcome = check_input();
+
+	(void)argc;
+	if (outcome != DONE)
+		return outcome;
+	outcome = cmd_one_fsdev(argv[0], &devices, &device);
+	if (outcome == DONE)
+		outcome = make(device);
+	devices_free(&devices);
+	return outcome;
+}
+
+const struct command cmd_mkfs = {
+	.name = "mkfs", .args = "DEV --type TYPE", .opts = opts, .least = 1, .most = 1, .run = run,
+	.help = "make a file system for DAX, and check that it is",
+};

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsdevctl monitor: the events of devices in fsdev mode, as they come.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "c.h"
+#include "cmd.h"
+#include "json.h"
+#include "node.h"
+
+#define WATCHED_MAX 256
+#define LOOK_AGAIN 2000	/* ms between two looks for devices that have come */
+
+static bool as_json;
+static const char *count;
+
+static const struct opt opts[] = {
+	{ "json", OPT_FLAG, NULL, &as_json, "one JSON object a line" },
+	{ "count", OPT_TEXT, "N", &count, "end after N events" },
+	{ NULL }
+};
+
+/* The devices that are watched; a slot without a descriptor is free. */
+static struct {
+	char name[DEVICE_NAME];
+	int fd;
+} watched[WATCHED_MAX];
+static unsigned int slots;
+
+static void wall_clock(uint64_t monotonic, char *text, size_t size)
+{
+	struct timespec now, boot;
+	struct tm tm;
+	int64_t ns;
+	time_t s;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_MONOTONIC, &boot);
+	ns = (now.tv_sec - boot.tv_sec) * 1000000000ll + now.tv_nsec - boot.tv_nsec + monotonic;
+	s = ns / 1000000000;
+	localtime_r(&s, &tm);
+	strftime(text, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + strlen(text), size - strlen(text), ".%03d", (int)(ns / 1000000 % 1000));
+}
+
+static const char *kind_name(uint32_t kind)
+{
+	switch (kind) {
+	case FSDEV_EVENT_FAILURE: return "failure";
+	case FSDEV_EVENT_REMOVAL: return "removal";
+	case FSDEV_EVENT_CLEARED: return "cleared";
+	case FSDEV_EVENT_LOST: return "lost";
+	default: return "unknown";
+	}
+}
+
+static const struct {
+	uint32_t flag;
+	const char *name;
+} flags[] = {
+	{ FSDEV_EVENT_ACTION_REQUIRED, "action-required" },
+	{ FSDEV_EVENT_SIMULATED, "simulated" },
+	{ FSDEV_EVENT_KNOWN, "known" },
+	{ FSDEV_EVENT_READ, "read" },
+};
+
+#define FLAGS ARRAY_SIZE(flags)
+
+static void tell_json(const char *name, const struct fsdev_event *event, const char *when)
+{
+	struct json_object *one = json_object_new_object(), *array = json_object_new_array();
+
+	json_add_text(one, "chardev", name);
+	json_add_text(one, "time", when);
+	json_add_number(one, "sequence", event->sequence);
+	json_add_text(one, "event", kind_name(event->kind));
+	json_add_number(one, "offset", event->offset);
+	json_add_number(one, "length", event->len);
+	for (unsigned int i = 0; i < FLAGS; i++)
+		if (event->flags & flags[i].flag)
+			json_object_array_add(array, json_object_new_string(flags[i].name));
+	json_object_object_add(one, "flags", array);
+	puts(json_object_to_json_string_ext(one, JSON_C_TO_STRING_PLAIN));
+	json_object_put(one);
+}
+
+static void tell(const char *name, const struct fsdev_event *event)
+{
+	char when[64];
+
+	wall_clock(event->time, when, sizeof(when));
+	if (as_json) {
+		tell_json(name, event, when);
+	} else {
+		printf("%s %s %s", when, name, kind_name(event->kind));
+		if (event->kind == FSDEV_EVENT_LOST)
+			printf(" %llu events", (unsigned long long)event->len);
+		else if (event->kind != FSDEV_EVENT_REMOVAL)
+			printf(" %#llx+%#llx", (unsigned long long)event->offset,
+			       (unsigned long long)event->len);
+		for (unsigned int i = 0; i < FLAGS; i++)
+			if (event->flags & flags[i].flag)
+				printf(" %s", flags[i].name);
+		putchar('\n');
+	}
+	fflush(stdout);
+}
+
+static bool is_watched(const char *name)
+{
+	for (unsigned int i = 0; i < slots; i++)
+		if (watched[i].fd >= 0 && !strcmp(watched[i].name, name))
+			return true;
+	return false;
+}
+
+static int watch(const struct device *device)
+{
+	unsigned int slot = 0;
+	int fd, rc;
+
+	while (slot < slots && watched[slot].fd >= 0)
+		slot++;
+	if (slot == WATCHED_MAX)
+		return -ENOSPC;
+	fd = node_open(device, O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	rc = node_watch(fd);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	snprintf(watched[slot].name, sizeof(watched[slot].name), "%s", device->name);
+	watched[slot].fd = fd;
+	slots = slot == slots ? slots + 1 : slots;
+	return 0;
+}
+
+/* All devices in fsdev mode. One that cannot be watched ends it only at the beginning. */
+static enum outcome look(bool first)
+{
+	struct devices devices;
+	enum outcome outcome = devices_load(&devices);
+
+	for (unsigned int i = 0; outcome == DONE && i < devices.count; i++) {
+		const struct device *device = &devices.device[i];
+		int rc;
+
+		if (device->mode != MODE_FSDEV || is_watched(device->name))
+			continue;
+		rc = watch(device);
+		if (rc && first)
+			outcome = say(FAILED, "%s: cannot be watched: %s", device->name, node_error(rc));
+	}
+	devices_free(&devices);
+	return outcome;
+}
+
+static enum outcome look_named(int argc, char **argv)
+{
+	struct devices devices;
+	enum outcome outcome = devices_load(&devices);
+
+	for (int i = 0; outcome == DONE && i < argc; i++) {
+		struct device *device;
+		int rc;
+
+		outcome = device_find(&devices, argv[i], &device);
+		if (outcome != DONE || is_watched(device->name))
+			continue;
+		if (device->mode != MODE_FSDEV) {
+			outcome = say(FAILED, "%s: is in mode %s and has to be in fsdev mode: fsdevctl enable %s",
+				      device->name, mode_name(device->mode), device->name);
+			continue;
+		}
+		rc = watch(device);
+		if (rc)
+			outcome = say(FAILED, "%s: cannot be watched: %s", device->name, node_error(rc));
+	}
+	devices_free(&devices);
+	return outcome;
+}
+
+/* Everything that a descriptor has; closes it after the last event. How many there were. */
+static unsigned int drain(unsigned int slot, unsigned int most)
+{
+	struct fsdev_event event;
+	unsigned int told = 0;
+
+	while (told < most) {
+		ssize_t n = read(watched[slot].fd, &event, sizeof(event));
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return told;
+		if (n != sizeof(event)) {
+			close(watched[slot].fd);
+			watched[slot].fd = -1;
+			return told;
+		}
+		tell(watched[slot].name, &event);
+		told++;
+	}
+	return told;
+}
+
+static unsigned int wait_once(unsigned int left)
+{
+	struct pollfd poll_fds[WATCHED_MAX];
+	unsigned int told = 0;
+
+	for (unsigned int i = 0; i < slots; i++) {
+		poll_fds[i].fd = watched[i].fd;
+		poll_fds[i].events = POLLIN;
+		poll_fds[i].revents = 0;
+	}
+	if (poll(poll_fds, slots, LOOK_AGAIN) <= 0)
+		return 0;
+	for (unsigned int i = 0; i < slots && told < left; i++)
+		if (poll_fds[i].revents)
+			told += drain(i, left - told);
+	return told;
+}
+
+static bool any_left(void)
+{
+	for (unsigned int i = 0; i < slots; i++)
+		if (watched[i].fd >= 0)
+			return true;
+	return false;
+}
+
+static enum outcome run(int argc, char **argv)
+{
+	unsigned int left = UINT32_MAX;
+	enum outcome outcome;
+	char *end;
+
+	if (count) {
+		left = strtoul(count, &end, 10);
+		if (*end || !left)
+			return say(BAD_INPUT, "--count '%s': has to be a number from 1", count);
+	}
+	outcome = argc ? look_named(argc, argv) : look(true);
+	if (outcome == DONE)
+		note("watching; ends with Ctrl-C");
+	while (outcome == DONE && left && !ferror(stdout)) {
+		left -= wait_once(left);
+		if (argc && !any_left())
+			break;
+		if (!argc)
+			outcome = look(false);
+	}
+	return outcome;
+}
+
+const struct command cmd_monitor = {
+	.name = "monitor", .args = "[DEV...]", .help = "show failures and removals as they come",
+	.opts = opts, .most = 1024, .run = run,
+};

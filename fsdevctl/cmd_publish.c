@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsdevctl publish: the files of a folder as an EROFS image in memory that hosts share, as its next
+ * generation. image.h has the layout, and why a host may die at any point.
+ */
+#include <blkid/blkid.h>
+#include <endian.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "shared.h"
+#include "size.h"
+#include "sysfs.h"
+#include "users.h"
+
+#define EROFS_SUPER 1024
+#define EROFS_MAGIC 0xe0f5e1e2u
+
+static bool force, dry_run;
+
+static const struct opt opts[] = {
+	{ "force", OPT_FLAG, NULL, &force, "over another file system, or where another host's publishing was cut off" },
+	{ "dry-run", OPT_FLAG, NULL, &dry_run, "say what would be done, change nothing" },
+	{ NULL }
+};
+
+static void who_we_are(struct image_claim *claim)
+{
+	memset(claim, 0, sizeof(*claim));
+	claim->pid = getpid();
+	sysfs_read(claim->boot, sizeof(claim->boot), "/proc/sys/kernel/random/boot_id");
+	sysfs_read(claim->host, sizeof(claim->host), "/proc/sys/kernel/hostname");
+}
+
+/* Nobody else is publishing here; one of ours that died does not count. */
+static enum outcome look_at_claim(struct shared *shared)
+{
+	const char *name = shared->device->name;
+	struct image_claim other, own;
+	int rc = shared_read_page(shared, IMAGE_CLAIM);
+
+	if (rc)
+		return say(FAILED, "%s: cannot be read: %s", name, strerror(-rc));
+	if (!image_claim_decode(&other, shared->page))
+		return DONE;
+	who_we_are(&own);
+	if (!strcmp(own.boot, other.boot) && kill(other.pid, 0) && errno == ESRCH) {
+		note("%s: publishing was cut off here before; what it left is overwritten", name);
+		return DONE;
+	}
+	if (force) {
+		note("%s: --force: host %s (process %llu) is taken for dead", name, other.host,
+		     (unsigned long long)other.pid);
+		return DONE;
+	}
+	return say(IN_USE, "%s: host %s (process %llu) is publishing; if it is dead, give --force",
+		   name, other.host, (unsigned long long)other.pid);
+}
+
+/* Something else than images is there. */
+static enum outcome look_for_others(const struct shared *shared)
+{
+	blkid_probe probe;
+	char path[64];
+	const char *type;
+	enum outcome outcome = DONE;
+
+	if (force || shared_newest(shared))
+		return DONE;
+	snprintf(path, sizeof(path), "/dev/%s", shared->device->disk);
+	probe = blkid_new_probe_from_filename(path);
+	if (!probe)
+		return say(FAILED, "%s: cannot be read: %s", path, strerror(errno));
+	if (!blkid_do_fullprobe(probe) &&
+	    !blkid_probe_lookup_value(probe, "TYPE", &type, NULL))
+		outcome = say(FAILED, "%s: there is %s on it already; --force overwrites it", path, type);
+	blkid_free_probe(probe);
+	return outcome;
+}
+
+static enum outcome look_at_users(const struct device *device, uint64_t overwritten)
+{
+	enum outcome outcome = DONE;
+	struct users users;
+	char text[512];
+
+	if (overwritten && shared_map_there(device, overwritten))
+		return say(IN_USE, "%s: generation %llu, which the new one would overwrite, is still attached here: attach the newest one first",
+			   device->name, (unsigned long long)overwritten);
+	users_load(device, &users);
+	for (unsigned int i = 0; i < users.count && outcome == DONE; i++) {
+		const struct user *user = &users.user[i];
+
+		/* what is attached is made of the other slot */
+		if (user->kind == USER_HOLDER || strstr(user->where, "mapper") ||
+		    strstr(user->where, "/dev/dm-"))
+			continue;
+		user_text(user, text, sizeof(text));
+		outcome = say(IN_USE, "%s: in use: %s", device->name, text);
+	}
+	users_free(&users);
+	return outcome;
+}
+
+/* How long the image is, as its superblock says. */
+static int image_len(struct shared *shared, uint64_t offset, uint64_t *len)
+{
+	uint32_t magic, blocks;
+	int rc = shared_read_page(shared, offset);
+
+	if (rc)
+		return rc;
+	memcpy(&magic, shared->page + EROFS_SUPER, 4);
+	memcpy(&blocks, shared->page + EROFS_SUPER + 36, 4);
+	if (le32toh(magic) != EROFS_MAGIC || shared->page[EROFS_SUPER + 12] != 12)
+		return -EIO;
+	*len = (uint64_t)le32toh(blocks) * IMAGE_PAGE;
+	return 0;
+}
+
+static int write_image(const struct device *device, uint64_t generation, uint64_t offset,
+		       const char *dir)
+{
+	char name[96], path[128];
+	const char *words[] = { "mkfs.erofs", "--quiet", "-b", "4096", "-E", "noinline_data", path,
+				dir, NULL };
+	int rc, left;
+
+	shared_map_name(device, generation, name, sizeof(name));
+	snprintf(path, sizeof(path), "/dev/mapper/%s", name);
+	rc = shared_map(device, generation, offset, image_area_size(device->size), false);
+	if (rc)
+		return rc;
+	rc = cmd_run_program(words);
+	left = shared_unmap(device, generation);
+	return rc ? rc : left;
+}
+
+static int wipe(struct shared *shared, uint64_t offset)
+{
+	memset(shared->page, 0, IMAGE_PAGE);
+	return shared_write_page(shared, offset);
+}
+
+/* The steps, in the order that keeps the other slot whole. */
+static int write_all(struct shared *shared, struct image *image, const char *dir)
+{
+	const struct device *device = shared->device;
+	unsigned int slot = image->generation % 2;
+	struct image_claim claim;
+	int rc;
+
+	who_we_are(&claim);
+	image_claim_encode(&claim, shared->page);
+	rc = shared_write_page(shared, IMAGE_CLAIM);
+	if (!rc)
+		rc = wipe(shared, slot * IMAGE_PAGE);
+	if (!rc)
+		rc = write_image(device, image->generation, image->offset, dir);
+	if (!rc)
+		rc = image_len(shared, image->offset, &image->len);
+	if (!rc && image->len > image_area_size(device->size))
+		rc = -ENOSPC;
+	if (!rc)
+		rc = shared_sum(shared, image->offset, image->len, image->sum);
+	if (!rc) {
+		image->time = time(NULL);
+		image_encode(image, shared->page);
+		rc = shared_write_page(shared, slot * IMAGE_PAGE);
+	}
+	wipe(shared, IMAGE_CLAIM);
+	return rc;
+}
+
+static enum outcome publish(struct shared *shared, const char *dir)
+{
+	const struct device *device = shared->device;
+	const struct image *newest = shared_newest(shared);
+	struct image image = { .device_size = device->size };
+	char size[SIZE_TEXT];
+	enum outcome outcome;
+	int rc;
+
+	image.generation = newest ? newest->generation + 1 : 1;
+	image.offset = image_area(image.generation, device->size);
+	outcome = look_at_users(device, image.generation > 2 ? image.generation - 2 : 0);
+	if (outcome == DONE)
+		outcome = look_for_others(shared);
+	if (outcome == DONE)
+		outcome = look_at_claim(shared);
+	if (outcome != DONE)
+		return outcome;
+	if (dry_run) {
+		printf("%s: generation %llu would be written at %#llx, where %s fit; nothing was changed\n",
+		       device->name, (unsigned long long)image.generation,
+		       (unsigned long long)image.offset,
+		       size_text(size, image_area_size(device->size)));
+		return DONE;
+	}
+	rc = write_all(shared, &image, dir);
+	if (rc)
+		return say(FAILED, "%s: generation %llu was not published: %s; %s", device->name,
+			   (unsigned long long)image.generation, rc == -ENOENT ?
+			   "mkfs.erofs or dmsetup is not installed: apt install erofs-utils dmsetup" :
+			   rc > 0 ? "the program above failed; is the folder larger than the room there is?" :
+			   strerror(-rc), newest ? "the one before is as it was" : "there is none");
+	printf("%s: generation %llu, %s\n", device->name, (unsigned long long)image.generation,
+	       size_text(size, image.len));
+	return DONE;
+}
+
+static enum outcome run(int argc, char **argv)
+{
+	struct devices devices;
+	struct device *device;
+	struct shared shared;
+	enum outcome outcome;
+	struct stat st;
+
+	(void)argc;
+	if (stat(argv[0], &st) || !S_ISDIR(st.st_mode))
+		return say(BAD_INPUT, "'%s' is no folder", argv[0]);
+	outcome = cmd_one_fsdev(argv[1], &devices, &device);
+	if (outcome == DONE && !image_area_size(device->size))
+		outcome = say(FAILED, "%s: is too small for two images", device->name);
+	if (outcome == DONE) {
+		outcome = shared_open(&shared, device, true);
+		if (outcome == DONE) {
+			outcome = publish(&shared, argv[0]);
+			shared_close(&shared);
+		}
+	}
+	devices_free(&devices);
+	return outcome;
+}
+
+const struct command cmd_publish = {
+	.name = "publish", .args = "DIR DEV", .help = "write a folder as an image into shared memory",
+	.opts = opts, .least = 2, .most = 2, .run = run,
+};

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsdevctl repair and inject: bad memory made good, and good memory made bad for a test.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "files.h"
+#include "node.h"
+#include "size.h"
+#include "users.h"
+
+#define PAGE 4096ull
+
+static bool yes, dry_run;
+
+static const struct opt opts[] = {
+	{ "yes", OPT_FLAG, NULL, &yes, "do not ask" },
+	{ "dry-run", OPT_FLAG, NULL, &dry_run, "say what would be done, change nothing" },
+	{ NULL }
+};
+
+/* A range the user gave, as whole pages of the device. */
+static enum outcome parse_range(const struct device *device, const char *text, uint64_t *start,
+				uint64_t *end)
+{
+	uint64_t len;
+
+	if (!strcmp(text, "all")) {
+		*start = 0;
+		*end = device->size;
+		return DONE;
+	}
+	if (range_parse(text, start, &len))
+		return say(BAD_INPUT, "'%s' is no range: give OFFSET, OFFSET+LENGTH, FIRST-LAST or all, like 0x20003000+4K",
+			   text);
+	if (*start >= device->size || len > device->size - *start)
+		return say(BAD_INPUT, "'%s' reaches past the end of %s, which is at %#llx", text,
+			   device->name, (unsigned long long)device->size);
+	*end = (*start + len + PAGE - 1) & ~(PAGE - 1);
+	*start &= ~(PAGE - 1);
+	return DONE;
+}
+
+/* The bytes that will be zeros, with what has them. */
+static uint64_t tell_loss(const struct device *device, uint64_t start, uint64_t end)
+{
+	struct users users;
+	uint64_t sum = 0;
+
+	users_load(device, &users);
+	for (unsigned int i = 0; i < device->nr_bad; i++) {
+		uint64_t from = device->bad[i].offset, to = from + device->bad[i].len;
+		struct pieces pieces = { 0 };
+		char text[8400];
+
+		from = from < start ? start : from;
+		to = to > end ? end : to;
+		if (from >= to)
+			continue;
+		sum += to - from;
+		printf("%s: %#llx+%#llx becomes zeros\n", device->name, (unsigned long long)from,
+		       (unsigned long long)(to - from));
+		files_load(device, &users, from, to - from, true, &pieces);
+		for (unsigned int j = 0; j < pieces.count; j++) {
+			piece_text(&pieces.piece[j], pieces.piece[j].offset, text, sizeof(text));
+			printf("  %s\n", text);
+		}
+		files_free(&pieces);
+	}
+	users_free(&users);
+	return sum;
+}
+
+static enum outcome clear(struct device *device, uint64_t start, uint64_t end)
+{
+	uint64_t before = device->bad_bytes, done = 0;
+	int node = node_open(device, O_RDWR), rc;
+	char size[SIZE_TEXT];
+
+	if (node < 0)
+		return say(FAILED, "%s: cannot open its node: %s", device->name, node_error(node));
+	rc = node_span(node, FSDEV_IOC_CLEAR, start, end - start, FSDEV_CLEAR_HELD, &done);
+	close(node);
+	device_bad_load(device);
+	if (rc)
+		return say(FAILED, "%s: not all of it is good now, %s is bad: %s", device->name,
+			   size_text(size, device->bad_bytes), rc == -EIO ?
+			   "it could not be read back; the memory itself is broken" : node_error(rc));
+	printf("%s: %s good again", device->name, size_text(size, before - device->bad_bytes));
+	printf(", %s bad\n", size_text(size, device->bad_bytes));
+	return DONE;
+}
+
+static enum outcome repair(int argc, char **argv)
+{
+	uint64_t start = 0, end = 0;
+	struct devices devices;
+	struct device *device;
+	enum outcome outcome = cmd_one_fsdev(argv[0], &devices, &device);
+
+	(void)argc;
+	if (outcome == DONE)
+		outcome = parse_range(device, argv[1], &start, &end);
+	if (outcome == DONE) {
+		if (!tell_loss(device, start, end))
+			note("%s: nothing in %s is bad", device->name, argv[1]);
+		else if (dry_run)
+			printf("nothing was changed\n");
+		else if (cmd_agreed("what these bytes held is lost", yes, &outcome))
+			outcome = clear(device, start, end);
+	}
+	devices_free(&devices);
+	return outcome;
+}
+
+static enum outcome inject_page(const struct device *device, uint64_t offset)
+{
+	int node = node_open(device, O_RDWR), rc;
+
+	if (node < 0)
+		return say(FAILED, "%s: cannot open its node: %s", device->name, node_error(node));
+	rc = node_span(node, FSDEV_IOC_INJECT, offset, PAGE, 0, NULL);
+	close(node);
+	if (rc)
+		return say(FAILED, "%s: no failure was injected: %s", device->name, node_error(rc));
+	printf("%s: the page at %#llx has failed, as a test; 'fsdevctl repair %s %#llx' makes it good\n",
+	       device->name, (unsigned long long)offset, device->name, (unsigned long long)offset);
+	return DONE;
+}
+
+static enum outcome inject(int argc, char **argv)
+{
+	struct devices devices;
+	struct device *device;
+	enum outcome outcome = cmd_one_fsdev(argv[0], &devices, &device);
+	uint64_t offset = 0, phys = 0;
+	char question[160];
+
+	(void)argc;
+	if (outcome == DONE && size_parse(argv[1], &offset))
+		outcome = say(BAD_INPUT, "'%s' is no device offset; write it like 0x20003000 or 512M",
+			      argv[1]);
+	if (outcome == DONE && offset >= device->size)
+		outcome = say(BAD_INPUT, "'%s' lies past the end of %s, which is at %#llx", argv[1],
+			      device->name, (unsigned long long)device->size);
+	if (outcome == DONE) {
+		offset &= ~(PAGE - 1);
+		device_phys(device, offset, &phys);
+		snprintf(question, sizeof(question),
+			 "%s: the page at %#llx (memory %#llx) will fail: who has it mapped gets SIGBUS, its data is lost",
+			 device->name, (unsigned long long)offset, (unsigned long long)phys);
+		if (dry_run)
+			printf("%s\nnothing was changed\n", question);
+		else if (cmd_agreed(question, yes, &outcome))
+			outcome = inject_page(device, offset);
+	}
+	devices_free(&devices);
+	return outcome;
+}
+
+const struct command cmd_repair = {
+	.name = "repair", .args = "DEV RANGE", .help = "overwrite bad memory and make it good",
+	.opts = opts, .least = 2, .most = 2, .run = repair,
+};
+
+const struct command cmd_inject = {
+	.name = "inject", .args = "DEV OFFSET", .help = "have a page fail, for tests; asks first",
+	.opts = opts, .least = 2, .most = 2, .run = inject,
+};

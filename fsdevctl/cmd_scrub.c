@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsdevctl scrub: reads all of a device with care, so that bad pages are found before somebody
+ * needs what is in them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "node.h"
+#include "size.h"
+
+#define STEP (32ull << 20)
+#define PAGE 4096ull
+
+static bool quiet, dry_run;
+
+static const struct opt opts[] = {
+	{ "quiet", OPT_FLAG, NULL, &quiet, "no progress" },
+	{ "dry-run", OPT_FLAG, NULL, &dry_run, "say what would be read" },
+	{ NULL }
+};
+
+static void progress(const struct device *device, uint64_t done)
+{
+	static const char full[] = "########################################";
+	unsigned int percent = done * 100 / device->size;
+	char size[SIZE_TEXT];
+
+	if (quiet || !isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r%s [%-40.*s] %3u %% of %s", device->name, (int)(percent * 2 / 5), full,
+		percent, size_text(size, device->size));
+	if (done == device->size)
+		fputc('\n', stderr);
+}
+
+/* Without the driver's own scrub: reading the block device has it find what cannot be read. */
+static int read_step(int disk, char *buffer, uint64_t offset, uint64_t len)
+{
+	for (uint64_t at = offset; at < offset + len; at += PAGE) {
+		uint64_t n = 0;
+		ssize_t got;
+
+		/* all at once while it is good, page by page around what is bad */
+		if (at == offset) {
+			got = pread(disk, buffer, len, at);
+			if (got == (ssize_t)len)
+				return 0;
+		}
+		n = offset + len - at < PAGE ? offset + len - at : PAGE;
+		got = pread(disk, buffer, n, at);
+		if (got < 0 && errno != EIO)
+			return -errno;
+	}
+	return 0;
+}
+
+static int scrub(const struct device *device, int node, int disk, char *buffer)
+{
+	int rc = 0;
+
+	for (uint64_t at = 0; !rc && at < device->size; ) {
+		uint64_t len = device->size - at < STEP ? device->size - at : STEP;
+
+		if (disk < 0)
+			rc = node_span(node, FSDEV_IOC_SCRUB, at, len, 0, NULL);
+		else
+			rc = read_step(disk, buffer, at, len);
+		at += len;
+		if (!rc)
+			progress(device, at);
+	}
+	return rc;
+}
+
+/* What was not bad before. */
+static enum outcome tell(const struct device *device, uint64_t before)
+{
+	char bad[SIZE_TEXT], more[SIZE_TEXT];
+
+	if (!device->nr_bad) {
+		printf("%s: all of it can be read\n", device->name);
+		return DONE;
+	}
+	printf("%s: %s bad in %u places, %s of it found now\n", device->name,
+	       size_text(bad, device->bad_bytes), device->nr_bad,
+	       size_text(more, device->bad_bytes > before ? device->bad_bytes - before : 0));
+	for (unsigned int i = 0; i < device->nr_bad; i++)
+		printf("  %#llx+%#llx\n", (unsigned long long)device->bad[i].offset,
+		       (unsigned long long)device->bad[i].len);
+	printf("'fsdevctl errors %s --files' says what it belongs to, 'fsdevctl repair' makes it good\n",
+	       device->name);
+	return FOUND;
+}
+
+static enum outcome scrub_device(struct device *device)
+{
+	uint64_t before = device->bad_bytes;
+	int node = node_open(device, O_RDWR), disk = -1, rc;
+	struct fsdev_info info;
+	char *buffer = NULL;
+	char path[64];
+
+	if (node < 0)
+		return say(FAILED, "%s: cannot open its node: %s", device->name, node_error(node));
+	rc = node_info(node, &info);
+	if (rc || !(info.commands & FSDEV_CAN_SCRUB)) {
+		snprintf(path, sizeof(path), "/dev/%s", device->disk);
+		disk = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+		rc = disk < 0 ? -errno : -posix_memalign((void **)&buffer, PAGE, STEP);
+	}
+	if (!rc)
+		rc = scrub(device, node, disk, buffer);
+	if (!rc)
+		rc = device_bad_load(device);
+	free(buffer);
+	if (disk >= 0)
+		close(disk);
+	close(node);
+	if (rc)
+		return say(FAILED, "%s: cannot be read: %s", device->name, node_error(rc));
+	return tell(device, before);
+}
+
+static enum outcome run(int argc, char **argv)
+{
+	struct devices devices;
+	struct device *device;
+	enum outcome outcome = cmd_one_fsdev(argv[0], &devices, &device);
+	char size[SIZE_TEXT];
+
+	(void)argc;
+	if (outcome == DONE && dry_run)
+		printf("%s: all of its %s would be read; nothing was changed\n", device->name,
+		       size_text(size, device->size));
+	else if (outcome == DONE)
+		outcome = scrub_device(device);
+	devices_free(&devices);
+	return outcome;
+}
+
+const struct command cmd_scrub = {
+	.name = "scrub", .args = "DEV", .help = "read all of a device safely and find bad pages",
+	.opts = opts, .least = 1, .most = 1, .run = run,
+};

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Is a mounted file system really DAX? A file of it is asked: the kernel says for each whether it is
+ * (STATX_ATTR_DAX), and where its first 2 MiB lie decides whether they can be one mapping.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daxcheck.h"
+
+#define HUGE (2ull << 20)
+#define PATH_ROOM 4200
+
+static char sample[PATH_ROOM];
+
+static int take_sample(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)ftw;
+	if (kind != FTW_F || !S_ISREG(st->st_mode) || !st->st_size)
+		return 0;
+	snprintf(sample, sizeof(sample), "%s", path);
+	return 1;
+}
+
+/* A file to look at: any there is where nothing can be written, else a new one of 2 MiB. */
+static int open_sample(const char *dir, bool writable)
+{
+	int fd;
+
+	sample[0] = '\0';
+	if (!writable) {
+		nftw(dir, take_sample, 16, FTW_PHYS | FTW_MOUNT);
+		if (!sample[0])
+			return -ENOENT;
+		fd = open(sample, O_RDONLY | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	snprintf(sample, sizeof(sample), "%s/.fsdevctl.XXXXXX", dir);
+	fd = mkostemp(sample, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	unlink(sample);
+	if (posix_fallocate(fd, 0, 2 * HUGE)) {
+		close(fd);
+		return -ENOSPC;
+	}
+	fsync(fd);
+	return fd;
+}
+
+static bool is_dax(int fd)
+{
+	struct statx st;
+
+	return !statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) &&
+		(st.stx_attributes_mask & st.stx_attributes & STATX_ATTR_DAX);
+}
+
+/* The first 2 MiB have to lie together, and begin at a multiple of it in memory. */
+static bool is_huge(const struct device *device, int fd)
+{
+	struct fiemap *map = calloc(1, sizeof(*map) + sizeof(struct fiemap_extent));
+	uint64_t phys;
+	bool huge;
+
+	if (!map)
+		return false;
+	map->fm_length = HUGE;
+	map->fm_extent_count = 1;
+	huge = !ioctl(fd, FS_IOC_FIEMAP, map) && map->fm_mapped_extents == 1 &&
+		map->fm_extents[0].fe_length >= HUGE &&
+		device_phys(device, map->fm_extents[0].fe_physical, &phys) && phys % HUGE == 0;
+	free(map);
+	return huge;
+}
+
+/**
+ * daxcheck() - looks whether a mounted file system is really DAX
+ * @device: the device it is on
+ * @disk: its block device
+ * @dir: where it is mounted
+ * @type: xfs, ext4 or erofs
+ *
+ * Return: DONE, or FAILED after saying what is not so.
+ */
+enum outcome daxcheck(const struct device *device, const char *disk, const char *dir,
+		      const char *type)
+{
+	bool writable = strcmp(type, "erofs");
+	int fd = open_sample(dir, writable);
+	bool dax, huge;
+
+	if (fd == -ENOENT) {
+		printf("%s: %s, made for DAX; it holds no file that could be asked\n", disk, type);
+		return DONE;
+	}
+	if (fd < 0)
+		return say(FAILED, "%s: cannot look at a file below %s: %s", disk, dir, strerror(-fd));
+	dax = is_dax(fd);
+	huge = is_huge(device, fd);
+	close(fd);
+	if (!dax)
+		return say(FAILED, "%s: %s is mounted with dax=always, but its files are not DAX; see the kernel log",
+			   disk, type);
+	printf("%s: %s, its files are DAX", disk, type);
+	if (writable)
+		printf(", 2 MiB mappings %s", huge ? "work" :
+		       "do not work: files do not begin at a multiple of 2 MiB in memory");
+	putchar('\n');
+	return DONE;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The machine's DAX devices, as the tool sees them. */
+#ifndef FSDEVCTL_DEVICE_H
+#define FSDEVCTL_DEVICE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "say.h"
+
+#define DAX_BUS "/sys/bus/dax"
+#define DEVICE_NAME 32
+
+enum mode {
+	MODE_NONE,		/* no driver */
+	MODE_DEVDAX,
+	MODE_SYSTEM_RAM,
+	MODE_FSDEV,
+	MODE_KERNEL_FSDEV,	/* the driver that Linux has from 7.1 on */
+	MODE_OTHER,
+};
+
+/**
+ * struct device_range - a stretch that is contiguous in physical memory
+ * @start: physical address
+ * @len: bytes
+ * @offset: where it lies in the device
+ */
+struct device_range {
+	uint64_t start, len, offset;
+};
+
+/* A bad stretch, in device offsets. */
+struct device_bad {
+	uint64_t offset, len;
+};
+
+/**
+ * struct device - one DAX device
+ * @name: such as dax0.0
+ * @driver: the name of its driver, empty without one
+ * @mode: what that driver makes of it
+ * @interrupted: a change of mode was cut off: the mode it had before, else MODE_OTHER
+ * @region_path: its region below /sys/devices
+ * @region: number of its region
+ * @is_static: made by a subsystem with one fixed range (NVDIMM)
+ * @size: bytes
+ * @align: its alignment on the bus
+ * @resource: physical address of its first range, 0 if the kernel does not tell
+ * @node: NUMA node that it is near to, or would become
+ * @ranges: its ranges, in device order
+ * @nr_ranges: how many
+ * @disk: its block device without /dev/, empty outside fsdev mode
+ * @kind: where it comes from: "nvdimm", "cxl", "soft-reserved" or "other"
+ * @nvdimm_uuid: of its namespace, empty for others
+ * @namespace: name of its namespace, empty for others
+ * @cxl_region: name of its CXL region, empty for others
+ * @cxl_serials: serial numbers of the CXL memory devices in that region
+ * @nr_serials: how many
+ * @bad: bad stretches, in device order
+ * @nr_bad: how many
+ * @bad_bytes: bytes in them
+ */
+struct device {
+	char name[DEVICE_NAME], driver[DEVICE_NAME];
+	enum mode mode, interrupted;
+	char region_path[PATH_MAX];
+	unsigned int region;
+	bool is_static;
+	uint64_t size, align, resource;
+	int node;
+	struct device_range *ranges;
+	unsigned int nr_ranges;
+	char disk[DEVICE_NAME];
+	const char *kind;
+	char nvdimm_uuid[37], namespace[DEVICE_NAME], cxl_region[DEVICE_NAME];
+	uint64_t *cxl_serials;
+	unsigned int nr_serials;
+	struct device_bad *bad;
+	unsigned int nr_bad;
+	uint64_t bad_bytes;
+};
+
+struct devices {
+	struct device *device;
+	unsigned int count;
+};
+
+enum outcome devices_load(struct devices *devices);
+void devices_free(struct devices *devices);
+enum outcome device_find(const struct devices *devices, const char *name, struct device **device);
+enum mode device_mode_now(const struct device *device);
+int device_bad_load(struct device *device);
+bool device_phys(const struct device *device, uint64_t offset, uint64_t *phys);
+bool device_offset(const struct device *device, uint64_t phys, uint64_t *offset);
+
+const char *mode_name(enum mode mode);
+const char *mode_driver(enum mode mode);
+enum mode mode_of_driver(const char *driver);
+bool mode_parse(const char *text, enum mode *mode);
+
+#endif

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A picture of a device, as text or SVG: its bytes in device order, its ranges in the order of
+ * their addresses with the holes between them, what is bad and what uses it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "c.h"
+#include "device.h"
+#include "draw.h"
+#include "files.h"
+#include "size.h"
+
+#define CELLS 64
+
+#define ULL(number) ((unsigned long long)(number))
+
+/* In the order of what is worth seeing most where several share a cell. */
+static const char marks[] = { '=', '.', '#', '+', '!' };
+
+enum mark { MARK_UNKNOWN, MARK_FREE, MARK_FILE, MARK_METADATA, MARK_BAD };
+
+static uint64_t cell_bytes(const struct device *device)
+{
+	return device->size / CELLS + !!(device->size % CELLS);
+}
+
+static void mark(const struct device *device, unsigned char cell[CELLS], uint64_t offset,
+		 uint64_t len, enum mark what)
+{
+	uint64_t first = offset / cell_bytes(device);
+
+	if (!len)
+		return;
+	for (uint64_t i = first; i <= (offset + len - 1) / cell_bytes(device) && i < CELLS; i++)
+		if (cell[i] < what)
+			cell[i] = what;
+}
+
+static enum mark of_kind(enum piece_kind kind)
+{
+	switch (kind) {
+	case PIECE_FILE: return MARK_FILE;
+	case PIECE_METADATA: return MARK_METADATA;
+	case PIECE_FREE: return MARK_FREE;
+	default: return MARK_UNKNOWN;
+	}
+}
+
+static void draw_bar(const struct device *device, const struct pieces *pieces, FILE *out)
+{
+	unsigned char cell[CELLS] = { 0 };
+
+	for (unsigned int i = 0; i < pieces->count; i++)
+		mark(device, cell, pieces->piece[i].offset, pieces->piece[i].len,
+		     of_kind(pieces->piece[i].kind));
+	for (unsigned int i = 0; i < device->nr_bad; i++)
+		mark(device, cell, device->bad[i].offset, device->bad[i].len, MARK_BAD);
+	fputs("  |", out);
+	for (unsigned int i = 0; i < CELLS; i++)
+		fputc(marks[cell[i]], out);
+	fputs("|\n  |", out);
+	/* under it, which range each cell begins in */
+	for (unsigned int i = 0, next = 0; i < CELLS; i++) {
+		uint64_t at = cell_bytes(device) * i;
+		unsigned int range = 0;
+
+		while (range + 1 < device->nr_ranges && device->ranges[range + 1].offset <= at)
+			range++;
+		fputc(!i || range != next ? 'A' + range % 26 : ' ', out);
+		next = range;
+	}
+	fprintf(out, "|\n  ! bad   + metadata   # files   . free%s\n",
+		pieces->count ? "   = not told" : "   = nothing is mounted that would say");
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct device_range * const *left = a, * const *right = b;
+
+	return ((*left)->start > (*right)->start) - ((*left)->start < (*right)->start);
+}
+
+/* The ranges in the order of their addresses; to be freed. */
+static const struct device_range **by_address(const struct device *device)
+{
+	const struct device_range **sorted = calloc(device->nr_ranges + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return NULL;
+	for (unsigned int i = 0; i < device->nr_ranges; i++)
+		sorted[i] = &device->ranges[i];
+	qsort(sorted, device->nr_ranges, sizeof(*sorted), by_start);
+	return sorted;
+}
+
+static void draw_device_order(const struct device *device, FILE *out)
+{
+	char size[SIZE_TEXT];
+
+	for (unsigned int i = 0; i < device->nr_ranges; i++) {
+		const struct device_range *range = &device->ranges[i];
+
+		fprintf(out, "  %c  device %#12llx  memory %#llx-%#llx  %s\n", 'A' + i % 26,
+			ULL(range->offset), ULL(range->start),
+			ULL(range->start + range->len - 1), size_text(size, range->len));
+	}
+}
+
+static void draw_memory_order(const struct device *device, FILE *out)
+{
+	const struct device_range **sorted = by_address(device);
+	char size[SIZE_TEXT];
+
+	for (unsigned int i = 0; sorted && i < device->nr_ranges; i++) {
+		const struct device_range *range = sorted[i];
+		uint64_t end = range->start + range->len;
+
+		fprintf(out, "  %c  memory %#llx-%#llx  %s\n",
+			(int)('A' + (range - device->ranges) % 26), ULL(range->start),
+			ULL(end - 1), size_text(size, range->len));
+		if (sorted[i + 1] && sorted[i + 1]->start > end)
+			fprintf(out, "     hole   %#llx-%#llx  %s\n", ULL(end),
+				ULL(sorted[i + 1]->start - 1),
+				size_text(size, sorted[i + 1]->start - end));
+	}
+	free(sorted);
+}
+
+static const struct piece *piece_at(const struct pieces *pieces, uint64_t offset)
+{
+	for (unsigned int i = 0; i < pieces->count; i++)
+		if (offset >= pieces->piece[i].offset &&
+		    offset - pieces->piece[i].offset < pieces->piece[i].len)
+			return &pieces->piece[i];
+	return NULL;
+}
+
+static void draw_bad(const struct device *device, const struct pieces *pieces, FILE *out)
+{
+	char text[8400];
+
+	for (unsigned int i = 0; i < device->nr_bad; i++) {
+		const struct device_bad *bad = &device->bad[i];
+		const struct piece *piece = piece_at(pieces, bad->offset);
+		uint64_t phys = 0;
+
+		device_phys(device, bad->offset, &phys);
+		text[0] = '\0';
+		if (piece)
+			piece_text(piece, bad->offset, text, sizeof(text));
+		fprintf(out, "  device %#llx+%#llx  memory %#llx  %s\n", ULL(bad->offset),
+			ULL(bad->len), ULL(phys), text);
+	}
+}
+
+/* A file's bytes on the device, summed over its pieces. */
+static void draw_files(const struct pieces *pieces, FILE *out)
+{
+	unsigned int shown = 0;
+	char size[SIZE_TEXT];
+
+	for (unsigned int i = 0; i < pieces->count; i++) {
+		const struct piece *piece = &pieces->piece[i];
+
+		if (piece->kind != PIECE_FILE || !piece->name)
+			continue;
+		if (++shown > 20)
+			continue;
+		fprintf(out, "  device %#12llx  %10s  %s at byte %#llx\n", ULL(piece->offset),
+			size_text(size, piece->len), piece->name, ULL(piece->file_offset));
+	}
+	if (shown > 20)
+		fprintf(out, "  ... and %u more\n", shown - 20);
+}
+
+static bool any_named(const struct pieces *pieces)
+{
+	for (unsigned int i = 0; i < pieces->count; i++)
+		if (pieces->piece[i].kind == PIECE_FILE && pieces->piece[i].name)
+			return true;
+	return false;
+}
+
+/**
+ * draw_text() - draws a device with characters
+ * @device: the device
+ * @pieces: what uses it, perhaps nothing
+ * @out: where to
+ */
+void draw_text(const struct device *device, const struct pieces *pieces, FILE *out)
+{
+	char size[SIZE_TEXT];
+
+	fprintf(out, "%s: %s in %u range%s, mode %s%s%s\n\n", device->name,
+		size_text(size, device->size), device->nr_ranges,
+		device->nr_ranges == 1 ? "" : "s", mode_name(device->mode),
+		device->disk[0] ? ", /dev/" : "", device->disk);
+	draw_bar(device, pieces, out);
+	fputs("\nin device order:\n", out);
+	draw_device_order(device, out);
+	fputs("\nin memory order:\n", out);
+	draw_memory_order(device, out);
+	if (device->nr_bad) {
+		fprintf(out, "\nbad (%s):\n", size_text(size, device->bad_bytes));
+		draw_bad(device, pieces, out);
+	}
+	if (any_named(pieces)) {
+		fputs("\nfiles:\n", out);
+		draw_files(pieces, out);
+	}
+}
+
+#define SVG_WIDTH 1000.0
+#define SVG_LEFT 10.0
+
+static const char * const colours[] = {
+	"#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#edc948", "#76b7b2",
+};
+
+#define COLOURS ARRAY_SIZE(colours)
+
+/* A name may hold what XML means something by. */
+static void svg_text(const char *text, FILE *out)
+{
+	for (; *text; text++) {
+		if (*text == '<')
+			fputs("&lt;", out);
+		else if (*text == '&')
+			fputs("&amp;", out);
+		else if ((unsigned char)*text < ' ')
+			fputc('?', out);
+		else
+			fputc(*text, out);
+	}
+}
+
+static void svg_box(FILE *out, double x, double y, double width, double height,
+		    const char *fill, const char *title, uint64_t start, uint64_t len)
+{
+	fprintf(out, "<rect x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"%.0f\" fill=\"%s\"><title>",
+		SVG_LEFT + x, y, width < 0.8 ? 0.8 : width, height, fill);
+	svg_text(title, out);
+	fprintf(out, " %#llx+%#llx</title></rect>\n", ULL(start), ULL(len));
+}
+
+static void svg_label(FILE *out, double y, const char *text)
+{
+	fprintf(out, "<text x=\"%.0f\" y=\"%.0f\">", SVG_LEFT, y);
+	svg_text(text, out);
+	fputs("</text>\n", out);
+}
+
+/* The bands of each range go from its place in the device to its place in memory. */
+static void svg_ranges(const struct device *device, FILE *out)
+{
+	const struct device_range **sorted = by_address(device);
+	unsigned int n = device->nr_ranges;
+	uint64_t low, span;
+
+	if (!sorted || !n) {
+		free(sorted);
+		return;
+	}
+	low = sorted[0]->start;
+	span = sorted[n - 1]->start + sorted[n - 1]->len - low;
+	for (unsigned int i = 0; i < n; i++) {
+		const struct device_range *range = &device->ranges[i];
+		const char *fill = colours[i % COLOURS];
+		double x = SVG_WIDTH * range->offset / device->size;
+		double width = SVG_WIDTH * range->len / device->size;
+		double mx = SVG_WIDTH * (range->start - low) / span;
+		double mwidth = SVG_WIDTH * range->len / span;
+
+		svg_box(out, x, 80, width, 30, fill, "device", range->offset, range->len);
+		fprintf(out, "<polygon points=\"%.2f,110 %.2f,110 %.2f,200 %.2f,200\" fill=\"%s\" fill-opacity=\"0.25\"/>\n",
+			SVG_LEFT + x, SVG_LEFT + x + width, SVG_LEFT + mx + mwidth, SVG_LEFT + mx,
+			fill);
+		svg_box(out, mx, 200, mwidth, 30, fill, "memory", range->start, range->len);
+	}
+	free(sorted);
+}
+
+static void svg_pieces(const struct device *device, const struct pieces *pieces, FILE *out)
+{
+	static const char * const fills[] = {
+		[PIECE_FILE] = "#4e79a7", [PIECE_METADATA] = "#f28e2b", [PIECE_FREE] = "#eeeeee",
+		[PIECE_UNKNOWN] = "#bbbbbb",
+	};
+	static const char * const kinds[] = {
+		[PIECE_FILE] = "a file", [PIECE_METADATA] = "metadata", [PIECE_FREE] = "free",
+		[PIECE_UNKNOWN] = "not told",
+	};
+
+	for (unsigned int i = 0; i < pieces->count; i++) {
+		const struct piece *piece = &pieces->piece[i];
+
+		svg_box(out, SVG_WIDTH * piece->offset / device->size, 40,
+			SVG_WIDTH * piece->len / device->size, 30, fills[piece->kind],
+			piece->name ? piece->name : kinds[piece->kind], piece->offset, piece->len);
+	}
+	for (unsigned int i = 0; i < device->nr_bad; i++)
+		svg_box(out, SVG_WIDTH * device->bad[i].offset / device->size, 36,
+			SVG_WIDTH * device->bad[i].len / device->size, 78, "#d62728", "bad",
+			device->bad[i].offset, device->bad[i].len);
+}
+
+/**
+ * draw_svg() - draws a device as a picture
+ * @device: the device
+ * @pieces: what uses it, perhaps nothing
+ * @out: where to
+ */
+void draw_svg(const struct device *device, const struct pieces *pieces, FILE *out)
+{
+	char title[128], size[SIZE_TEXT];
+
+	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1020\" height=\"260\" font-family=\"sans-serif\" font-size=\"13\">\n"
+		"<rect width=\"1020\" height=\"260\" fill=\"white\"/>\n");
+	snprintf(title, sizeof(title), "%s: %s in %u ranges, mode %s", device->name,
+		 size_text(size, device->size), device->nr_ranges, mode_name(device->mode));
+	svg_label(out, 24, title);
+	if (device->size) {
+		svg_ranges(device, out);
+		svg_pieces(device, pieces, out);
+	}
+	svg_label(out, 250, "above: files (blue), metadata (orange), bad (red); device order; below: memory order");
+	fputs("</svg>\n", out);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Images in memory that hosts share: two slots with a header each, of which one is always whole.
+ *
+ *   0        header of slot 0
+ *   4 KiB    header of slot 1
+ *   8 KiB    who is publishing, all zeros if nobody is
+ *   2 MiB    area of slot 0
+ *   2 MiB + area_size   area of slot 1
+ *
+ * Generation N lies in slot N % 2. To publish, the header of the older slot is wiped, its area is
+ * written, and its header is written last. A host that dies on the way leaves the other slot as it
+ * was. Headers are little-endian and carry their own checksum.
+ */
+#ifndef FSDEVCTL_IMAGE_H
+#define FSDEVCTL_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sha256.h"
+
+#define IMAGE_PAGE 4096u
+#define IMAGE_ALIGN (2ull << 20)
+#define IMAGE_CLAIM (2 * IMAGE_PAGE)
+
+/**
+ * struct image - one slot as its header tells
+ * @generation: from 1
+ * @offset: where the image starts in the device
+ * @len: its bytes
+ * @device_size: bytes of the device it was published in
+ * @time: when, in seconds since 1970
+ * @sum: SHA-256 of the image
+ */
+struct image {
+	uint64_t generation, offset, len, device_size, time;
+	uint8_t sum[SHA256_BYTES];
+};
+
+/**
+ * struct image_claim - who is publishing
+ * @pid: process
+ * @boot: boot id of the host, a text of 36 bytes
+ * @host: its name
+ */
+struct image_claim {
+	uint64_t pid;
+	char boot[37], host[65];
+};
+
+uint64_t image_area_size(uint64_t device_size);
+uint64_t image_area(uint64_t generation, uint64_t device_size);
+void image_encode(const struct image *image, uint8_t page[IMAGE_PAGE]);
+bool image_decode(struct image *image, const uint8_t page[IMAGE_PAGE], uint64_t device_size,
+		  unsigned int slot);
+void image_claim_encode(const struct image_claim *claim, uint8_t page[IMAGE_PAGE]);
+bool image_claim_decode(struct image_claim *claim, const uint8_t page[IMAGE_PAGE]);
+
+#endif

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Devices as JSON, with the keys that daxctl and ndctl use; what they have no key for is added.
+ */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "device.h"
+#include "json.h"
+#include "users.h"
+
+/**
+ * json_add_text() - adds a text
+ * @object: to this
+ * @key: under this name
+ * @text: the text; nothing is added where it is empty
+ */
+void json_add_text(struct json_object *object, const char *key, const char *text)
+{
+	if (text && *text)
+		json_object_object_add(object, key, json_object_new_string(text));
+}
+
+/**
+ * json_add_number() - adds a number
+ * @object: to this
+ * @key: under this name
+ * @number: the number
+ */
+void json_add_number(struct json_object *object, const char *key, uint64_t number)
+{
+	json_object_object_add(object, key, json_object_new_uint64(number));
+}
+
+static struct json_object *mappings(const struct device *device)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned int i = 0; i < device->nr_ranges; i++) {
+		const struct device_range *range = &device->ranges[i];
+		struct json_object *one = json_object_new_object();
+
+		json_add_number(one, "page_offset", range->offset / 4096);
+		json_add_number(one, "start", range->start);
+		json_add_number(one, "end", range->start + range->len - 1);
+		json_add_number(one, "size", range->len);
+		json_object_array_add(array, one);
+	}
+	return array;
+}
+
+static struct json_object *bad(const struct device *device)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned int i = 0; i < device->nr_bad; i++) {
+		struct json_object *one = json_object_new_object();
+		uint64_t phys;
+
+		json_add_number(one, "offset", device->bad[i].offset);
+		json_add_number(one, "length", device->bad[i].len);
+		if (device_phys(device, device->bad[i].offset, &phys))
+			json_add_number(one, "start", phys);
+		json_object_array_add(array, one);
+	}
+	return array;
+}
+
+static struct json_object *user(const struct user *user)
+{
+	static const char * const kinds[] = {
+		[USER_MOUNT] = "mount", [USER_HOLDER] = "holder", [USER_SWAP] = "swap",
+		[USER_PROCESS] = "process",
+	};
+	struct json_object *one = json_object_new_object();
+
+	json_add_text(one, "kind", kinds[user->kind]);
+	json_add_text(one, user->kind == USER_MOUNT ? "mountpoint" : "name", user->what);
+	json_add_text(one, "through", user->where);
+	json_add_text(one, "fstype", user->type);
+	json_add_text(one, "options", user->options);
+	if (user->pid)
+		json_add_number(one, "pid", user->pid);
+	return one;
+}
+
+/**
+ * json_device() - one device
+ * @device: the device
+ * @users: who uses it, or NULL where that was not asked
+ *
+ * Return: a new object.
+ */
+struct json_object *json_device(const struct device *device, const struct users *users)
+{
+	struct json_object *one = json_object_new_object(), *array;
+
+	json_add_text(one, "chardev", device->name);
+	json_add_number(one, "size", device->size);
+	json_object_object_add(one, "target_node", json_object_new_int(device->node));
+	json_add_number(one, "align", device->align);
+	json_add_text(one, "mode", mode_name(device->mode));
+	if (device->mode == MODE_NONE)
+		json_add_text(one, "state", "disabled");
+	if (device->mode == MODE_OTHER)
+		json_add_text(one, "driver", device->driver);
+	if (device->interrupted != MODE_OTHER)
+		json_add_text(one, "interrupted", mode_name(device->interrupted));
+	json_add_text(one, "blockdev", device->disk);
+	json_add_number(one, "region", device->region);
+	json_add_text(one, "path", device->region_path);
+	json_add_text(one, "kind", device->kind);
+	json_add_text(one, "namespace", device->namespace);
+	json_add_text(one, "uuid", device->nvdimm_uuid);
+	json_add_text(one, "cxl_region", device->cxl_region);
+	json_object_object_add(one, "mappings", mappings(device));
+	if (device->mode == MODE_FSDEV) {
+		json_add_number(one, "bad_bytes", device->bad_bytes);
+		json_object_object_add(one, "bad", bad(device));
+	}
+	if (!users)
+		return one;
+	array = json_object_new_array();
+	for (unsigned int i = 0; i < users->count; i++)
+		json_object_array_add(array, user(&users->user[i]));
+	json_object_object_add(one, "users", array);
+	return one;
+}
+
+/**
+ * json_print() - writes it to standard output and lets go of it
+ * @object: what to write
+ *
+ * Return: DONE, or FAILED after saying why.
+ */
+enum outcome json_print(struct json_object *object)
+{
+	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
+							  JSON_C_TO_STRING_NOSLASHESCAPE);
+	enum outcome outcome = DONE;
+
+	if (!text || puts(text) < 0)
+		outcome = say(FAILED, "cannot write the output");
+	json_object_put(object);
+	return outcome;
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bad memory that the platform knows of already: an NVDIMM's bad blocks (libndctl), a CXL device's
+ * poison list (libcxl has the device read it, the kernel tells it as trace events). It is told to
+ * the driver before anybody uses the device.
+ */
+#include <cxl/libcxl.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ndctl/libndctl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "known.h"
+#include "node.h"
+#include "sysfs.h"
+
+#define PAGE 4096ull
+#define TRACING "/sys/kernel/tracing"
+
+/* What of a stretch of physical memory lies in the device, as whole pages of it. */
+static int add_phys(struct known *known, const struct device *device, uint64_t start,
+		    uint64_t len)
+{
+	for (unsigned int i = 0; len && i < device->nr_ranges; i++) {
+		const struct device_range *range = &device->ranges[i];
+		uint64_t end = range->start + range->len, from, to;
+		struct device_bad *more;
+
+		if (start >= end || start + len <= range->start)
+			continue;
+		from = (start > range->start ? start - range->start : 0) & ~(PAGE - 1);
+		to = start + len < end ? start + len - range->start : range->len;
+		to = (to + PAGE - 1) & ~(PAGE - 1);
+		more = realloc(known->bad, (known->count + 1) * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		known->bad = more;
+		more[known->count].offset = range->offset + from;
+		more[known->count++].len = (to < range->len ? to : range->len) - from;
+	}
+	return 0;
+}
+
+/* A region's bad blocks are counted in sectors from the region's start. */
+static int of_region(struct known *known, const struct device *device,
+		     struct ndctl_region *region)
+{
+	uint64_t base = ndctl_region_get_resource(region);
+	struct badblock *block;
+	int rc = 0;
+
+	if (base == UINT64_MAX)
+		return -EACCES;
+	ndctl_region_badblock_foreach(region, block) {
+		rc = add_phys(known, device, base + block->offset * 512, block->len * 512ull);
+		if (rc)
+			break;
+	}
+	return rc;
+}
+
+static int of_nvdimm(struct known *known, const struct device *device)
+{
+	struct ndctl_region *region;
+	struct ndctl_bus *bus;
+	struct ndctl_ctx *ctx;
+	int rc = ndctl_new(&ctx);
+
+	if (rc)
+		return rc;
+	ndctl_bus_foreach(ctx, bus) {
+		ndctl_region_foreach(bus, region) {
+			if (!rc)
+				rc = of_region(known, device, region);
+		}
+	}
+	ndctl_unref(ctx);
+	return rc;
+}
+
+/* One line of the trace: the addresses of a poisoned stretch as the host sees them. */
+static int of_trace_line(struct known *known, const struct device *device, const char *line)
+{
+	const char *hpa = strstr(line, " hpa=0x"), *len = strstr(line, "dpa_length=");
+	const char *region = strstr(line, " region=");
+	size_t name = strlen(device->cxl_region);
+	uint64_t start, bytes;
+
+	if (!strstr(line, "cxl_poison:") || !region || !len)
+		return 0;
+	if (strncmp(region + 8, device->cxl_region, name) || region[8 + name] != ' ')
+		return 0;
+	bytes = strtoull(len + strlen("dpa_length="), NULL, 0);
+	start = hpa ? strtoull(hpa + 5, NULL, 16) : UINT64_MAX;
+	if (start == UINT64_MAX)
+		return -ENODATA;	/* a kernel that does not translate for the region */
+	return add_phys(known, device, start, bytes);
+}
+
+static int read_trace(struct known *known, const struct device *device, const char *instance)
+{
+	char path[PATH_MAX + 8], *line = NULL;
+	size_t room = 0;
+	FILE *file;
+	int rc = 0;
+
+	snprintf(path, sizeof(path), "%s/trace", instance);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (!rc && getline(&line, &room, file) > 0)
+		if (line[0] != '#')
+			rc = of_trace_line(known, device, line);
+	free(line);
+	fclose(file);
+	return rc;
+}
+
+static int trigger(const struct device *device)
+{
+	struct cxl_decoder *decoder;
+	struct cxl_region *region;
+	struct cxl_ctx *ctx;
+	struct cxl_bus *bus;
+	int rc = cxl_new(&ctx);
+
+	if (rc)
+		return rc;
+	rc = -ENODEV;
+	cxl_bus_foreach(ctx, bus) {
+		struct cxl_port *port = cxl_bus_get_port(bus);
+
+		cxl_decoder_foreach(port, decoder) {
+			cxl_region_foreach(decoder, region) {
+				if (!strcmp(cxl_region_get_devname(region), device->cxl_region))
+					rc = cxl_region_trigger_poison_list(region);
+			}
+		}
+	}
+	cxl_unref(ctx);
+	return rc;
+}
+
+/* The list comes as trace events; an instance of our own keeps it apart from other tracing. */
+static int of_cxl(struct known *known, const struct device *device)
+{
+	char instance[PATH_MAX];
+	int rc;
+
+	if (!sysfs_there(TRACING "/events/cxl/cxl_poison"))
+		return -EOPNOTSUPP;
+	snprintf(instance, sizeof(instance), TRACING "/instances/fsdevctl-%d", getpid());
+	if (mkdir(instance, 0700))
+		return -errno;
+	rc = sysfs_write("1", "%s/events/cxl/cxl_poison/enable", instance);
+	if (!rc)
+		rc = trigger(device);
+	if (!rc)
+		rc = read_trace(known, device, instance);
+	rmdir(instance);
+	return rc;
+}
+
+/**
+ * known_load() - asks the platform for bad memory in a device
+ * @device: the device
+ * @known: what is known, in device offsets, whole pages; freed by known_free()
+ *
+ * Return: 0, also where the platform keeps no list for such a device; -EOPNOTSUPP where this
+ * kernel cannot read the list; another negative errno where it could not be read.
+ */
+int known_load(const struct device *device, struct known *known)
+{
+	int rc = 0;
+
+	memset(known, 0, sizeof(*known));
+	if (!strcmp(device->kind, "nvdimm"))
+		rc = of_nvdimm(known, device);
+	else if (!strcmp(device->kind, "cxl"))
+		rc = of_cxl(known, device);
+	if (rc)
+		known_free(known);
+	return rc;
+}
+
+/**
+ * known_free() - frees what known_load() made
+ * @known: the list
+ */
+void known_free(struct known *known)
+{
+	free(known->bad);
+	memset(known, 0, sizeof(*known));
+}
+
+/**
+ * known_take() - tells the driver
+ * @device: a device in fsdev mode
+ * @known: the list
+ *
+ * Return: 0 or a negative errno.
+ */
+int known_take(const struct device *device, const struct known *known)
+{
+	int fd, rc = 0;
+
+	if (!known->count)
+		return 0;
+	fd = node_open(device, O_RDWR);
+	if (fd < 0)
+		return fd;
+	for (unsigned int i = 0; !rc && i < known->count; i++)
+		rc = node_span(fd, FSDEV_IOC_ADD_BAD, known->bad[i].offset, known->bad[i].len, 0,
+			       NULL);
+	close(fd);
+	return rc;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Bad memory that the platform knows of already. */
+#ifndef FSDEVCTL_KNOWN_H
+#define FSDEVCTL_KNOWN_H
+
+#include "device.h"
+
+struct known {
+	struct device_bad *bad;
+	unsigned int count;
+};
+
+int known_load(const struct device *device, struct known *known);
+void known_free(struct known *known);
+int known_take(const struct device *device, const struct known *known);
+
+#endif

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Changing a device's mode, as one transaction: it ends in the new mode or back in the old one.
+ *
+ * What can be known to fail is looked at before anything is touched. The change itself runs in a
+ * child that no signal from a terminal or an ended parent reaches; should the child be killed, the
+ * parent brings the old mode back; should both be, the journal says what the old mode was, and the
+ * next fsdevctl takes it from there.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "c.h"
+#include "journal.h"
+#include "kmsg.h"
+#include "known.h"
+#include "memory.h"
+#include "mode.h"
+#include "module.h"
+#include "sysfs.h"
+#include "users.h"
+
+#define DRIVERS DAX_BUS "/drivers/"
+
+/* One change: the device, where it comes from and goes to, and the memory it has become. */
+struct change {
+	struct device *device;
+	enum mode from, to;
+	struct memory_blocks blocks;
+};
+
+static const char *reason(int rc)
+{
+	switch (-rc) {
+	case EBUSY:
+		return "some of its memory is in use by somebody else (see /proc/iomem)";
+	case EINVAL:
+		return "the driver does not take a device of this shape";
+	case ENOENT:
+		return "there is no such driver in the kernel; 'fsdevctl doctor' says more";
+	case ENODEV:
+		return "the driver does not take this device";
+	default:
+		return strerror(-rc);
+	}
+}
+
+static int unbind(const struct device *device)
+{
+	return sysfs_write(device->name, DAX_BUS "/devices/%s/driver/unbind", device->name);
+}
+
+/* So that the driver does not take the device again when it next looks for devices. */
+static void forget(const struct device *device, enum mode mode)
+{
+	if (mode != MODE_NONE && mode != MODE_OTHER)
+		sysfs_write(device->name, DRIVERS "%s/remove_id", mode_driver(mode));
+}
+
+/*
+ * A driver that takes the device by its kind needs no id, and giving it one would have it look at
+ * all other devices too.
+ */
+static int bind(const struct device *device, enum mode mode)
+{
+	const char *driver = mode_driver(mode);
+	char policy[32] = "";
+	int rc;
+
+	if (mode == MODE_NONE)
+		return 0;
+	if (mode == MODE_SYSTEM_RAM)
+		memory_policy("offline", policy, sizeof(policy));
+	rc = sysfs_write(device->name, DRIVERS "%s/bind", driver);
+	if (rc == -ENODEV) {
+		rc = sysfs_write(device->name, DRIVERS "%s/new_id", driver);
+		if (!rc && device_mode_now(device) != mode)
+			rc = sysfs_write(device->name, DRIVERS "%s/bind", driver);
+	}
+	if (mode == MODE_SYSTEM_RAM)
+		memory_policy(policy, NULL, 0);
+	if (!rc && device_mode_now(device) != mode)
+		rc = -ENODEV;
+	if (rc)
+		forget(device, mode);
+	return rc;
+}
+
+static void to_memory(const struct device *device)
+{
+	struct memory_blocks blocks;
+
+	if (memory_load(device, &blocks))
+		return;
+	for (unsigned int i = 0; i < blocks.count; i++) {
+		blocks.block[i].movable = true;
+		blocks.block[i].online = !blocks.block[i].online;
+	}
+	memory_restore(device, &blocks);
+	memory_free(&blocks);
+}
+
+/* Known bad memory is told before the block device is given free for mounting. */
+static void to_fsdev(const struct device *device)
+{
+	struct known known;
+	int rc = known_load(device, &known);
+
+	if (!rc)
+		rc = known_take(device, &known);
+	if (rc == -EOPNOTSUPP)
+		note("%s: this kernel cannot read the CXL poison list; bad memory shows when it is first used, or by 'fsdevctl scrub %s'",
+		     device->name, device->name);
+	else if (rc)
+		note("%s: known bad memory could not be taken over: %s", device->name,
+		     strerror(-rc));
+	else if (known.count)
+		note("%s: %u bad stretches that the platform knows of were taken over",
+		     device->name, known.count);
+	known_free(&known);
+}
+
+/* The way back. */
+static enum outcome restore(struct change *change)
+{
+	struct device *device = change->device;
+	enum mode now = device_mode_now(device);
+	int rc = 0;
+
+	if (now == MODE_NONE)
+		rc = bind(device, change->from);
+	if (!rc && change->from == MODE_SYSTEM_RAM)
+		memory_restore(device, &change->blocks);
+	if (rc) {
+		note("%s: cannot go back to %s either: %s", device->name, mode_name(change->from),
+		     reason(rc));
+		return say(STRANDED, "%s: has no mode now; when the reason is gone: fsdevctl disable %s --mode %s",
+			   device->name, device->name, mode_name(change->from));
+	}
+	journal_clear(device);
+	return say(FAILED, "%s: is in mode %s, as before", device->name,
+		   mode_name(device_mode_now(device)));
+}
+
+static enum outcome leave(struct change *change)
+{
+	struct device *device = change->device;
+	int rc;
+
+	if (change->from == MODE_SYSTEM_RAM &&
+	    memory_offline(device, &change->blocks) != DONE) {
+		journal_clear(device);
+		return say(FAILED, "%s: is in mode system-ram, as before", device->name);
+	}
+	rc = unbind(device);
+	if (rc && device_mode_now(device) != MODE_NONE) {
+		note("%s: cannot take it from driver %s: %s", device->name, device->driver,
+		     strerror(-rc));
+		return restore(change);
+	}
+	return DONE;
+}
+
+static enum outcome enter(struct change *change)
+{
+	struct device *device = change->device;
+	int kmsg = kmsg_start();
+	int rc;
+
+	if (change->to == MODE_FSDEV)
+		journal_hold(device, true);
+	rc = bind(device, change->to);
+	if (!rc)
+		forget(device, change->from);
+	if (!rc && change->to == MODE_FSDEV)
+		to_fsdev(device);
+	if (!rc && change->to == MODE_SYSTEM_RAM)
+		to_memory(device);
+	if (change->to == MODE_FSDEV)
+		journal_hold(device, false);
+	if (rc) {
+		note("%s: driver %s refuses it: %s", device->name, mode_driver(change->to),
+		     reason(rc));
+		kmsg_tell(kmsg, device->name);
+		return restore(change);
+	}
+	if (kmsg >= 0)
+		close(kmsg);
+	journal_clear(device);
+	return DONE;
+}
+
+static enum outcome carry_out(struct change *change)
+{
+	enum outcome outcome = DONE;
+
+	if (device_mode_now(change->device) != MODE_NONE)
+		outcome = leave(change);
+	return outcome == DONE ? enter(change) : outcome;
+}
+
+static void ignore_signals(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
+		signal(signals[i], SIG_IGN);
+}
+
+static enum outcome guarded(struct change *change)
+{
+	struct device *device = change->device;
+	int status, rc;
+	pid_t child;
+
+	rc = journal_write(device, change->from);
+	if (rc)
+		return say(FAILED, "%s: cannot write below " STATE_DIR ": %s; it is in mode %s, as before",
+			   device->name, strerror(-rc), mode_name(change->from));
+	ignore_signals();
+	fflush(NULL);
+	child = fork();
+	if (child < 0) {
+		journal_clear(device);
+		return say(FAILED, "%s: cannot start a process: %s; it is in mode %s, as before",
+			   device->name, strerror(errno), mode_name(change->from));
+	}
+	if (!child)
+		_exit(carry_out(change));
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	note("%s: the change of mode was killed by signal %d", device->name, WTERMSIG(status));
+	journal_hold(device, false);
+	if (device_mode_now(device) == change->to) {
+		journal_clear(device);
+		return DONE;
+	}
+	return restore(change);
+}
+
+/* Lists the users. Whether there are any that count. */
+static enum outcome look_at_users(const struct device *device, const struct mode_options *options)
+{
+	enum outcome outcome = DONE;
+	struct users users;
+	char text[512];
+	int rc;
+
+	rc = users_load(device, &users);
+	if (rc)
+		return say(FAILED, "%s: cannot find out who uses it: %s", device->name,
+			   strerror(-rc));
+	for (unsigned int i = 0; i < users.count; i++) {
+		user_text(&users.user[i], text, sizeof(text));
+		note("%s: in use: %s", device->name, text);
+	}
+	if (users.count && !options->force)
+		outcome = say(IN_USE, "%s: stays in mode %s while it is in use; unmount or end these first, or see --force",
+			      device->name, mode_name(device->mode));
+	else if (users.count)
+		note("%s: --force: what was written is kept where the memory keeps it; file systems on it shut down, devices made of it fail, and every process that has it mapped gets SIGBUS",
+		     device->name);
+	users_free(&users);
+	return outcome;
+}
+
+static enum outcome load_driver(const struct device *device, enum mode to)
+{
+	const char *driver = mode_driver(to);
+	int rc = module_load(driver);
+
+	if (sysfs_there(DRIVERS "%s", driver))
+		return DONE;
+	if (rc == -ENOENT)
+		return say(FAILED, "%s: there is no module %s for the running kernel; 'fsdevctl doctor' says more; it is in mode %s, as before",
+			   device->name, driver, mode_name(device->mode));
+	return say(FAILED, "%s: module %s does not load: %s; it is in mode %s, as before",
+		   device->name, driver, strerror(rc ? -rc : EINVAL), mode_name(device->mode));
+}
+
+static void tell_plan(const struct change *change)
+{
+	const struct device *device = change->device;
+
+	printf("%s: from %s to %s:\n", device->name, mode_name(change->from), mode_name(change->to));
+	printf("  load module %s\n", mode_driver(change->to));
+	if (change->from == MODE_SYSTEM_RAM)
+		printf("  take %u of %u memory blocks off line\n", change->blocks.online,
+		       change->blocks.count);
+	if (device->mode != MODE_NONE)
+		printf("  take it from driver %s\n", device->driver);
+	printf("  give it to driver %s\n", mode_driver(change->to));
+	if (change->to == MODE_FSDEV)
+		printf("  tell the driver of bad memory that the platform knows of\n");
+	if (change->to == MODE_SYSTEM_RAM)
+		printf("  put its memory blocks on line as movable\n");
+	printf("nothing was changed\n");
+}
+
+static enum outcome prepared(struct change *change, const struct mode_options *options)
+{
+	struct device *device = change->device;
+	enum outcome outcome;
+	int rc;
+
+	outcome = look_at_users(device, options);
+	if (outcome != DONE)
+		return outcome;
+	if (change->from == MODE_SYSTEM_RAM) {
+		rc = memory_load(device, &change->blocks);
+		if (rc)
+			return say(FAILED, "%s: cannot read its memory blocks: %s", device->name,
+				   strerror(-rc));
+	}
+	if (options->dry_run) {
+		tell_plan(change);
+		return DONE;
+	}
+	outcome = load_driver(device, change->to);
+	return outcome == DONE ? guarded(change) : outcome;
+}
+
+/* Another fsdevctl may have changed it while we waited for the lock. */
+static void look_again(struct device *device)
+{
+	device->mode = device_mode_now(device);
+	if (sysfs_link_name(device->driver, sizeof(device->driver), DAX_BUS "/devices/%s/driver",
+			    device->name))
+		device->driver[0] = '\0';
+	device->interrupted = device->mode == MODE_NONE ? journal_read(device) : MODE_OTHER;
+	snprintf(device->disk, sizeof(device->disk), "fsdev%.20s", device->name + 3);
+	if (device->mode != MODE_FSDEV || !sysfs_there("/sys/class/block/%s", device->disk))
+		device->disk[0] = '\0';
+}
+
+/**
+ * mode_switch() - gives a device another mode
+ * @device: the device; its mode, driver and disk are brought up to date
+ * @to: the mode it is to have
+ * @options: how
+ *
+ * Return: DONE also where it has that mode already. IN_USE: refused. FAILED: it has the mode it had
+ * before. STRANDED: it has none, and the message says what to do.
+ */
+enum outcome mode_switch(struct device *device, enum mode to, const struct mode_options *options)
+{
+	struct change change = { .device = device, .to = to };
+	enum outcome outcome;
+	int lock;
+
+	if (geteuid() && !options->dry_run)
+		return say(FAILED, "%s: changing its mode takes root", device->name);
+	if (!device->size)
+		return say(BAD_INPUT, "%s: has no memory; give it some: daxctl create-device -r %u",
+			   device->name, device->region);
+	lock = options->dry_run ? -1 : journal_lock(device);
+	if (lock < 0 && !options->dry_run)
+		return say(FAILED, "%s: cannot lock it below " STATE_DIR ": %s", device->name,
+			   strerror(-lock));
+	look_again(device);
+	change.from = device->mode;
+	if (device->interrupted != MODE_OTHER) {
+		note("%s: an earlier change of mode was cut off; it was in mode %s before",
+		     device->name, mode_name(device->interrupted));
+		change.from = device->interrupted;
+	}
+	if (device->mode == to) {
+		note("%s: is in mode %s already", device->name, mode_name(to));
+		outcome = DONE;
+	} else if (device->mode == MODE_OTHER) {
+		outcome = say(FAILED, "%s: driver %s has it, which fsdevctl does not know",
+			      device->name, device->driver);
+	} else {
+		outcome = prepared(&change, options);
+	}
+	memory_free(&change.blocks);
+	look_again(device);
+	if (lock >= 0)
+		close(lock);
+	return outcome;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The character device /dev/daxX.Y in fsdev mode: every call to the driver is made here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "node.h"
+
+#define BAD_AT_ONCE 64
+
+/**
+ * node_open() - opens a device's node
+ * @device: the device
+ * @flags: as for open()
+ *
+ * Return: a descriptor or a negative errno.
+ */
+int node_open(const struct device *device, int flags)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/%s", device->name);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * node_info() - what the driver says about a device
+ * @fd: its node
+ * @info: what it says
+ *
+ * Return: 0 or a negative errno; -ENOTTY if the driver there is another one.
+ */
+int node_info(int fd, struct fsdev_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	return ioctl(fd, FSDEV_IOC_INFO, info) ? -errno : 0;
+}
+
+/**
+ * node_bad() - asks for a device's bad stretches
+ * @device: the device
+ * @found: gets each, in device order; anything but 0 ends it
+ *
+ * Return: 0, what @found returned, or a negative errno.
+ */
+int node_bad(struct device *device,
+	     int (*found)(struct device *device, uint64_t offset, uint64_t len))
+{
+	struct fsdev_bad_range ranges[BAD_AT_ONCE];
+	struct fsdev_bad bad = { .buffer = (uintptr_t)ranges };
+	int fd = node_open(device, O_RDONLY), rc = 0;
+
+	if (fd < 0)
+		return fd;
+	do {
+		bad.count = BAD_AT_ONCE;
+		if (ioctl(fd, FSDEV_IOC_BAD, &bad))
+			rc = -errno;
+		for (unsigned int i = 0; !rc && i < bad.count; i++)
+			rc = found(device, ranges[i].offset, ranges[i].len);
+	} while (!rc && bad.count == BAD_AT_ONCE);
+	close(fd);
+	return rc;
+}
+
+/**
+ * node_span() - has the driver do something with a stretch of the device
+ * @fd: its node, open for writing
+ * @command: FSDEV_IOC_CLEAR, _ADD_BAD, _INJECT or _SCRUB
+ * @offset: where it starts
+ * @len: bytes
+ * @flags: those of the command
+ * @done: bytes it was done to; may be NULL
+ *
+ * Return: 0 or a negative errno.
+ */
+int node_span(int fd, unsigned long command, uint64_t offset, uint64_t len, uint32_t flags,
+	      uint64_t *done)
+{
+	struct fsdev_span span = { .offset = offset, .len = len, .flags = flags };
+	int rc = ioctl(fd, command, &span) ? -errno : 0;
+
+	if (done)
+		*done = span.done;
+	return rc;
+}
+
+/**
+ * node_watch() - starts the events of a descriptor
+ * @fd: a device's node
+ *
+ * Return: 0 or a negative errno.
+ */
+int node_watch(int fd)
+{
+	struct fsdev_listen listen = { 0 };
+
+	return ioctl(fd, FSDEV_IOC_WATCH, &listen) ? -errno : 0;
+}
+
+/**
+ * node_error() - what an error of the driver means to a user
+ * @rc: a negative errno
+ */
+const char *node_error(int rc)
+{
+	switch (-rc) {
+	case ENOTTY:
+		return "the driver of this device cannot do that; an older fsdev module is loaded, or another driver has the device";
+	case EPERM:
+	case EACCES:
+		return "it takes root";
+	case ENODEV:
+		return "the device has left fsdev mode";
+	case EBUSY:
+		return "somebody holds the device";
+	default:
+		return strerror(-rc);
+	}
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Messages: each is one line, begins with the tool's name, and goes to standard error.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "say.h"
+
+static void speak(const char *format, va_list args)
+{
+	fflush(stdout);
+	fputs("fsdevctl: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+}
+
+/**
+ * say() - tells why something ends as it does
+ * @outcome: how it ends
+ * @format: as for printf, without an end of line
+ *
+ * Return: @outcome, so that a function can end with it.
+ */
+enum outcome say(enum outcome outcome, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	speak(format, args);
+	va_end(args);
+	return outcome;
+}
+
+/**
+ * note() - tells what is being done, or what the user should know
+ * @format: as for printf, without an end of line
+ */
+void note(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	speak(format, args);
+	va_end(args);
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A device that holds published images. It is read and written past the page cache, which would keep
+ * what another host has overwritten since.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "shared.h"
+
+#define STEP (4u << 20)
+
+/**
+ * shared_open() - opens a device of images and reads its headers
+ * @shared: the open device
+ * @device: the device, in fsdev mode
+ * @write: to write, too
+ *
+ * Return: DONE, or FAILED after saying why.
+ */
+enum outcome shared_open(struct shared *shared, const struct device *device, bool write)
+{
+	char path[64];
+	int rc;
+
+	memset(shared, 0, sizeof(*shared));
+	shared->device = device;
+	snprintf(path, sizeof(path), "/dev/%s", device->disk);
+	shared->fd = open(path, (write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
+	if (shared->fd < 0)
+		return say(FAILED, "%s: cannot open it: %s", path, strerror(errno));
+	rc = -posix_memalign((void **)&shared->page, IMAGE_PAGE, IMAGE_PAGE);
+	if (!rc)
+		rc = shared_read_headers(shared);
+	if (!rc)
+		return DONE;
+	shared_close(shared);
+	return say(FAILED, "%s: cannot be read: %s", path, strerror(-rc));
+}
+
+/**
+ * shared_close() - closes it
+ * @shared: the open device
+ */
+void shared_close(struct shared *shared)
+{
+	free(shared->page);
+	close(shared->fd);
+}
+
+/**
+ * shared_read_page() - reads a page into @shared->page
+ * @shared: the open device
+ * @offset: where from
+ *
+ * Return: 0 or a negative errno.
+ */
+int shared_read_page(struct shared *shared, uint64_t offset)
+{
+	ssize_t n = pread(shared->fd, shared->page, IMAGE_PAGE, offset);
+
+	return n == IMAGE_PAGE ? 0 : n < 0 ? -errno : -EIO;
+}
+
+/**
+ * shared_write_page() - writes @shared->page, so that it is in the memory when this returns
+ * @shared: the open device
+ * @offset: where to
+ *
+ * Return: 0 or a negative errno.
+ */
+int shared_write_page(struct shared *shared, uint64_t offset)
+{
+	ssize_t n = pwrite(shared->fd, shared->page, IMAGE_PAGE, offset);
+
+	if (n != IMAGE_PAGE)
+		return n < 0 ? -errno : -EIO;
+	return fdatasync(shared->fd) ? -errno : 0;
+}
+
+/**
+ * shared_read_headers() - reads both headers anew
+ * @shared: the open device
+ *
+ * Return: 0 or a negative errno; a header that is not good is no error.
+ */
+int shared_read_headers(struct shared *shared)
+{
+	for (unsigned int slot = 0; slot < 2; slot++) {
+		int rc = shared_read_page(shared, slot * IMAGE_PAGE);
+
+		if (rc)
+			return rc;
+		shared->good[slot] = image_decode(&shared->image[slot], shared->page,
+						  shared->device->size, slot);
+	}
+	return 0;
+}
+
+/**
+ * shared_newest() - the newest whole image
+ * @shared: the open device
+ *
+ * Return: the image, or NULL where none was published.
+ */
+const struct image *shared_newest(const struct shared *shared)
+{
+	const struct image *newest = NULL;
+
+	for (unsigned int slot = 0; slot < 2; slot++)
+		if (shared->good[slot] &&
+		    (!newest || shared->image[slot].generation > newest->generation))
+			newest = &shared->image[slot];
+	return newest;
+}
+
+/**
+ * shared_sum() - the checksum of a stretch as it lies in the memory
+ * @shared: the open device
+ * @offset: where it starts, a multiple of a page
+ * @len: its bytes, a multiple of a page
+ * @sum: the checksum
+ *
+ * Return: 0 or a negative errno.
+ */
+int shared_sum(struct shared *shared, uint64_t offset, uint64_t len, uint8_t sum[SHA256_BYTES])
+{
+	struct sha256 sha;
+	void *buffer;
+	int rc = -posix_memalign(&buffer, IMAGE_PAGE, STEP);
+
+	if (rc)
+		return rc;
+	sha256_start(&sha);
+	while (!rc && len) {
+		size_t want = len < STEP ? len : STEP;
+		ssize_t n = pread(shared->fd, buffer, want, offset);
+
+		if (n <= 0) {
+			rc = n ? -errno : -EIO;
+			break;
+		}
+		sha256_add(&sha, buffer, n);
+		offset += n;
+		len -= n;
+	}
+	sha256_end(&sha, sum);
+	free(buffer);
+	return rc;
+}
+
+/**
+ * shared_map_name() - the name of an image's device-mapper device
+ * @device: the device it lies in
+ * @generation: its generation
+ * @name: where the name goes
+ * @size: room there
+ */
+void shared_map_name(const struct device *device, uint64_t generation, char *name, size_t size)
+{
+	snprintf(name, size, "%s-gen%llu", device->disk, (unsigned long long)generation);
+}
+
+/**
+ * shared_map_there() - does this host have an image attached
+ * @device: the device it lies in
+ * @generation: its generation
+ */
+bool shared_map_there(const struct device *device, uint64_t generation)
+{
+	char name[96], path[128];
+
+	shared_map_name(device, generation, name, sizeof(name));
+	snprintf(path, sizeof(path), "/dev/mapper/%s", name);
+	return !access(path, F_OK);
+}
+
+/**
+ * shared_map() - makes a block device of a stretch, for DAX, through device-mapper
+ * @device: the device
+ * @generation: names it
+ * @offset: where it starts
+ * @len: its bytes
+ * @read_only: nobody may write it
+ *
+ * Return: 0, a negative errno, or dmsetup's exit status after its own message.
+ */
+int shared_map(const struct device *device, uint64_t generation, uint64_t offset, uint64_t len,
+	       bool read_only)
+{
+	char name[96], table[160];
+	const char *words[] = { "dmsetup", "create", name, "--table", table,
+				read_only ? "--readonly" : NULL, NULL };
+
+	shared_map_name(device, generation, name, sizeof(name));
+	snprintf(table, sizeof(table), "0 %llu linear /dev/%s %llu", (unsigned long long)len / 512,
+		 device->disk, (unsigned long long)offset / 512);
+	return cmd_run_program(words);
+}
+
+/**
+ * shared_unmap() - takes that block device away
+ * @device: the device
+ * @generation: names it
+ *
+ * Return: 0, a negative errno, or dmsetup's exit status after its own message.
+ */
+int shared_unmap(const struct device *device, uint64_t generation)
+{
+	char name[96];
+	const char *words[] = { "dmsetup", "remove", "--retry", name, NULL };
+
+	shared_map_name(device, generation, name, sizeof(name));
+	return cmd_run_program(words);
+}

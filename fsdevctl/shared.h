@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A device that holds published images: reading and writing it, and the device-mapper device of one. */
+#ifndef FSDEVCTL_SHARED_H
+#define FSDEVCTL_SHARED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device.h"
+#include "image.h"
+
+/**
+ * struct shared - an open device of images
+ * @device: the device
+ * @fd: its block device, without the page cache between
+ * @page: room for one page, aligned for that
+ * @good: which slots have a good header
+ * @image: what they say
+ */
+struct shared {
+	const struct device *device;
+	int fd;
+	uint8_t *page;
+	bool good[2];
+	struct image image[2];
+};
+
+enum outcome shared_open(struct shared *shared, const struct device *device, bool write);
+void shared_close(struct shared *shared);
+int shared_read_headers(struct shared *shared);
+const struct image *shared_newest(const struct shared *shared);
+int shared_read_page(struct shared *shared, uint64_t offset);
+int shared_write_page(struct shared *shared, uint64_t offset);
+int shared_sum(struct shared *shared, uint64_t offset, uint64_t len, uint8_t sum[SHA256_BYTES]);
+void shared_map_name(const struct device *device, uint64_t generation, char *name, size_t size);
+bool shared_map_there(const struct device *device, uint64_t generation);
+int shared_map(const struct device *device, uint64_t generation, uint64_t offset, uint64_t len,
+	       bool read_only);
+int shared_unmap(const struct device *device, uint64_t generation);
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tables of text. Cells are given row by row; an empty one is shown as "-", so that a program that
+ * splits at blanks counts right. What a cell holds is shown without characters that would move
+ * the cursor.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table.h"
+
+struct table {
+	const char * const *heads;
+	unsigned int columns, cells, room;
+	char **cell;
+};
+
+/**
+ * table_new() - an empty table
+ * @heads: the columns' names, which have to outlive it
+ * @columns: how many
+ *
+ * Return: the table, or NULL without memory.
+ */
+struct table *table_new(const char * const *heads, unsigned int columns)
+{
+	struct table *table = calloc(1, sizeof(*table));
+
+	if (table) {
+		table->heads = heads;
+		table->columns = columns;
+	}
+	return table;
+}
+
+/**
+ * table_cell() - the next cell
+ * @table: the table
+ * @format: as for printf
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int table_cell(struct table *table, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int rc;
+
+	if (table->cells == table->room) {
+		unsigned int room = table->room ? 2 * table->room : 64;
+		char **cell = realloc(table->cell, room * sizeof(*cell));
+
+		if (!cell)
+			return -ENOMEM;
+		table->cell = cell;
+		table->room = room;
+	}
+	va_start(args, format);
+	rc = vasprintf(&text, format, args);
+	va_end(args);
+	if (rc < 0)
+		return -ENOMEM;
+	if (!*text) {
+		free(text);
+		text = strdup("-");
+		if (!text)
+			return -ENOMEM;
+	}
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	table->cell[table->cells++] = text;
+	return 0;
+}
+
+static unsigned int width(const struct table *table, unsigned int column)
+{
+	unsigned int most = strlen(table->heads[column]);
+
+	for (unsigned int i = column; i < table->cells; i += table->columns)
+		if (strlen(table->cell[i]) > most)
+			most = strlen(table->cell[i]);
+	return most;
+}
+
+/**
+ * table_print() - shows the table
+ * @table: the table
+ * @out: where to
+ *
+ * The last column is not filled up, so that no line ends in blanks.
+ */
+void table_print(const struct table *table, FILE *out)
+{
+	unsigned int columns = table->columns;
+
+	for (unsigned int i = 0; i < columns + table->cells; i++) {
+		const char *text = i < columns ? table->heads[i] : table->cell[i - columns];
+		bool last = i % columns == columns - 1 || i == columns + table->cells - 1;
+
+		if (last)
+			fprintf(out, "%s\n", text);
+		else
+			fprintf(out, "%-*s  ", width(table, i % columns), text);
+	}
+}
+
+/**
+ * table_free() - frees a table
+ * @table: the table, or NULL
+ */
+void table_free(struct table *table)
+{
+	if (!table)
+		return;
+	for (unsigned int i = 0; i < table->cells; i++)
+		free(table->cell[i]);
+	free(table->cell);
+	free(table);
+}
