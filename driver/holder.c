@@ -37,11 +37,13 @@ void holder_drain(void)
 }
 
 void holder_lock(void)
+	__acquires(&release_lock)
 {
 	spin_lock(&release_lock);
 }
 
 void holder_unlock(void)
+	__releases(&release_lock)
 {
 	spin_unlock(&release_lock);
 }
@@ -108,8 +110,9 @@ static int claim_and_pin(struct dax_device *dax_dev, void *holder,
  * meanwhile; until then the dax_device stays, even if the memory does not.
  *
  * @ops are called from memory failure handling and from unbind, may sleep, and are given device
- * offsets in bytes. Removal is told as offset 0, length U64_MAX and flags COMPAT_MF_PRE_REMOVE,
- * once, while the device still works; after that the holder hears nothing more.
+ * offsets in bytes. Removal is told as offset 0, length COMPAT_PRE_REMOVE_LEN and flags
+ * COMPAT_MF_PRE_REMOVE, once, while the device still works; after that the holder hears nothing
+ * more.
  *
  * Context: may sleep; not from inside @ops.
  * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is not in fsdev
@@ -173,6 +176,20 @@ void owner_wait(void)
 }
 
 /**
+ * owner_exists() - has a device a holder?
+ * @fsdev: the device
+ *
+ * Context: any; it may have changed when this returns.
+ * Return: true if it has.
+ */
+bool owner_exists(struct fsdev *fsdev)
+{
+	struct holder_words words = words_of(fsdev_dax(fsdev));
+
+	return holder_exists(&words);
+}
+
+/**
  * owner_notify() - tells the holder of a device that its memory has failed
  * @fsdev: the device
  * @offset: device offset in bytes
@@ -213,7 +230,7 @@ void owner_remove(struct fsdev *fsdev)
 	struct failure removal = {
 		.dax_dev = dax_dev,
 		.offset = 0,
-		.len = U64_MAX,
+		.len = COMPAT_PRE_REMOVE_LEN,
 		.mf_flags = COMPAT_MF_PRE_REMOVE,
 	};
 

@@ -8,11 +8,18 @@
 #include <linux/dax.h>
 #include <linux/mm.h>
 
-/* With what a holder is told that the device goes; 6.1 has no word for it, so all of it fails. */
+/*
+ * With what a holder is told that the device goes, and how many bytes of it. 6.1 has no word for
+ * it, so memory fails; and its XFS cuts what fails to the size of the disk, which is gone: told of
+ * all, it would go through groups that it does not have and fall over one of them. The first page
+ * is enough to have it shut down.
+ */
 #ifdef FSDEV_HAVE_MF_MEM_PRE_REMOVE
 #define COMPAT_MF_PRE_REMOVE MF_MEM_PRE_REMOVE
+#define COMPAT_PRE_REMOVE_LEN U64_MAX
 #else
 #define COMPAT_MF_PRE_REMOVE 0
+#define COMPAT_PRE_REMOVE_LEN PAGE_SIZE
 #endif
 
 #ifndef FSDEV_HAVE_DAX_SET_OPS

@@ -17,8 +17,10 @@
 
 #ifdef FSDEV_HAVE_MF_MEM_PRE_REMOVE
 #define REMOVAL_FLAGS MF_MEM_PRE_REMOVE
+#define REMOVAL_LEN U64_MAX
 #else
 #define REMOVAL_FLAGS 0
+#define REMOVAL_LEN PAGE_SIZE
 #endif
 
 static int write_down(struct dax_device *dax_dev, u64 offset, u64 len, int flags)
@@ -138,7 +140,7 @@ static int told_removal(char **word)
 	told = &device->claim->told[0];
 	report_point(device->claim->count == 1, "the holder was told once");
 	report_note("%u times", device->claim->count);
-	report_point(told->offset == 0 && told->len == U64_MAX, "of the whole device");
+	report_point(told->offset == 0 && told->len == REMOVAL_LEN, "of the whole device");
 	report_note("offset %#llx, length %#llx", told->offset, told->len);
 	report_point(told->flags == REMOVAL_FLAGS, "that it will be removed");
 	report_note("flags %#x", told->flags);
