@@ -218,3 +218,15 @@ void holder_kill(const struct holder_words *w, holder_call_t *call, void *arg)
 	/* A release that had found its holder here must not reach into the device's next life. */
 	holder_drain();
 }
+
+/**
+ * holder_exists() - has the device a holder?
+ * @w: the device's words
+ *
+ * Context: any; it may have changed when this returns.
+ * Return: true if it has; a device that is being removed and that nobody holds has none.
+ */
+bool holder_exists(const struct holder_words *w)
+{
+	return is_holder(w, READ_ONCE(*w->data));
+}

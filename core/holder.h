@@ -69,6 +69,7 @@ int holder_claim(const struct holder_words *w, void *holder, const void *ops);
 enum holder_verdict holder_release(const struct holder_words *w, void *holder);
 int holder_notify(const struct holder_words *w, holder_call_t *call, void *arg);
 int holder_close(const struct holder_words *w, holder_call_t *call, void *arg);
+bool holder_exists(const struct holder_words *w);
 void holder_kill(const struct holder_words *w, holder_call_t *call, void *arg);
 
 /*

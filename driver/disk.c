@@ -129,3 +129,30 @@ put:
 	dev_err(dev, "cannot add the block device: error %d\n", rc);
 	return rc;
 }
+
+/**
+ * disk_claim() - keeps everybody else from claiming the block device
+ * @fsdev: a device that is bound, and stays so during the call
+ * @holder: who claims it; an address that is the caller's alone
+ * @claim: for disk_unclaim()
+ *
+ * A file system that does not hold the DAX device, as ext4, claims the block device alone.
+ *
+ * Context: may sleep.
+ * Return: 0; -EBUSY if somebody has it; -ENXIO if it is gone; another negative errno.
+ */
+int disk_claim(struct fsdev *fsdev, void *holder, struct compat_disk_claim *claim)
+{
+	return compat_claim_disk(fsdev->disk, holder, claim);
+}
+
+/**
+ * disk_unclaim() - undoes disk_claim()
+ * @claim: of a disk that may be gone meanwhile
+ *
+ * Context: may sleep.
+ */
+void disk_unclaim(struct compat_disk_claim *claim)
+{
+	compat_unclaim_disk(claim);
+}

@@ -14,6 +14,13 @@ static int worse(int a, int b)
 	return a;
 }
 
+/* What those who listen are told of a failure besides where it is. */
+static u32 event_flags(int mf_flags)
+{
+	return (mf_flags & MF_ACTION_REQUIRED ? FSDEV_EVENT_ACTION_REQUIRED : 0) |
+	       (mf_flags & MF_SW_SIMULATED ? FSDEV_EVENT_SIMULATED : 0);
+}
+
 /*
  * The memory of a failing span is reported piece by piece, each contiguous in the device. What
  * lies in front of the data or between the ranges belongs to nobody: it is logged and goes no
@@ -33,6 +40,8 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 				     "memory failure at %#llx: device offset %#llx, %llu bytes\n",
 				     piece.phys, piece.offset, piece.len);
 		rc = worse(rc, owner_notify(fsdev, piece.offset, piece.len, mf_flags));
+		chardev_event(fsdev, FSDEV_EVENT_FAILURE, event_flags(mf_flags), piece.offset,
+			      piece.len);
 		pieces++;
 	}
 	if (!pieces) {

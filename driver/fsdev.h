@@ -12,7 +12,9 @@
 #include <linux/types.h>
 
 #include "core/rangemap.h"
+#include "uapi/fsdev.h"
 
+struct chardev;
 struct gendisk;
 
 /**
@@ -20,6 +22,7 @@ struct gendisk;
  * @dev_dax: the device on the DAX bus
  * @pgmap: its page map; of the device if static, ours if dynamic
  * @disk: the block device /dev/fsdevX.Y
+ * @chardev: what it has in common with the descriptors of /dev/daxX.Y
  * @persistent: the memory keeps its contents, so stores have to be flushed
  * @map: device offset to physical address and back
  *
@@ -33,6 +36,7 @@ struct fsdev {
 	struct dev_dax *dev_dax;
 	struct dev_pagemap *pgmap;
 	struct gendisk *disk;
+	struct chardev *chardev;
 	bool persistent;
 	struct rangemap map;	/* last: it grows with the number of ranges */
 };
@@ -71,6 +75,7 @@ void owner_exit(void);
 int owner_claim(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *ops);
 void owner_release(struct dax_device *dax_dev, void *holder);
 void owner_wait(void);
+bool owner_exists(struct fsdev *fsdev);
 int owner_notify(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags);
 void owner_remove(struct fsdev *fsdev);
 
@@ -82,5 +87,13 @@ extern const struct dev_pagemap_ops failure_pagemap_ops;
 
 /* disk.c */
 int disk_add(struct fsdev *fsdev);
+int disk_claim(struct fsdev *fsdev, void *holder, struct compat_disk_claim *claim);
+void disk_unclaim(struct compat_disk_claim *claim);
+
+/* chardev.c */
+int chardev_create(struct fsdev *fsdev);
+int chardev_attach(struct fsdev *fsdev);
+int chardev_open(struct fsdev *fsdev);
+void chardev_event(struct fsdev *fsdev, u32 kind, u32 flags, u64 offset, u64 len);
 
 #endif

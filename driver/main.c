@@ -88,13 +88,22 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	fsdev = fsdev_create(dev_dax);
 	if (IS_ERR(fsdev))
 		return PTR_ERR(fsdev);
+	rc = chardev_create(fsdev);
+	if (rc)
+		return rc;
 	rc = pagemap_install(fsdev);
 	if (rc)
 		return rc;
 	rc = access_start(fsdev);
 	if (rc)
 		return rc;
+	rc = chardev_attach(fsdev);
+	if (rc)
+		return rc;
 	rc = disk_add(fsdev);
+	if (rc)
+		return rc;
+	rc = chardev_open(fsdev);
 	if (rc)
 		return rc;
 	pagemap_publish(fsdev);

@@ -82,6 +82,7 @@ static const struct export_rule rules[] = {
 	{ "thaw_bdev", 0 },
 	{ "bdev_freeze", 0 },
 	{ "bdev_thaw", 0 },
+	{ "bdev_file_open_by_dev", 0 },
 	{ "sync_blockdev", 0 },
 	{ "invalidate_bdev", 0 },
 

@@ -126,8 +126,8 @@ struct fsdev_bad_range {
 /**
  * struct fsdev_bad - asks for bad ranges, in device order
  * @buffer: address of an array of struct fsdev_bad_range; may be 0 where @count is 0
- * @from: in: device offset; ranges that end at or before it are left out, and one that begins
- *	before it is given from there on; out: the value for the next call
+ * @from: in: device offset, a multiple of the page size; ranges that end at or before it are left
+ *	out, and one that begins before it is given from there on; out: the value for the next call
  * @count: in: entries that @buffer has room for; out: entries that were filled, fewer than the
  *	room there was if there are no more
  * @flags: 0
@@ -181,8 +181,8 @@ struct fsdev_span {
 
 /* fsdev_event.kind */
 #define FSDEV_EVENT_FAILURE	1U	/* memory has failed */
-#define FSDEV_EVENT_REMOVAL	2U	/* the device leaves the driver; the last event */
-#define FSDEV_EVENT_CLEARED	3U	/* memory that was bad is good again */
+#define FSDEV_EVENT_REMOVAL	2U	/* the device is about to leave; then reading ends */
+#define FSDEV_EVENT_CLEARED	3U	/* memory is good again */
 #define FSDEV_EVENT_LOST	4U	/* the queue was full: @len events did not get into it */
 
 /* fsdev_event.flags of a failure */

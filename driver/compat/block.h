@@ -55,4 +55,49 @@ static inline struct gendisk *compat_alloc_dax_disk(const struct compat_disk_lim
 }
 #endif
 
+/**
+ * struct compat_disk_claim - a disk that is open so that nobody else may claim it
+ * @file: or @bdev: what is open
+ */
+struct compat_disk_claim {
+#ifdef FSDEV_HAVE_BDEV_FILE_OPEN_BY_DEV
+	struct file *file;
+#else
+	struct block_device *bdev;
+#endif
+};
+
+/**
+ * compat_claim_disk() - opens a disk so that nobody else may claim it
+ * @disk: the disk
+ * @holder: who claims it
+ * @claim: for compat_unclaim_disk()
+ *
+ * Return: 0 or a negative errno.
+ */
+static inline int compat_claim_disk(struct gendisk *disk, void *holder,
+				    struct compat_disk_claim *claim)
+{
+#ifdef FSDEV_HAVE_BDEV_FILE_OPEN_BY_DEV
+	claim->file = bdev_file_open_by_dev(disk_devt(disk), BLK_OPEN_READ, holder, NULL);
+	return PTR_ERR_OR_ZERO(claim->file);
+#else
+	claim->bdev = blkdev_get_by_dev(disk_devt(disk), FMODE_READ | FMODE_EXCL, holder);
+	return PTR_ERR_OR_ZERO(claim->bdev);
+#endif
+}
+
+/**
+ * compat_unclaim_disk() - undoes compat_claim_disk()
+ * @claim: what it has filled
+ */
+static inline void compat_unclaim_disk(struct compat_disk_claim *claim)
+{
+#ifdef FSDEV_HAVE_BDEV_FILE_OPEN_BY_DEV
+	bdev_fput(claim->file);
+#else
+	blkdev_put(claim->bdev, FMODE_READ | FMODE_EXCL);
+#endif
+}
+
 #endif

@@ -18,6 +18,7 @@
 #include "dax_private.h"
 #include "dax_ops.h"
 #include "block.h"
+#include "failure.h"
 #include "revoke.h"
 
 #endif

@@ -71,6 +71,7 @@ static struct step steps[] = {
 	{ "device_add_disk", GIVES(EEXIST) },
 	{ "badblocks_init", GIVES(ENOMEM) },
 	{ "devm_init_badblocks", GIVES(ENOMEM) },
+	{ "cdev_alloc", GIVES_NULL },
 	{ "cdev_add", GIVES(ENOMEM) },
 	{ "cdev_device_add", GIVES(EEXIST) },
 	{ "device_create_with_groups", GIVES(EEXIST) },

@@ -229,6 +229,20 @@ static void test_close_bars_the_device(void **state)
 	assert_held_by(&flags, NULL);
 }
 
+static void test_exists(void **state)
+{
+	(void)state;
+	assert_false(holder_exists(&w));
+	claim(&alice, NULL);
+	assert_true(holder_exists(&w));
+	holder_close(&w, call, &answer);
+	assert_true(holder_exists(&w));
+	holder_release(&w, &alice);
+	/* the bar is nobody */
+	assert_held_by(&flags, NULL);
+	assert_false(holder_exists(&w));
+}
+
 static void test_release_after_close(void **state)
 {
 	(void)state;
@@ -359,6 +373,7 @@ int main(void)
 		TEST(test_release_inside_a_call),
 		TEST(test_close),
 		TEST(test_close_bars_the_device),
+		TEST(test_exists),
 		TEST(test_release_after_close),
 		TEST(test_release_while_told),
 		TEST(test_kill),
