@@ -244,10 +244,30 @@ static const char *mapped_node(pid_t pid, const struct nodes *nodes)
 	return found;
 }
 
-/* udev looks at every block device for a moment; it lets go by itself. */
-static bool passes(const char *name)
+/* A monitor is told of the removal, and ends with it. */
+static bool is_monitor(const char *name, pid_t pid)
 {
-	return strstr(name, "udev-worker") || strstr(name, "systemd-udevd");
+	char words[256] = "", path[64];
+	size_t first, n = 0;
+	FILE *file;
+
+	if (strcmp(name, "fsdevctl"))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	file = fopen(path, "re");
+	if (file) {
+		n = fread(words, 1, sizeof(words) - 1, file);
+		fclose(file);
+	}
+	first = strlen(words) + 1;
+	return first < n && !strcmp(words + first, "monitor");
+}
+
+/* udev looks at every block device for a moment; it lets go by itself. */
+static bool passes(const char *name, pid_t pid)
+{
+	return strstr(name, "udev-worker") || strstr(name, "systemd-udevd") ||
+		is_monitor(name, pid);
 }
 
 static int one_process(struct users *users, const struct nodes *nodes, pid_t pid)
@@ -261,7 +281,7 @@ static int one_process(struct users *users, const struct nodes *nodes, pid_t pid
 		return 0;
 	if (sysfs_read(name, sizeof(name), "/proc/%d/comm", pid))
 		return 0;
-	return passes(name) ? 0 : add_user(users, USER_PROCESS, name, where, pid);
+	return passes(name, pid) ? 0 : add_user(users, USER_PROCESS, name, where, pid);
 }
 
 static int processes(struct users *users, const struct nodes *nodes)
