@@ -389,6 +389,35 @@ static int cmd_hold_write(char **argv)
 	return hold(argv, true);
 }
 
+/*
+ * touch FILE OFFSET LEN r|w: maps it where 2 MiB pages fit, and reads or writes one byte in each
+ * 2 MiB.
+ */
+static int cmd_touch(char **argv)
+{
+	const uint64_t huge = 2UL << 20;
+	uint64_t offset = number(argv[1]), len = number(argv[2]);
+	bool write = argv[3][0] == 'w';
+	int fd = open_file(argv[0], write ? O_RDWR : O_RDONLY);
+	char *space = mmap(NULL, len + huge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *want = (char *)(((uintptr_t)space + huge - 1) & ~(huge - 1));
+	volatile char *addr;
+
+	if (space == MAP_FAILED)
+		err(1, "mmap");
+	addr = mmap(want, len, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED, fd,
+		    offset);
+	if (addr == MAP_FAILED)
+		err(1, "mmap of %s", argv[0]);
+	for (uint64_t at = 0; at < len; at += huge) {
+		char byte = addr[at];
+
+		if (write)
+			addr[at] = byte;
+	}
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	const char *usage;
@@ -404,6 +433,7 @@ static const struct {
 	{ "cat", "FILE OFFSET LEN", 3, cmd_cat },
 	{ "pattern", "SEED LEN", 2, cmd_pattern },
 	{ "poison", "FILE OFFSET", 2, cmd_poison },
+	{ "touch", "FILE OFFSET LEN r|w", 4, cmd_touch },
 	{ "hold", "FILE", 1, cmd_hold },
 	{ "hold-write", "FILE", 1, cmd_hold_write },
 };
