@@ -278,7 +278,7 @@ static void refuse(const char *what, int rc)
 /* refuse NODE: each thing that is wrong with a command, and what the kernel says to it. */
 static int cmd_refuse(char **argv)
 {
-	int fd = open_node(argv[0], O_RDWR), other = open_node(argv[0], O_RDONLY);
+	int fd = open_node(argv[0], O_RDWR | O_NONBLOCK), other = open_node(argv[0], O_RDONLY);
 	void *bad = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct fsdev_range range;
 	struct fsdev_ranges ranges;
@@ -336,7 +336,6 @@ static int cmd_refuse(char **argv)
 	refuse("inject over the end of numbers", INJECT(.offset = -4096ULL, .len = 8192));
 	refuse("inject, descriptor for reading", ioctl(other, FSDEV_IOC_INJECT, &span));
 	refuse("read less than an event", read(fd, &event, sizeof(event) - 1));
-	fcntl(fd, F_SETFL, O_NONBLOCK);
 	refuse("read when there is nothing", read(fd, &event, sizeof(event)));
 	refuse("inject a page", INJECT(.offset = 8192, .len = 4096));
 	refuse("read into a hole", read(fd, bad, sizeof(event)));
