@@ -8,6 +8,7 @@
 #include <linux/uio.h>
 
 #include "fsdev.h"
+#include "include/fsdev/dax.h"
 
 /*
  * As many pages as lie in physical memory behind each other from page @pgoff of the device on, and

@@ -79,6 +79,9 @@ bool owner_exists(struct fsdev *fsdev);
 int owner_notify(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags);
 void owner_remove(struct fsdev *fsdev);
 
+/* lookup.c */
+void lookup_init(const struct device_driver *driver);
+
 /* revoke.c */
 void revoke_mappings(struct fsdev *fsdev);
 

@@ -122,6 +122,7 @@ static int __init fsdev_init(void)
 {
 	int rc;
 
+	lookup_init(&fsdev_driver.drv);
 	rc = owner_init();
 	if (rc)
 		return rc;

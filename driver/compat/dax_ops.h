@@ -22,21 +22,17 @@
 #define COMPAT_PRE_REMOVE_LEN PAGE_SIZE
 #endif
 
-#ifndef FSDEV_HAVE_DAX_SET_OPS
-/**
- * dax_set_ops() - puts operations on a DAX device, or takes them away
- * @dax_dev: a DAX device that is not alive
- * @ops: the operations; NULL takes away what is there
- *
- * Return: 0, or -EBUSY if there are other operations already.
- */
-static inline int dax_set_ops(struct dax_device *dax_dev, const struct dax_operations *ops)
+/* Is there an fs_dax_get() in the kernel itself? What fsdev.ko exports under that name is not it. */
+#ifdef FSDEV_HAVE_FS_DAX_GET
+#define COMPAT_KERNEL_HAS_FS_DAX_GET true
+#define compat_kernel_fs_dax_get fs_dax_get
+#else
+#define COMPAT_KERNEL_HAS_FS_DAX_GET false
+
+static inline int compat_kernel_fs_dax_get(struct dax_device *dax_dev, void *holder,
+					   const struct dax_holder_operations *ops)
 {
-	if (!ops) {
-		WRITE_ONCE(dax_dev->ops, NULL);
-		return 0;
-	}
-	return cmpxchg(&dax_dev->ops, NULL, ops) ? -EBUSY : 0;
+	return -EOPNOTSUPP;
 }
 #endif
 

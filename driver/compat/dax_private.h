@@ -17,8 +17,24 @@
  */
 #ifdef FSDEV_HAVE_DAX_DEVICE_DRIVER_TYPE
 #define COMPAT_DAX_DRIVER_TYPE .type = 2,
+
+/**
+ * compat_is_fsdev_mode() - is a driver one for file systems, the kernel's or ours?
+ * @driver: a driver of the DAX bus
+ *
+ * Return: true if its type says so.
+ */
+static inline bool compat_is_fsdev_mode(const struct dax_device_driver *driver)
+{
+	return driver->type == 2;
+}
 #else
 #define COMPAT_DAX_DRIVER_TYPE
+
+static inline bool compat_is_fsdev_mode(const struct dax_device_driver *driver)
+{
+	return false;
+}
 #endif
 
 #endif

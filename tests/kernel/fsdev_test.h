@@ -167,6 +167,13 @@ struct test_claim {
 extern const struct test_verb holder_verbs[];
 void holder_drop(struct test_device *device);
 
+/* owner.c */
+extern const struct test_verb owner_verbs[];
+
+/* storm.c */
+extern const struct test_verb storm_verbs[];
+void storm_exit(void);
+
 /* access.c */
 extern const struct test_verb access_verbs[];
 long access_try(struct dax_device *dax_dev, pgoff_t page, long pages, void **kaddr,

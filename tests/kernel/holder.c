@@ -3,7 +3,7 @@
  * The holder: claims a DAX device as a file system does, and writes down what it is told.
  *
  *   hold-disk ID       claims it through its block device
- *   hold-direct ID     claims it without one; -EOPNOTSUPP before 7.1
+ *   hold-direct ID     claims it without one
  *   let-go ID          gives the claim back
  *   told-removal ID    it was told once, of the removal of everything, while the device was alive
  */
@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 
 #include "fsdev_test.h"
+#include "include/fsdev/dax.h"
 
 #ifdef FSDEV_HAVE_MF_MEM_PRE_REMOVE
 #define REMOVAL_FLAGS MF_MEM_PRE_REMOVE
@@ -63,12 +64,8 @@ static int claim_disk(struct test_device *device, struct test_claim *claim)
 
 static int claim_direct(struct test_device *device, struct test_claim *claim)
 {
-#ifdef FSDEV_HAVE_FS_DAX_GET
 	claim->dax_dev = test_dax(device);
 	return fs_dax_get(claim->dax_dev, claim, &holder_operations);
-#else
-	return -EOPNOTSUPP;
-#endif
 }
 
 static int hold(const char *id,

@@ -12,7 +12,7 @@
 #include "fsdev_test.h"
 
 static const struct test_verb *const verbs[] = {
-	device_verbs, look_verbs, watch_verbs, holder_verbs,
+	device_verbs, look_verbs, watch_verbs, holder_verbs, owner_verbs, storm_verbs,
 	access_verbs, failure_verbs, removal_verbs, inject_verbs,
 };
 
@@ -110,6 +110,7 @@ module_init(test_init);
 static void __exit test_exit(void)
 {
 	debugfs_remove_recursive(folder);
+	storm_exit();
 	removal_exit();
 	inject_exit();
 	watch_exit();

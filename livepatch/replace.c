@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The functions that take the place of the kernel's, and what core/holder needs from around it.
+ */
+#include <linux/dax.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/ratelimit.h>
+#include <linux/spinlock.h>
+
+#include "livepatch.h"
+#include "core/holder.h"
+
+static DEFINE_SPINLOCK(release_lock);
+
+int holder_read_lock(void)
+{
+	return dax_read_lock();
+}
+
+void holder_read_unlock(int id)
+{
+	dax_read_unlock(id);
+}
+
+void holder_drain(void)
+{
+	examine_drain();
+}
+
+void holder_lock(void)
+{
+	spin_lock(&release_lock);
+}
+
+void holder_unlock(void)
+{
+	spin_unlock(&release_lock);
+}
+
+static struct holder_words words_of(struct dax_device *dax_dev)
+{
+	return (struct holder_words){
+		.data = (unsigned long *)&dax_dev->holder_data,
+		.ops = (unsigned long *)&dax_dev->holder_ops,
+		.flags = &dax_dev->flags,
+	};
+}
+
+static void complain(enum holder_verdict verdict, const struct dax_device *dax_dev,
+		     const void *holder)
+{
+	WARN_RATELIMIT(verdict == HOLDER_WRONG,
+		       "fsdev_livepatch: %p releases DAX device %p, which somebody else holds\n",
+		       holder, dax_dev);
+	WARN_RATELIMIT(verdict == HOLDER_REPEATED,
+		       "fsdev_livepatch: %p releases DAX device %p, which nobody holds\n", holder,
+		       dax_dev);
+}
+
+/**
+ * replace_fs_put_dax() - in place of fs_put_dax()
+ * @dax_dev: a DAX device, or NULL
+ * @holder: who was given to fs_dax_get() or fs_dax_get_by_bdev(), or NULL
+ */
+void replace_fs_put_dax(struct dax_device *dax_dev, void *holder)
+{
+	if (dax_dev && holder) {
+		struct holder_words words = words_of(dax_dev);
+
+		complain(holder_release(&words, holder), dax_dev, holder);
+	}
+	put_dax(dax_dev);
+}
+
+struct failure {
+	struct dax_device *dax_dev;
+	u64 offset;
+	u64 len;
+	int mf_flags;
+};
+
+static int call_holder(const void *ops, void *arg)
+{
+	const struct dax_holder_operations *holder_ops = ops;
+	const struct failure *failure = arg;
+
+	return holder_ops->notify_failure(failure->dax_dev, failure->offset, failure->len,
+					  failure->mf_flags);
+}
+
+/**
+ * replace_dax_holder_notify_failure() - in place of dax_holder_notify_failure()
+ * @dax_dev: a DAX device
+ * @offset: in bytes
+ * @len: in bytes
+ * @mf_flags: of memory_failure()
+ *
+ * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
+ */
+int replace_dax_holder_notify_failure(struct dax_device *dax_dev, u64 offset, u64 len,
+				      int mf_flags)
+{
+	struct holder_words words = words_of(dax_dev);
+	struct failure failure = {
+		.dax_dev = dax_dev,
+		.offset = offset,
+		.len = len,
+		.mf_flags = mf_flags,
+	};
+
+	return holder_notify(&words, call_holder, &failure);
+}
+
+/* Is it in fsdev mode, the kernel's own driver or ours? As the kernel finds out. */
+static int check_mode(struct dax_device *dax_dev)
+{
+	struct dev_dax *dev_dax = dax_get_private(dax_dev);
+	const struct dax_device_driver *driver;
+	int rc = 0;
+
+	if (!dev_dax)
+		return -ENODEV;
+	device_lock(&dev_dax->dev);
+	driver = container_of(dev_dax->dev.driver, struct dax_device_driver, drv);
+	if (!dev_dax->dev.driver)
+		rc = -ENODEV;
+	else if (!compat_is_fsdev_mode(driver))
+		rc = -EOPNOTSUPP;
+	device_unlock(&dev_dax->dev);
+	return rc;
+}
+
+/*
+ * The device may have changed its driver since it was looked at, and then it does not have the
+ * operations of a file system's device any more.
+ */
+static int claim(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *ops)
+{
+	struct holder_words words = words_of(dax_dev);
+	int rc, id;
+
+	id = dax_read_lock();
+	if (dax_alive(dax_dev) && !READ_ONCE(dax_dev->ops))
+		rc = -EOPNOTSUPP;
+	else
+		rc = holder_claim(&words, holder, ops);
+	dax_read_unlock(id);
+	return rc;
+}
+
+/**
+ * replace_fs_dax_get() - in place of fs_dax_get()
+ * @dax_dev: a DAX device, or NULL
+ * @holder: who claims it
+ * @ops: what to call when its memory fails or goes
+ *
+ * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is not in fsdev
+ * mode, -EBUSY if it has a holder, -EINVAL without @holder.
+ */
+int replace_fs_dax_get(struct dax_device *dax_dev, void *holder,
+		       const struct dax_holder_operations *ops)
+{
+	int rc, id;
+
+	id = dax_read_lock();
+	if (!dax_dev || !dax_alive(dax_dev) || !igrab(dax_inode(dax_dev))) {
+		dax_read_unlock(id);
+		return -ENODEV;
+	}
+	dax_read_unlock(id);
+	rc = check_mode(dax_dev);
+	if (!rc)
+		rc = claim(dax_dev, holder, ops);
+	if (rc)
+		put_dax(dax_dev);
+	return rc;
+}

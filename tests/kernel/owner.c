@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Owners: finding a device, claiming it as a file system does without a block device, and what
+ * becomes of mistakes.
+ *
+ *   find ID PATH         the device's number and its path lead to it, others to nothing
+ *   exclusion ID         holders by block device and without one exclude each other
+ *   refused ID ERROR     it cannot be claimed: fs_dax_get() gives this error
+ *   wrong-release ID     a release by a stranger takes nothing from the holder
+ *   late-release ID      the holder of an earlier life lets go while there is another
+ *   claim-removed ID     a claim between whose first look and end the device dies
+ */
+#include <linux/blkdev.h>
+#include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/kprobes.h>
+#include <linux/kthread.h>
+#include <linux/slab.h>
+
+#include "fsdev_test.h"
+#include "include/fsdev/dax.h"
+
+static atomic_t told_times;
+
+static int count_told(struct dax_device *dax_dev, u64 offset, u64 len, int flags)
+{
+	atomic_inc(&told_times);
+	return 0;
+}
+
+static const struct dax_holder_operations first_ops = { .notify_failure = count_told };
+static const struct dax_holder_operations second_ops = { .notify_failure = count_told };
+static int first, second;
+
+static bool held_by(const struct dax_device *dax_dev, const void *holder,
+		    const struct dax_holder_operations *ops)
+{
+	return READ_ONCE(dax_dev->holder_data) == holder && READ_ONCE(dax_dev->holder_ops) == ops;
+}
+
+static void points_held_by(const struct dax_device *dax_dev, const void *holder,
+			   const struct dax_holder_operations *ops, const char *when)
+{
+	report_point(READ_ONCE(dax_dev->holder_data) == holder, "%s the holder keeps its claim",
+		     when);
+	report_point(READ_ONCE(dax_dev->holder_ops) == ops, "%s the holder keeps its operations",
+		     when);
+}
+
+static int found(struct dax_device *dax_dev, const struct dax_device *wanted)
+{
+	if (IS_ERR(dax_dev))
+		return PTR_ERR(dax_dev);
+	put_dax(dax_dev);
+	return dax_dev == wanted;
+}
+
+static int find(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	struct dax_device *dax_dev;
+	dev_t devt;
+
+	if (!device)
+		return -EINVAL;
+	dax_dev = test_dax(device);
+	devt = device->dev_dax->dev.devt;
+	report_point(found(dax_dev_get(devt), dax_dev) == 1, "dax_dev_get() finds it");
+	report_point(found(fsdev_find_dax(devt), dax_dev) == 1, "fsdev_find_dax() finds it");
+	report_point(!fsdev_find_dax(MKDEV(1, 3)), "it finds nothing by another number");
+	report_point(found(fsdev_find_dax_by_path(word[1]), dax_dev) == 1, "its path leads to it");
+	report_point(found(fsdev_find_dax_by_path("/dev/null"), dax_dev) == -ENODEV,
+		     "another character device is -ENODEV");
+	report_point(found(fsdev_find_dax_by_path("/dev"), dax_dev) == -EINVAL,
+		     "what is no character device is -EINVAL");
+	report_point(found(fsdev_find_dax_by_path("/dev/none"), dax_dev) == -ENOENT,
+		     "a path to nothing is -ENOENT");
+	return 0;
+}
+
+static struct dax_device *get_by_disk(struct file *disk, void *holder)
+{
+	u64 start;
+
+	return fs_dax_get_by_bdev(I_BDEV(disk->f_mapping->host), &start, holder, &first_ops);
+}
+
+static int exclusion(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	struct dax_device *dax_dev;
+	struct file *disk;
+	char path[32];
+	int rc;
+
+	if (!device)
+		return -EINVAL;
+	dax_dev = test_dax(device);
+	snprintf(path, sizeof(path), "/dev/fsdev%d.0", device->id);
+	disk = filp_open(path, O_RDWR, 0);
+	if (IS_ERR(disk))
+		return PTR_ERR(disk);
+
+	report_point(get_by_disk(disk, &first) == dax_dev, "claimed by block device");
+	rc = fs_dax_get(dax_dev, &second, &second_ops);
+	report_point(rc == -EBUSY, "then it cannot be claimed without one");
+	report_note("got %d", rc);
+	points_held_by(dax_dev, &first, &first_ops, "meanwhile");
+	fs_put_dax(dax_dev, &first);
+	report_point(held_by(dax_dev, NULL, NULL), "then it is free");
+
+	rc = fs_dax_get(dax_dev, &second, &second_ops);
+	report_point(!rc, "claimed without a block device");
+	report_note("got %d", rc);
+	report_point(!get_by_disk(disk, &first), "then it cannot be claimed by block device");
+	report_point(fs_dax_get(dax_dev, &first, &first_ops) == -EBUSY,
+		     "nor by another without one");
+	points_held_by(dax_dev, &second, &second_ops, "meanwhile");
+	fs_put_dax(dax_dev, &second);
+	report_point(held_by(dax_dev, NULL, NULL), "then it is free again");
+	fput(disk);
+	return 0;
+}
+
+static int refused(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	struct dax_device *dax_dev;
+	int wanted, rc;
+
+	if (!device || kstrtoint(word[1], 0, &wanted))
+		return -EINVAL;
+	dax_dev = test_dax(device);
+	rc = fs_dax_get(dax_dev, &first, &first_ops);
+	if (!rc)
+		fs_put_dax(dax_dev, &first);
+	report_point(rc == wanted, "fs_dax_get() gives %d", wanted);
+	report_note("got %d", rc);
+	report_point(held_by(dax_dev, NULL, NULL), "nobody holds it");
+	report_point(fs_dax_get(NULL, &first, &first_ops) == -ENODEV, "no device is -ENODEV");
+	return 0;
+}
+
+/* A mistaken release: the reference that it gives back is one that it never had. */
+static void release_as(struct dax_device *dax_dev, void *stranger)
+{
+	ihold(dax_inode(dax_dev));
+	fs_put_dax(dax_dev, stranger);
+}
+
+static int wrong_release(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	struct dax_device *dax_dev;
+
+	if (!device)
+		return -EINVAL;
+	dax_dev = test_dax(device);
+	if (fs_dax_get(dax_dev, &first, &first_ops))
+		return -EBUSY;
+	release_as(dax_dev, &second);
+	points_held_by(dax_dev, &first, &first_ops, "after a wrong release");
+	fs_put_dax(dax_dev, &first);
+	report_point(held_by(dax_dev, NULL, NULL), "then it lets go");
+	return 0;
+}
+
+static int late_release(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	struct dax_device *dax_dev;
+
+	if (!device || !device->claim)
+		return -EINVAL;
+	dax_dev = test_dax(device);
+	if (fs_dax_get(dax_dev, &second, &second_ops))
+		return -EBUSY;
+	holder_drop(device);
+	points_held_by(dax_dev, &second, &second_ops, "after a release from an earlier life");
+	fs_put_dax(dax_dev, &second);
+	return 0;
+}
+
+/* ---- a claim that a removal meets ---- */
+
+static struct task_struct *claimer;
+static struct dax_device *claimed;
+static struct mutex *looked_under;
+static bool looked, claim_done;
+static int claim_result;
+
+static int unlock_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	return current != claimer || (void *)regs_get_kernel_argument(regs, 0) != looked_under;
+}
+
+/* The claimer has looked at the device's driver; from here on nothing keeps the device. */
+static int unlock_return(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	WRITE_ONCE(looked, true);
+	while (test_bit(DAXDEV_ALIVE, &claimed->flags))
+		cpu_relax();
+	return 0;
+}
+
+static struct kretprobe unlock_probe = {
+	.kp.symbol_name = "mutex_unlock",
+	.entry_handler = unlock_entry,
+	.handler = unlock_return,
+	/* a busy function: it must not be missed when it is ours */
+	.maxactive = 128,
+};
+
+static int claimer_main(void *data)
+{
+	claimer = current;
+	claim_result = fs_dax_get(claimed, &first, &first_ops);
+	WRITE_ONCE(claim_done, true);
+	while (!kthread_should_stop())
+		msleep(20);
+	return 0;
+}
+
+static int meet_removal(void)
+{
+	struct task_struct *task;
+
+	looked = false;
+	claim_done = false;
+	atomic_set(&told_times, 0);
+	task = kthread_run(claimer_main, NULL, "fsdev_test/claim");
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	while (!READ_ONCE(looked) && !READ_ONCE(claim_done))
+		cpu_relax();
+	kill_dax(claimed);
+	while (!READ_ONCE(claim_done))
+		msleep(20);
+	kthread_stop(task);
+	return 0;
+}
+
+static void revive(void)
+{
+	if (!claim_result)
+		fs_put_dax(claimed, &first);
+	WRITE_ONCE(claimed->holder_data, NULL);
+	WRITE_ONCE(claimed->holder_ops, NULL);
+	run_dax(claimed);
+}
+
+static int claim_removed(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	int rc;
+
+	if (!device)
+		return -EINVAL;
+	claimed = test_dax(device);
+	looked_under = &device->dev_dax->dev.mutex;
+	unlock_probe.kp.addr = NULL;
+	rc = register_kretprobe(&unlock_probe);
+	if (rc)
+		return rc;
+	rc = meet_removal();
+	/* some claims have no such moment; for the others it takes a probe that was not missed */
+	for (int i = 0; !rc && !looked && i < 4; i++) {
+		revive();
+		rc = meet_removal();
+	}
+	claimer = NULL;
+	unregister_kretprobe(&unlock_probe);
+	if (rc)
+		return rc;
+	report_point(claim_result || atomic_read(&told_times) == 1,
+		     "a claim that meets a removal is refused, or is told");
+	report_note("got %d, told %d times; the device died %s", claim_result,
+		    atomic_read(&told_times), looked ? "in between" : "after it");
+	report_point(held_by(claimed, NULL, NULL), "nobody holds the dead device");
+	revive();
+	return 0;
+}
+
+const struct test_verb owner_verbs[] = {
+	{ "find", 2, find },
+	{ "exclusion", 1, exclusion },
+	{ "refused", 2, refused },
+	{ "wrong-release", 1, wrong_release },
+	{ "late-release", 1, late_release },
+	{ "claim-removed", 1, claim_removed },
+	{ }
+};
