@@ -235,6 +235,7 @@ const char *examine_get(void)
 	kfree(bus_device);
 	return fault;
 }
+
 /**
  * examine_init() - makes the device that is looked at
  *

@@ -22,7 +22,7 @@
 #define COMPAT_PRE_REMOVE_LEN PAGE_SIZE
 #endif
 
-/* Is there an fs_dax_get() in the kernel itself? What fsdev.ko exports under that name is not it. */
+/* Has the kernel itself an fs_dax_get()? What fsdev.ko exports under that name is not it. */
 #ifdef FSDEV_HAVE_FS_DAX_GET
 #define COMPAT_KERNEL_HAS_FS_DAX_GET true
 #define compat_kernel_fs_dax_get fs_dax_get
