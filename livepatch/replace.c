@@ -28,12 +28,14 @@ void holder_drain(void)
 	examine_drain();
 }
 
-void holder_lock(void) __acquires(&release_lock)
+void holder_lock(void)
+	__acquires(&release_lock)
 {
 	spin_lock(&release_lock);
 }
 
-void holder_unlock(void) __releases(&release_lock)
+void holder_unlock(void)
+	__releases(&release_lock)
 {
 	spin_unlock(&release_lock);
 }

@@ -18,9 +18,9 @@
  *	put_dax(dax_dev);
  *
  * @holder is an address that is the owner's alone (a superblock). holder_ops.notify_failure() is
- * called with device offsets in bytes when memory has failed, and once with offset 0 and length
- * U64_MAX when the device is about to go: the file system shuts down then, and still calls
- * fs_put_dax(), whenever it comes to it.
+ * called with device offsets in bytes when memory has failed, and once with MF_MEM_PRE_REMOVE when
+ * the device is about to go: the file system shuts down then, and still calls fs_put_dax(), whenever
+ * it comes to it. (6.1 does not know that flag: there the first page is reported as failed.)
  */
 #ifndef FSDEV_DAX_H
 #define FSDEV_DAX_H
