@@ -31,6 +31,7 @@ cannot_fail='
 	class_unregister class_destroy unregister_ clear_mce_nospec set_mce_nospec alloc_dax put_dax
 	kobject_put bdev_ blkdev_ capable compat_ptr_ioctl ktime_get memory_failure __check_object_size __sw_hweight64 validate_usercopy
 	kmalloc_caches const_pcpu_hot current_task const_current_task
+	bus_find_device device_match_devt kern_path path_put
 '
 
 # objects: how many of each kind of kmalloc()ed object there are, after the processors' own stocks have been given back.
