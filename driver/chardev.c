@@ -153,6 +153,17 @@ static u32 holder_kind(struct chardev_file *file, struct fsdev *device)
 	return kind;
 }
 
+static u32 count_bad(const struct fsdev *device)
+{
+	struct badrange_piece piece;
+	u64 at = 0;
+	u32 n = 0;
+
+	while (n < U32_MAX && badrange_next(device->bad, &at, &piece))
+		n++;
+	return n;
+}
+
 static void fill_info(struct chardev_file *file, struct fsdev *device, struct fsdev_info *info)
 {
 	struct chardev *chardev = file->chardev;
@@ -162,6 +173,8 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	info->flags = (device->persistent ? FSDEV_INFO_PERSISTENT : 0) |
 		      (chardev->leaving ? FSDEV_INFO_GOING : 0);
 	info->size = rangemap_size(&device->map);
+	info->bad_bytes = badrange_bad(device->bad);
+	info->bad_ranges = count_bad(device);
 	info->events = event_last(&chardev->events);
 	info->ranges = rangemap_count(&device->map);
 	info->align = device->dev_dax->align;
@@ -240,10 +253,16 @@ static long tell_ranges(struct chardev_file *file, void __user *argument)
 	return put_argument(argument, &get, sizeof(get));
 }
 
-/* Nothing keeps account of bad memory yet. */
 static u32 fill_bad(const struct fsdev *device, u64 *from, u32 count, struct fsdev_bad_range *range)
 {
-	return 0;
+	struct badrange_piece piece;
+	u32 n;
+
+	for (n = 0; n < count && badrange_next(device->bad, from, &piece); n++) {
+		range[n].offset = piece.offset;
+		range[n].len = piece.len;
+	}
+	return n;
 }
 
 static long tell_bad(struct chardev_file *file, void __user *argument)

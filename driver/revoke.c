@@ -79,6 +79,31 @@ static unsigned long revoke_range(const struct rangemap_piece *piece)
 }
 
 /**
+ * revoke_page() - takes one page from every process that has it mapped
+ * @page: a page of a device whose page structures stay meanwhile
+ *
+ * The file keeps it: whoever touches it faults, and is told what became of it. A page that several
+ * files share carries no file, and is left.
+ *
+ * Context: may sleep.
+ */
+void revoke_page(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	struct inode *inode;
+	pgoff_t index;
+
+	if (likely(!READ_ONCE(folio->mapping)))
+		return;
+	index = folio->index + folio_page_idx(folio, page);
+	inode = pin_inode(&folio->page);
+	if (!inode)
+		return;
+	unmap_mapping_range(inode->i_mapping, (loff_t)index << PAGE_SHIFT, PAGE_SIZE, 1);
+	unpin_inode(inode);
+}
+
+/**
  * revoke_mappings() - takes every page of the device from every file and process
  * @fsdev: a device that is dead: no operation starts or runs
  *

@@ -31,6 +31,8 @@ cannot_fail='
 	class_unregister class_destroy unregister_ clear_mce_nospec set_mce_nospec alloc_dax put_dax
 	kobject_put bdev_ blkdev_ capable compat_ptr_ioctl ktime_get memory_failure __check_object_size __sw_hweight64 validate_usercopy
 	kmalloc_caches const_pcpu_hot current_task const_current_task
+	__sw_hweight64 __symbol_get __symbol_put arch_invalidate_pmem cancel_ const_pcpu_hot empty_zero_page iov_iter_revert
+	kmalloc_caches msleep queue_work_on queue_delayed_work_on delayed_work_timer_fn system_percpu_wq system_wq memory_failure lookup_address mce_ boot_cpu_data alloc_dax put_dax
 '
 
 # objects: how many of each kind of kmalloc()ed object there are, after the processors' own stocks have been given back.
