@@ -41,8 +41,32 @@ lint:
 test-mutants:
 	@tests/mutants/run $(MUTANTS)
 
+## make test-debug              the scenarios on instrumented kernels
+test-debug: DEBUG_KERNELS ?= 6.12-kasan 7-kasan 6.12-kcsan 7-kcsan
+test-debug:
+	@for kernel in $(DEBUG_KERNELS); do tests/debug/kernel $$kernel; done
+	@tests/run --kernels "$(DEBUG_KERNELS)" --suites "$(SUITES)" --guests
+
+## make soak ROUNDS=N [SEED=S] [KERNEL=6.12]    random rounds over two devices
+soak: KERNEL ?= 6.12
+soak: ROUNDS ?= 1000
+soak:
+	@tests/long soak "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
+
+## make races ROUNDS=N [KERNEL=6.12]            everything at once, for longer
+races: KERNEL ?= 6.12
+races: ROUNDS ?= 1000
+races:
+	@tests/long races "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
+
+## make power-loss KILLS=N [SEED=S] [KERNEL=6.12]   kill the VM and see what had been promised
+power-loss: KERNEL ?= 6.12
+power-loss: KILLS ?= 100
+power-loss:
+	@tests/power/run --kernel "$(KERNEL)" --kills "$(KILLS)" $(if $(SEED),--seed $(SEED))
+
 ## make clean                   remove what was built; the lab stays
 clean:
 	rm -rf build
 
-.PHONY: help lab demo module test lint test-mutants clean
+.PHONY: test-debug soak races power-loss help lab demo module test lint test-mutants clean
