@@ -45,7 +45,7 @@ test-mutants:
 test-debug: DEBUG_KERNELS ?= 6.12-kasan 7-kasan 6.12-kcsan 7-kcsan
 test-debug:
 	@for kernel in $(DEBUG_KERNELS); do tests/debug/kernel $$kernel; done
-	@tests/run --kernels "$(DEBUG_KERNELS)" --suites "$(SUITES)" --guests
+	@FSDEV_LIMIT=6000 tests/run --kernels "$(DEBUG_KERNELS)" --suites "$(SUITES)" --guests
 
 ## make soak ROUNDS=N [SEED=S] [KERNEL=6.12]    random rounds over two devices
 soak: KERNEL ?= 6.12

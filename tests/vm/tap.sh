@@ -59,9 +59,14 @@ skip() {
 quiet_log() {
 	local bad
 
-	bad=$(dmesg | grep -E 'WARNING:|BUG:|Oops|general protection|INFO: task|possible circular|sleeping function' |
+	bad=$(dmesg | grep -E 'WARNING:|BUG:|Oops|general protection|INFO: task|possible circular|sleeping function|UBSAN:' |
 		grep -vE "${stock_complaint:-^\$}")
 	is "the kernel log holds no complaint" "" "$bad"
+	# an instrumented kernel: what is lost is found on the second look, as what is young may still be on its way
+	if [ -w /sys/kernel/debug/kmemleak ]; then
+		for _ in 1 2; do echo scan >/sys/kernel/debug/kmemleak && sleep 6; done
+		is "nothing of ours is lost" "" "$(grep -B 12 -A 12 -F '[fsdev' /sys/kernel/debug/kmemleak)"
+	fi
 }
 
 finish() {
