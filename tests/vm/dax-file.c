@@ -62,13 +62,18 @@ static uint64_t size_of(int fd)
 	return lseek(fd, 0, SEEK_END);
 }
 
-static void *map(int fd, int flags, uint64_t offset, uint64_t len)
+static void *map_as(int fd, int prot, int flags, uint64_t offset, uint64_t len)
 {
-	void *addr = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, offset);
+	void *addr = mmap(NULL, len, prot, flags, fd, offset);
 
 	if (addr == MAP_FAILED)
 		err(1, "mmap of %" PRIu64 " bytes at %" PRIu64, len, offset);
 	return addr;
+}
+
+static void *map(int fd, int flags, uint64_t offset, uint64_t len)
+{
+	return map_as(fd, PROT_READ | PROT_WRITE, flags, offset, len);
 }
 
 /*
@@ -229,9 +234,9 @@ static void print_sigbus(const char *addr, uint64_t offset)
 static int cmd_verify(char **argv)
 {
 	uint64_t offset = number(argv[1]), len = number(argv[2]), seed = number(argv[3]);
-	int fd = open_file(argv[0], O_RDWR);
+	int fd = open_file(argv[0], O_RDONLY);
 	volatile uint64_t good = 0, wrong = 0, bus = 0, at;
-	char *addr = map(fd, MAP_SHARED, offset, len);
+	char *addr = map_as(fd, PROT_READ, MAP_SHARED, offset, len);
 
 	catch_sigbus();
 	for (at = 0; at < len; at += PAGE) {
@@ -327,14 +332,14 @@ static int cmd_pattern(char **argv)
 static int cmd_poison(char **argv)
 {
 	uint64_t offset = number(argv[1]), size;
-	int fd = open_file(argv[0], O_RDWR);
+	int fd = open_file(argv[0], O_RDONLY);
 	volatile char *addr;
 
 	size = size_of(fd);
 	if (offset >= size)
 		errx(2, "offset %" PRIu64 " is not in %s, which has %" PRIu64 " bytes", offset,
 		     argv[0], size);
-	addr = map(fd, MAP_SHARED, 0, size);
+	addr = map_as(fd, PROT_READ, MAP_SHARED, 0, size);
 	catch_sigbus();
 	(void)addr[offset];
 	if (!sigsetjmp(sigbus_jump, 1)) {
@@ -354,9 +359,9 @@ static int cmd_poison(char **argv)
  */
 static int hold(char **argv, bool write)
 {
-	int fd = open_file(argv[0], O_RDWR);
+	int fd = open_file(argv[0], write ? O_RDWR : O_RDONLY);
 	uint64_t size = size_of(fd);
-	volatile char *addr = map(fd, MAP_SHARED, 0, size);
+	volatile char *addr = map_as(fd, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, 0, size);
 
 	catch_sigbus();
 	if (sigsetjmp(sigbus_jump, 1)) {
