@@ -4,9 +4,9 @@
  */
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/statfs.h>
 
 #include "slotfs.h"
 
