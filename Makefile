@@ -41,8 +41,12 @@ lint:
 test-mutants:
 	@tests/mutants/run $(MUTANTS)
 
+## make bench [KERNELS="..."] [PARTS="..."]  against nd_pmem and the kernel's own drivers, in guest instructions
+bench:
+	@bench/run --kernels "$(KERNELS)" $(if $(PARTS),--parts "$(PARTS)")
+
 ## make clean                   remove what was built; the lab stays
 clean:
 	rm -rf build
 
-.PHONY: help lab demo module test lint test-mutants clean
+.PHONY: help lab demo module test lint test-mutants bench clean
