@@ -11,32 +11,55 @@
 #include "include/fsdev/dax.h"
 
 /*
+ * What the range map has not at hand; @offset lies in the device. Takes its arguments where
+ * direct_access() has them.
+ */
+static noinline __noclone long far_access(const struct fsdev *fsdev, u64 offset, long nr_pages,
+					  int unused, void **kaddr, compat_pfn *pfn)
+{
+	u64 phys, len = rangemap_lookup(&fsdev->map, offset, &phys);
+
+	if (kaddr)
+		*kaddr = __va(phys);
+	if (pfn)
+		*pfn = compat_pfn_of(PHYS_PFN(phys));
+	return min_t(u64, nr_pages, PHYS_PFN(len));
+}
+
+/*
  * As many pages as lie in physical memory behind each other from page @pgoff of the device on, and
  * not more than @nr_pages: a longer request is shortened. The address comes from the page's own
  * physical address, as two ranges may have anything between them.
+ *
+ * What most requests ask for pays for nothing else: the rest is a jump to far_access(), so that no
+ * register has to be saved here.
  */
 static __always_inline long direct_access(struct dax_device *dax_dev, pgoff_t pgoff,
 					  long nr_pages, enum dax_access_mode mode, void **kaddr,
-					  unsigned long *pfn)
+					  compat_pfn *pfn)
 {
 	const struct fsdev *fsdev = fsdev_of(dax_dev);
 	u64 phys, len;
 
 	if (unlikely(nr_pages < 0))
 		return -EINVAL;
-	if (unlikely(pgoff > PHYS_PFN(U64_MAX)))
+	if (unlikely(pgoff >= fsdev->pages))
 		return -ERANGE;
-	len = rangemap_lookup(&fsdev->map, PFN_PHYS(pgoff), &phys);
+	len = rangemap_lookup_near(&fsdev->map, pgoff, PAGE_SHIFT, &phys);
 	if (unlikely(!len))
-		return -ERANGE;
+		return far_access(fsdev, PFN_PHYS(pgoff), nr_pages, 0, kaddr, pfn);
 	if (kaddr)
 		*kaddr = __va(phys);
 	if (pfn)
-		*pfn = PHYS_PFN(phys);
+		*pfn = compat_pfn_of(PHYS_PFN(phys));
 	return min_t(u64, nr_pages, PHYS_PFN(len));
 }
 
-COMPAT_DIRECT_ACCESS(fsdev_direct_access, direct_access)
+static long fsdev_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+				enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+{
+	return direct_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
+}
 
 static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
 {

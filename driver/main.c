@@ -57,6 +57,7 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct rangemap_
 		kvfree(fsdev);
 		return ERR_PTR(rc);
 	}
+	fsdev->pages = PHYS_PFN(rangemap_size(&fsdev->map));
 	return fsdev;
 }
 
