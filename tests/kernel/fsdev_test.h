@@ -172,7 +172,6 @@ extern const struct test_verb owner_verbs[];
 
 /* storm.c */
 extern const struct test_verb storm_verbs[];
-void storm_exit(void);
 
 /* access.c */
 extern const struct test_verb access_verbs[];

@@ -110,7 +110,6 @@ module_init(test_init);
 static void __exit test_exit(void)
 {
 	debugfs_remove_recursive(folder);
-	storm_exit();
 	removal_exit();
 	inject_exit();
 	watch_exit();

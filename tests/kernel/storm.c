@@ -3,14 +3,15 @@
  * Storm: four threads that claim, release and notify on one device as fast as they can.
  *
  *   storm ID ROUNDS      this many claims with their releases, and notifications, all together
- *   stretch FUNCTION     from here on every instruction of this function takes its time
- *   relax                no more
+ *   step ID FUNCTION     a release stops at each instruction of this function in turn, and a
+ *                        second holder claims meanwhile
  */
 #include <linux/delay.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include "fsdev_test.h"
 #include "include/fsdev/dax.h"
@@ -154,19 +155,49 @@ static int storm(char **word)
 	return rc;
 }
 
-/* ---- stretching ---- */
+/* ---- step by step ---- */
 
 #define LONGEST 1024
 
-static struct kprobe stretched[LONGEST];
-static struct kprobe *registered[LONGEST];
-static int nr_registered;
+static struct {
+	struct task_struct *holder;	/* who releases, and is stopped on its way */
+	struct kprobe *here;		/* at this instruction */
+	struct claimer second;		/* who claims meanwhile */
+	int turn;			/* how many claims the second one may have tried */
+	int tried, rc;			/* how many it has, and what the last one gave */
+	unsigned long late;		/* it did not come back in time */
+} step;
 
-static int take_time(struct kprobe *probe, struct pt_regs *regs)
+static int stop_here(struct kprobe *probe, struct pt_regs *regs)
 {
-	/* not in every place at once, and not always in the same */
-	if (get_cycles() % 5 == 0)
-		udelay(40);
+	int turn = step.turn + 1;
+
+	if (current != step.holder || probe != step.here)
+		return 0;
+	step.here = NULL;
+	smp_store_release(&step.turn, turn);
+	for (int i = 0; smp_load_acquire(&step.tried) != turn; i++) {
+		/* the scenario fails then; the machine goes on */
+		if (i == 10 * USEC_PER_SEC) {
+			step.late++;
+			break;
+		}
+		udelay(1);
+	}
+	return 0;
+}
+
+static int second_main(void *data)
+{
+	while (!kthread_should_stop()) {
+		int turn = smp_load_acquire(&step.turn);
+
+		if (turn != step.tried) {
+			step.rc = fs_dax_get(target, &step.second, &step.second.ops);
+			smp_store_release(&step.tried, turn);
+		}
+		cond_resched();
+	}
 	return 0;
 }
 
@@ -182,52 +213,116 @@ static unsigned long size_of(const void *address)
 	return min_t(unsigned long, size, LONGEST);
 }
 
-static void relax_all(void)
-{
-	if (nr_registered)
-		unregister_kprobes(registered, nr_registered);
-	nr_registered = 0;
-}
-
-static int stretch(char **word)
+/* A probe for each instruction; where none is the probe's symbol_name is NULL. Returns how many. */
+static int probe_every_instruction(struct kprobe *probes, const char *function)
 {
 	unsigned long size = 1;
+	int nr = 0;
 
-	relax_all();
-	memset(stretched, 0, sizeof(stretched));
 	for (unsigned long i = 0; i < size; i++) {
-		struct kprobe *probe = &stretched[i];
-
-		probe->symbol_name = word[0];
-		probe->offset = i;
-		probe->pre_handler = take_time;
+		probes[i].symbol_name = function;
+		probes[i].offset = i;
+		probes[i].pre_handler = stop_here;
 		/* in the middle of an instruction it is refused */
-		if (register_kprobe(probe))
+		if (register_kprobe(&probes[i])) {
+			probes[i].symbol_name = NULL;
 			continue;
-		registered[nr_registered++] = probe;
+		}
+		nr++;
 		if (i == 0)
-			size = size_of(probe->addr);
+			size = size_of(probes[i].addr);
 	}
-	return nr_registered ? 0 : -ENOENT;
+	return nr;
 }
 
-static int relax(char **word)
+/* One release, with the second claim at this instruction of it */
+static void release_with_a_claim_at(struct kprobe *probe, struct claimer *first,
+				    unsigned long *came, unsigned long *wiped)
 {
-	relax_all();
-	return 0;
+	int turn = step.turn;
+
+	if (fs_dax_get(target, first, &first->ops))
+		return;
+	step.here = probe;
+	fs_put_dax(target, first);
+	step.here = NULL;
+	if (step.turn == turn || step.rc)
+		return;
+	(*came)++;
+	*wiped += READ_ONCE(target->holder_data) != &step.second ||
+		  READ_ONCE(target->holder_ops) != &step.second.ops;
+	fs_put_dax(target, &step.second);
+	WRITE_ONCE(target->holder_ops, NULL);
 }
 
-/**
- * storm_exit() - takes back what is stretched
- */
-void storm_exit(void)
+static void step_through(struct kprobe *probes, int nr)
 {
-	relax_all();
+	struct claimer first = { .ops.notify_failure = take_note };
+	unsigned long came = 0, wiped = 0;
+
+	for (int i = 0; i < LONGEST; i++)
+		if (probes[i].symbol_name)
+			release_with_a_claim_at(&probes[i], &first, &came, &wiped);
+	report_point(nr > 4 && step.turn > 4 && !step.late, "a release was stopped on its way");
+	report_note("at %d of %d instructions, %lu times in vain", step.turn, nr, step.late);
+	report_point(came, "a claim came about before a release had ended");
+	report_note("%lu did", came);
+	report_point(!wiped, "and kept its operations");
+	report_note("%lu of %lu lost them", wiped, came);
+}
+
+/* The second one runs while the first does nothing but wait: on another processor */
+static struct task_struct *start_second(void)
+{
+	unsigned int cpu = cpumask_any_but(cpu_online_mask, smp_processor_id());
+	struct task_struct *task;
+
+	if (cpu >= nr_cpu_ids)
+		return ERR_PTR(-ENODEV);
+	task = kthread_create(second_main, NULL, "fsdev_test/second");
+	if (!IS_ERR(task)) {
+		kthread_bind(task, cpu);
+		wake_up_process(task);
+	}
+	return task;
+}
+
+static int step_verb(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	struct task_struct *second;
+	struct kprobe *probes;
+	int nr, rc = 0;
+
+	if (!device)
+		return -EINVAL;
+	probes = vcalloc(LONGEST, sizeof(*probes));
+	if (!probes)
+		return -ENOMEM;
+	target = test_dax(device);
+	memset(&step, 0, sizeof(step));
+	step.second.ops.notify_failure = take_note;
+	step.holder = current;
+	/* before the second one: it never sleeps, which making probes waits for */
+	nr = probe_every_instruction(probes, word[1]);
+	migrate_disable();
+	second = start_second();
+	if (IS_ERR(second)) {
+		rc = PTR_ERR(second);
+	} else {
+		step_through(probes, nr);
+		kthread_stop(second);
+	}
+	migrate_enable();
+	for (int i = 0; i < LONGEST; i++)
+		if (probes[i].symbol_name)
+			unregister_kprobe(&probes[i]);
+	vfree(probes);
+	return nr ? rc : -ENOENT;
 }
 
 const struct test_verb storm_verbs[] = {
 	{ "storm", 2, storm },
-	{ "stretch", 1, stretch },
-	{ "relax", 0, relax },
+	{ "step", 2, step_verb },
 	{ }
 };

@@ -42,13 +42,11 @@ objects() {
 	awk '/^kmalloc-/ { print $1, $2 }' /proc/slabinfo
 }
 
-# pages: how many free ones there are, those in the processors' stocks too, once what can be had back has been given back
+# pages: how many the kernel can say the use of, free ones too. One that is lost is in none of these counts.
 pages() {
-	local cache
-
-	echo 3 >/proc/sys/vm/drop_caches
-	for cache in /sys/kernel/slab/[!:]*/shrink; do echo 1 >"$cache"; done
-	awk '$1 == "nr_free_pages" || $1 == "count:" { n += $2 } END { print n }' /proc/zoneinfo
+	cat /proc/sys/vm/stat_refresh
+	awk '$1 == "count:" || $1 ~ /^nr_(free|file|anon|page_table)_pages$/ || $1 ~ /^nr_slab_/ { n += $2 }
+		$1 == "nr_kernel_stack" { n += $2 / 4 } END { print int(n) }' /proc/vmstat <(grep -w count: /proc/zoneinfo)
 }
 
 # grown BEFORE AFTER: kinds of which there are so many more that each round has lost one
@@ -110,7 +108,7 @@ loses_nothing() {
 		before=$(objects) free=$(pages)
 		fail_all "$@" || { tap_point 1 "dax$1.0: fails in every round" && return; }
 		after=$(grown "$before" "$(objects)")
-		# others take and give some thirty meanwhile; a page lost by each call would be some 250
+		# others take and give a few meanwhile; a page lost by each call would be some 250
 		[ $((free - $(pages))) -lt 64 ] || after+=$'\n'pages
 		lost=$(if [ $try = 1 ]; then echo "$after"; else grep -xF "$lost" <<<"$after"; fi)
 		[ -n "$lost" ] || break
