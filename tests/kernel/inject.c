@@ -15,6 +15,8 @@
  *   balance               what the last probe made before it failed has been undone, each thing
  *                         once
  *   bind-often ID N       binds that many times, each of which has to fail
+ *   give-back             the processors' stocks of free kmalloc() objects go back, which the
+ *                         kernel counts as in use
  *
  * The table is complete if every function that fsdev.ko imports is in it, or cannot fail: the
  * scenario checks that.
@@ -23,6 +25,8 @@
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/objtool.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
 #include <asm/asm.h>
 #include <asm/linkage.h>
 
@@ -397,6 +401,17 @@ static int bind_often(char **word)
 	return 0;
 }
 
+static int give_back(char **word)
+{
+	struct kmem_cache **cache = &kmalloc_caches[0][0];
+
+	rcu_barrier();
+	for (int i = 0; i < sizeof(kmalloc_caches) / sizeof(*cache); i++)
+		if (cache[i])
+			kmem_cache_shrink(cache[i]);
+	return 0;
+}
+
 const struct test_verb inject_verbs[] = {
 	{ "inject-begin", 0, inject_begin },
 	{ "inject-end", 0, inject_end },
@@ -408,5 +423,6 @@ const struct test_verb inject_verbs[] = {
 	{ "arm-inside", 2, arm_inside },
 	{ "disarm", 0, disarm },
 	{ "bind-often", 2, bind_often },
+	{ "give-back", 0, give_back },
 	{ }
 };
