@@ -175,7 +175,9 @@ static int stop_here(struct kprobe *probe, struct pt_regs *regs)
 	if (current != step.holder || probe != step.here)
 		return 0;
 	step.here = NULL;
+	/* pairs with the second one's load: the release stands still when the claim begins */
 	smp_store_release(&step.turn, turn);
+	/* pairs with the second one's store: the claim has ended, with its result */
 	for (int i = 0; smp_load_acquire(&step.tried) != turn; i++) {
 		/* the scenario fails then; the machine goes on */
 		if (i == 10 * USEC_PER_SEC) {
@@ -190,10 +192,12 @@ static int stop_here(struct kprobe *probe, struct pt_regs *regs)
 static int second_main(void *data)
 {
 	while (!kthread_should_stop()) {
+		/* both pair with stop_here() */
 		int turn = smp_load_acquire(&step.turn);
 
 		if (turn != step.tried) {
 			step.rc = fs_dax_get(target, &step.second, &step.second.ops);
+			/* after the result */
 			smp_store_release(&step.tried, turn);
 		}
 		cond_resched();
