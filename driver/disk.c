@@ -71,6 +71,7 @@ static void disk_remove(void *data)
 	struct fsdev *fsdev = data;
 
 	dax_remove_host(fsdev->disk);
+	revoke_note_supers(fsdev);
 	del_gendisk(fsdev->disk);
 	put_disk(fsdev->disk);
 }

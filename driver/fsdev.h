@@ -15,6 +15,7 @@
 #include "uapi/fsdev.h"
 
 struct chardev;
+struct fsdev_super;
 struct gendisk;
 
 /**
@@ -23,20 +24,22 @@ struct gendisk;
  * @pgmap: its page map; of the device if static, ours if dynamic
  * @disk: the block device /dev/fsdevX.Y
  * @chardev: what it has in common with the descriptors of /dev/daxX.Y
+ * @supers: the file systems that were mounted from it when removal began; revoke.c has them
  * @persistent: the memory keeps its contents, so stores have to be flushed
  * @map: device offset to physical address and back
  *
  * Lives from probe until the last devm action of the device has run; nothing outside the driver
  * keeps a pointer to it after access_stop(), because every path to it begins at the operations
  * that access_stop() takes away and waits for, at the page map, which pagemap.c takes down
- * after that, or at the disk, which goes before. All members are written in probe, before the
- * device can be reached, and never again: readers need no lock.
+ * after that, or at the disk, which goes before. All members but @supers, which only removal uses,
+ * are written in probe, before the device can be reached, and never again: readers need no lock.
  */
 struct fsdev {
 	struct dev_dax *dev_dax;
 	struct dev_pagemap *pgmap;
 	struct gendisk *disk;
 	struct chardev *chardev;
+	struct fsdev_super *supers;
 	bool persistent;
 	struct rangemap map;	/* last: it grows with the number of ranges */
 };
@@ -58,6 +61,9 @@ static inline struct fsdev *fsdev_of(const struct dax_device *dax_dev)
 
 	return dev_dax->dev.driver_data;
 }
+
+/* parent.c */
+int parent_precede(struct fsdev *fsdev);
 
 /* pagemap.c */
 int pagemap_install(struct fsdev *fsdev);
@@ -83,6 +89,7 @@ void owner_remove(struct fsdev *fsdev);
 void lookup_init(const struct device_driver *driver);
 
 /* revoke.c */
+void revoke_note_supers(struct fsdev *fsdev);
 void revoke_mappings(struct fsdev *fsdev);
 
 /* failure.c */

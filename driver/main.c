@@ -88,6 +88,9 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	fsdev = fsdev_create(dev_dax);
 	if (IS_ERR(fsdev))
 		return PTR_ERR(fsdev);
+	rc = parent_precede(fsdev);
+	if (rc)
+		return rc;
 	rc = chardev_create(fsdev);
 	if (rc)
 		return rc;

@@ -42,7 +42,7 @@ static const struct export_rule rules[] = {
 	{ "dax_holder_notify_failure", REQUIRED },
 	{ "alloc_dax", 0 },
 	{ "put_dax", 0 },
-	{ "dax_break_layout_final", 0 },
+	{ "dax_delete_mapping_range", 0 },
 	{ "fs_dax_get", 0 },
 	{ "fs_dax_get_by_bdev", 0 },
 	{ "dax_holder", 0 },
@@ -85,6 +85,7 @@ static const struct export_rule rules[] = {
 	{ "bdev_file_open_by_dev", 0 },
 	{ "sync_blockdev", 0 },
 	{ "invalidate_bdev", 0 },
+	{ "fs_holder_ops", 0 },
 
 	/* the rest */
 	{ "class_create", 0 },

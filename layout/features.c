@@ -27,6 +27,7 @@ static const struct member members[] = {
 	{ "folio", "pgmap" },
 	{ "folio", "share" },
 	{ "queue_limits", "features" },
+	{ "block_device", "bd_super" },
 };
 
 /* Does enumeration @of have a constant @name? FSDEV_HAVE_<NAME> */

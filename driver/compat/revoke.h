@@ -1,36 +1,142 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How a file lets go of DAX pages.
+ * How a file has its DAX pages, how it lets go of them, and which superblock is on a block device.
  */
 #ifndef FSDEV_COMPAT_REVOKE_H
 #define FSDEV_COMPAT_REVOKE_H
 
+#include <linux/blkdev.h>
 #include <linux/dax.h>
+#include <linux/fs.h>
+#include <linux/huge_mm.h>
 #include <linux/mm.h>
+#include <linux/uaccess.h>
+#include <linux/xarray.h>
 
-/*
- * Pages that several files share carry no file: before 6.15 the mapping is then a small number
- * instead of an address, later it is NULL.
+/* References of a DAX page that nobody uses: one before 6.15, none later. */
+#ifdef FSDEV_HAVE_DAX_DELETE_MAPPING_RANGE
+#define COMPAT_DAX_IDLE_REFERENCES 0
+#else
+#define COMPAT_DAX_IDLE_REFERENCES 1
+#endif
+
+/**
+ * compat_dax_shared() - do several files have this page, so that it names none of them?
+ * @page: a page that is no tail
+ *
+ * Before 6.15 the mapping is then a small number instead of an address; later it is NULL, and the
+ * word that otherwise is the index counts the files.
  */
-static inline bool compat_dax_shared(const struct address_space *mapping)
+static inline bool compat_dax_shared(const struct page *page)
 {
-	return (unsigned long)mapping < PAGE_SIZE;
+	unsigned long mapping = (unsigned long)READ_ONCE(page->mapping);
+
+#ifdef FSDEV_HAVE_DAX_DELETE_MAPPING_RANGE
+	return !mapping && READ_ONCE(((const struct folio *)page)->share);
+#else
+	return mapping && mapping < PAGE_SIZE;
+#endif
 }
 
 /**
- * compat_drop_dax_entries() - takes the DAX pages out of a file
- * @inode: a file none of whose pages are mapped
+ * compat_dax_file() - the file that a page names
+ * @page: a page that is no tail
  *
- * Context: the caller holds the mapping's invalidate lock. May wait for pages which are in use
- * by input and output.
+ * Context: the answer can be followed under RCU only.
+ * Return: its mapping, or NULL if no file or several have the page.
  */
-static inline void compat_drop_dax_entries(struct inode *inode)
+static inline struct address_space *compat_dax_file(const struct page *page)
 {
-#ifdef FSDEV_HAVE_DAX_BREAK_LAYOUT_FINAL
-	dax_break_layout_final(inode);
+	struct address_space *mapping = READ_ONCE(page->mapping);
+
+	return (unsigned long)mapping < PAGE_SIZE ? NULL : mapping;
+}
+
+/**
+ * compat_dax_entry() - which pages an entry of a DAX file stands for
+ * @entry: of the mapping's i_pages
+ * @pfn: gets the first page's number
+ * @nr: gets how many there are
+ *
+ * fs/dax.c keeps a page number and four flags in the entry: locked, 2 MiB, the zero page, empty.
+ * It has done so on all kernels that this runs on, and no header says it.
+ *
+ * Return: false if there are none, as for a hole.
+ */
+static inline bool compat_dax_entry(const void *entry, unsigned long *pfn, unsigned long *nr)
+{
+	unsigned long value;
+
+	if (!xa_is_value(entry))
+		return false;
+	value = xa_to_value(entry);
+	if (value & (BIT(2) | BIT(3)))
+		return false;
+	*pfn = value >> 4;
+	*nr = value & BIT(1) ? HPAGE_PMD_NR : 1;
+	return true;
+}
+
+/**
+ * compat_dax_drop() - takes DAX pages out of a file
+ * @mapping: of the file
+ * @index: the first page's index in the file
+ * @nr: how many
+ *
+ * Context: the caller holds the mapping's invalidate lock, and nobody maps or uses the pages.
+ */
+static inline void compat_dax_drop(struct address_space *mapping, pgoff_t index, unsigned long nr)
+{
+	loff_t from = (loff_t)index << PAGE_SHIFT, to = from + ((loff_t)nr << PAGE_SHIFT) - 1;
+
+#ifdef FSDEV_HAVE_DAX_DELETE_MAPPING_RANGE
+	dax_delete_mapping_range(mapping, from, to);
 #else
-	truncate_inode_pages(inode->i_mapping, 0);
+	truncate_inode_pages_range(mapping, from, to);
 #endif
+}
+
+static inline struct super_block *compat_pin_super(struct super_block *sb)
+{
+	return sb && atomic_inc_not_zero(&sb->s_active) ? sb : NULL;
+}
+
+/**
+ * compat_bdev_super() - the superblock that is mounted from a block device
+ * @bdev: the disk or a partition of it
+ *
+ * It is the holder of the device. Where nothing says that the holder is a superblock (7.x), what
+ * it is told by is whether it names this device at the place where a superblock does; nothing else
+ * that holds a block device has a reason to.
+ *
+ * Context: the caller holds the disk's open_mutex; sleeps.
+ * Return: the superblock, active until deactivate_super(); NULL if there is none.
+ */
+static inline struct super_block *compat_bdev_super(struct block_device *bdev)
+{
+	struct super_block *sb = NULL;
+
+#if defined(FSDEV_HAVE_BLOCK_DEVICE_BD_SUPER)
+	rcu_read_lock();
+	sb = compat_pin_super(READ_ONCE(bdev->bd_super));
+	rcu_read_unlock();
+#elif defined(FSDEV_HAVE_FS_HOLDER_OPS)
+	mutex_lock(&bdev->bd_holder_lock);
+	if (bdev->bd_holder_ops == &fs_holder_ops)
+		sb = compat_pin_super(bdev->bd_holder);
+	mutex_unlock(&bdev->bd_holder_lock);
+#else
+	struct super_block *holder;
+	struct block_device *named;
+
+	mutex_lock(&bdev->bd_holder_lock);
+	holder = bdev->bd_holder;
+	if (holder && bdev->bd_holder_ops && !get_kernel_nofault(named, &holder->s_bdev) &&
+	    named == bdev)
+		sb = compat_pin_super(holder);
+	mutex_unlock(&bdev->bd_holder_lock);
+#endif
+	return sb;
 }
 
 #endif

@@ -63,6 +63,8 @@ static struct step steps[] = {
 	/* what is undone when the device is unbound */
 	{ "devm_add_action", GIVES(ENOMEM) },
 	{ "__devm_add_action", GIVES(ENOMEM) },
+	/* the order of removal */
+	{ "__devres_alloc_node", GIVES_NULL },
 	/* the page map */
 	{ "__devm_request_region", GIVES_NULL },
 	{ "devm_memremap_pages", GIVES(ENOMEM) },

@@ -22,7 +22,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #ifndef STATX_ATTR_DAX
 #define STATX_ATTR_DAX 0x00200000
@@ -62,13 +64,18 @@ static uint64_t size_of(int fd)
 	return lseek(fd, 0, SEEK_END);
 }
 
-static void *map(int fd, int flags, uint64_t offset, uint64_t len)
+static void *map_as(int fd, int prot, int flags, uint64_t offset, uint64_t len)
 {
-	void *addr = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, offset);
+	void *addr = mmap(NULL, len, prot, flags, fd, offset);
 
 	if (addr == MAP_FAILED)
 		err(1, "mmap of %" PRIu64 " bytes at %" PRIu64, len, offset);
 	return addr;
+}
+
+static void *map(int fd, int flags, uint64_t offset, uint64_t len)
+{
+	return map_as(fd, PROT_READ | PROT_WRITE, flags, offset, len);
 }
 
 /*
@@ -229,9 +236,9 @@ static void print_sigbus(const char *addr, uint64_t offset)
 static int cmd_verify(char **argv)
 {
 	uint64_t offset = number(argv[1]), len = number(argv[2]), seed = number(argv[3]);
-	int fd = open_file(argv[0], O_RDWR);
+	int fd = open_file(argv[0], O_RDONLY);
 	volatile uint64_t good = 0, wrong = 0, bus = 0, at;
-	char *addr = map(fd, MAP_SHARED, offset, len);
+	char *addr = map_as(fd, PROT_READ, MAP_SHARED, offset, len);
 
 	catch_sigbus();
 	for (at = 0; at < len; at += PAGE) {
@@ -354,9 +361,9 @@ static int cmd_poison(char **argv)
  */
 static int hold(char **argv, bool write)
 {
-	int fd = open_file(argv[0], O_RDWR);
+	int fd = open_file(argv[0], write ? O_RDWR : O_RDONLY);
 	uint64_t size = size_of(fd);
-	volatile char *addr = map(fd, MAP_SHARED, 0, size);
+	volatile char *addr = map_as(fd, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, 0, size);
 
 	catch_sigbus();
 	if (sigsetjmp(sigbus_jump, 1)) {
@@ -374,6 +381,8 @@ static int hold(char **argv, bool write)
 			puts("ready");
 			fflush(stdout);
 		}
+		/* others need the processor too */
+		usleep(20000);
 	}
 }
 
@@ -387,6 +396,76 @@ static int cmd_hold(char **argv)
 static int cmd_hold_write(char **argv)
 {
 	return hold(argv, true);
+}
+
+/* hold-hole FILE: the same, where every byte has to be 0. */
+static int cmd_hold_hole(char **argv)
+{
+	int fd = open_file(argv[0], O_RDONLY);
+	uint64_t size = size_of(fd);
+	volatile char *addr = map_as(fd, PROT_READ, MAP_SHARED, 0, size);
+
+	catch_sigbus();
+	if (sigsetjmp(sigbus_jump, 1)) {
+		print_sigbus((char *)addr, 0);
+		return 0;
+	}
+	for (uint64_t round = 0;; round++) {
+		for (uint64_t at = 0; at < size; at += PAGE) {
+			if (addr[at]) {
+				printf("not zero at offset %" PRIu64 "\n", at);
+				return 1;
+			}
+		}
+		if (!round) {
+			puts("ready");
+			fflush(stdout);
+		}
+		usleep(20000);
+	}
+}
+
+/*
+ * many DIR COUNT: makes that many files of one page, keeps each open and mapped, and reads them
+ * again and again until each has given a SIGBUS.
+ */
+static int cmd_many(char **argv)
+{
+	static const uint64_t words[PAGE / sizeof(uint64_t)] = { 1 };
+	volatile uint64_t lost = 0, count = number(argv[1]), i;
+	volatile char **addr = calloc(count, sizeof(*addr));
+
+	if (!addr)
+		err(1, "calloc");
+	for (i = 0; i < count; i++) {
+		char path[4096];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/many-%" PRIu64, argv[0], i);
+		fd = open_file(path, O_RDWR | O_CREAT);
+		if (pwrite(fd, words, PAGE, 0) != PAGE)
+			err(1, "write %s", path);
+		addr[i] = map_as(fd, PROT_READ, MAP_SHARED, 0, PAGE);
+		(void)*addr[i];
+	}
+	puts("ready");
+	fflush(stdout);
+	catch_sigbus();
+	while (lost < count) {
+		for (i = 0; i < count; i++) {
+			if (!addr[i])
+				continue;
+			if (sigsetjmp(sigbus_jump, 1)) {
+				addr[i] = NULL;
+				lost++;
+				continue;
+			}
+			(void)*addr[i];
+		}
+		usleep(20000);
+	}
+	printf("SIGBUS in each of %" PRIu64 "\n", lost);
+	return 0;
 }
 
 /*
@@ -418,6 +497,121 @@ static int cmd_touch(char **argv)
 	return 0;
 }
 
+/*
+ * pin FILE: hands the first page of its mapping to the kernel, by a pipe that nobody reads, and
+ * ends the mapping. Says "ready" and stays, with the file open: older kernels complain when they
+ * drop a file from memory of which they have a page themselves.
+ */
+static int cmd_pin(char **argv)
+{
+	int fd = open_file(argv[0], O_RDWR), ends[2];
+	char *addr = map(fd, MAP_SHARED, 0, PAGE);
+	struct iovec one = { addr, PAGE };
+
+	(void)*(volatile char *)addr;
+	if (pipe(ends) || vmsplice(ends[1], &one, 1, 0) != PAGE)
+		err(1, "vmsplice");
+	munmap(addr, PAGE);
+	puts("ready");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+/* Pages that log writes in turn. */
+#define LOG_PAGES 256
+
+static void flush_lines(const char *addr, size_t len)
+{
+	for (size_t at = 0; at < len; at += 64)
+		_mm_clflush(addr + at);
+	_mm_sfence();
+}
+
+/*
+ * log FILE sync|map: writes entry after entry, each a page, and prints its number once it is
+ * acknowledged: by fsync, or by flushing the processor's caches where the file is mapped with
+ * MAP_SYNC. Ends with the first error or SIGBUS.
+ */
+static int cmd_log(char **argv)
+{
+	int fd = open_file(argv[0], O_RDWR | O_CREAT), mapped = !strcmp(argv[1], "map");
+	static uint64_t words[PAGE / sizeof(uint64_t)];
+	char *addr = NULL;
+	uint64_t n;
+
+	if (mapped) {
+		if (ftruncate(fd, LOG_PAGES * PAGE))
+			err(1, "ftruncate %s", argv[0]);
+		addr = map(fd, MAP_SHARED_VALIDATE | MAP_SYNC, 0, LOG_PAGES * PAGE);
+	}
+	catch_sigbus();
+	if (sigsetjmp(sigbus_jump, 1)) {
+		puts("ended SIGBUS");
+		return 0;
+	}
+	for (n = 1;; n++) {
+		uint64_t offset = n % LOG_PAGES * PAGE;
+
+		pattern(words, offset, PAGE, n);
+		if (mapped) {
+			memcpy(addr + offset, words, PAGE);
+			flush_lines(addr + offset, PAGE);
+		} else if (pwrite(fd, words, PAGE, offset) != PAGE || fsync(fd)) {
+			break;
+		}
+		printf("%" PRIu64 "\n", n);
+		fflush(stdout);
+	}
+	printf("ended %s\n", strerror(errno));
+	return 0;
+}
+
+/* Which of the entries that go to @offset, from @least on, is there? 0 if none is, whole. */
+static uint64_t entry_in(const uint64_t *have, uint64_t offset, uint64_t least)
+{
+	static uint64_t want[PAGE / sizeof(uint64_t)];
+
+	for (uint64_t n = least; n < least + 4096 * LOG_PAGES; n += LOG_PAGES) {
+		if (have[0] != word_at(offset, n))
+			continue;
+		pattern(want, offset, PAGE, n);
+		return memcmp(have, want, PAGE) ? 0 : n;
+	}
+	return 0;
+}
+
+/*
+ * check-log FILE LAST: is each entry there that was acknowledged, up to number LAST, or a later one
+ * in its place? Later ones may have been written and acknowledged without anybody hearing of it;
+ * one, the one after the last that is there, may be there in part.
+ */
+static int cmd_check_log(char **argv)
+{
+	uint64_t last = number(argv[1]), n, highest = last, missing = 0, checked = 0;
+	static uint64_t have[PAGE / sizeof(uint64_t)], found[LOG_PAGES];
+	uint64_t first = last >= LOG_PAGES ? last - LOG_PAGES + 1 : 1;
+	int fd = open_file(argv[0], O_RDONLY);
+
+	for (n = first; n <= last; n++) {
+		uint64_t slot = n % LOG_PAGES;
+
+		if (pread(fd, have, PAGE, slot * PAGE) == PAGE)
+			found[slot] = entry_in(have, slot * PAGE, n);
+		if (found[slot] > highest)
+			highest = found[slot];
+	}
+	for (n = first; n <= last; n++) {
+		checked++;
+		if (found[n % LOG_PAGES] || n % LOG_PAGES == (highest + 1) % LOG_PAGES)
+			continue;
+		printf("entry %" PRIu64 " is not there\n", n);
+		missing++;
+	}
+	printf("%" PRIu64 " there, %" PRIu64 " missing\n", checked - missing, missing);
+	return missing != 0;
+}
+
 static const struct {
 	const char *name;
 	const char *usage;
@@ -436,6 +630,11 @@ static const struct {
 	{ "touch", "FILE OFFSET LEN r|w", 4, cmd_touch },
 	{ "hold", "FILE", 1, cmd_hold },
 	{ "hold-write", "FILE", 1, cmd_hold_write },
+	{ "hold-hole", "FILE", 1, cmd_hold_hole },
+	{ "many", "DIR COUNT", 2, cmd_many },
+	{ "pin", "FILE", 1, cmd_pin },
+	{ "log", "FILE sync|map", 2, cmd_log },
+	{ "check-log", "FILE LAST", 2, cmd_check_log },
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The device above, from which the DAX region comes: a platform device, an NVDIMM's, a CXL region.
+ *
+ * When it loses its driver, the kernel first makes the DAX device dead and tells the holder, and
+ * unbinds this driver only then. What a file system still has could not be written any more, XFS
+ * of 7.x would walk four billion pages, and ext4 would wait for ever. So this driver is unbound
+ * before that, in its own order: by something that the device above has to release. It releases
+ * the latest first, which is why it has to have all of its own when this is added. (A device link
+ * would do the same, but NVDIMM devices cannot have one.)
+ */
+#include <linux/device.h>
+
+#include "fsdev.h"
+
+struct leave {
+	struct device *dev;
+};
+
+/* The device above is losing its driver. */
+static void leave_now(struct device *parent, void *res)
+{
+	struct leave *leave = res;
+
+	device_release_driver(leave->dev);
+	put_device(leave->dev);
+}
+
+static int leave_of(struct device *parent, void *res, void *dev)
+{
+	struct leave *leave = res;
+
+	return leave->dev == dev;
+}
+
+static void parent_forget(void *data)
+{
+	struct device *dev = data;
+
+	/* not there if that is what unbinds */
+	if (!devres_destroy(dev->parent, leave_now, leave_of, dev))
+		put_device(dev);
+}
+
+/**
+ * parent_precede() - has this driver leave before the driver of the device above does
+ * @fsdev: a device with nothing but its geometry
+ *
+ * Context: probe, may sleep. Undone by devm.
+ * Return: 0; -EPROBE_DEFER if the device above is still being bound: the driver core asks again
+ * when it is; -ENODEV if it is being unbound; -ENOMEM.
+ */
+int parent_precede(struct fsdev *fsdev)
+{
+	struct device *dev = fsdev_dev(fsdev), *parent = dev->parent;
+	struct leave *leave;
+
+	if (parent->links.status == DL_DEV_PROBING)
+		return -EPROBE_DEFER;
+	leave = devres_alloc(leave_now, sizeof(*leave), GFP_KERNEL);
+	if (!leave)
+		return -ENOMEM;
+	leave->dev = get_device(dev);
+	devres_add(parent, leave);
+	/* from when this is so its things are released, and this may have come too late */
+	if (parent->links.status == DL_DEV_UNBINDING) {
+		parent_forget(dev);
+		dev_err(dev, "%s is being removed\n", dev_name(parent));
+		return -ENODEV;
+	}
+	return devm_add_action_or_reset(dev, parent_forget, dev);
+}

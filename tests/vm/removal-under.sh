@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# lab: --soft-reserved 1G --nvdimm build/vm/removal-under-@KERNEL@:384M
+# The device goes in other ways than by unbinding, and from under other things than a plain mount: device-mapper with an XFS
+# whose files share pages, EROFS; the module, the platform device or the NVDIMM region that the device belongs to; and what
+# has to be refused while it is in use.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/vm/tap.sh
+. "$(dirname -- "$0")/tap.sh"
+# shellcheck source=tests/vm/removal-lib.sh
+. "$(dirname -- "$0")/removal-lib.sh"
+
+# as in removal.sh
+# shellcheck disable=SC2034  # for quiet_log
+case $(uname -r) in 6.1.*) stock_complaint='fs/dax\.c:[0-9]+ dax_(insert|disassociate)_entry' ;; esac
+
+watch_walks
+dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/under mapped=/dev/mapper/under
+mkdir -p $mnt
+shape $dev 0:400 512:200
+give $dev fsdev
+
+# everybody_told NAME...: after a removal
+everybody_told() {
+	local what=$1 name
+
+	shift
+	all_ended ""
+	for name in "$@"; do like "$what: who has $name mapped is told" "SIGBUS BUS_ADRERR" "$(tail -n 1 "/tmp/$name")"; done
+}
+
+device_mapper() {
+	local sectors
+
+	sectors=$(blockdev --getsz $disk)
+	ok "dm: a table over the device" dmsetup create under --table "0 $sectors linear $disk 0"
+	mkfs.xfs -q -f -m rmapbt=1,reflink=1 $mapped && mount -o dax=always $mapped $mnt
+	dax-file fill $mnt/held 0 $((4 * MIB)) 4
+	for n in one two; do cp --reflink=always $mnt/held $mnt/$n; done
+	dax-file fill $mnt/dirty 0 $((4 * MIB)) 5
+	is "dm: the file is mapped with DAX" yes "$(dax-file is-dax $mnt/held)"
+	sync
+	none_yet
+	for n in held one two; do start $n dax-file hold $mnt/$n; done
+	start dirty dax-file hold-write $mnt/dirty
+	all_ready
+	ok "dm: unbind" unwaited give $dev none
+	everybody_told dm held one two dirty
+	refused "dm: a new mapping finds nothing" dax-file verify $mnt/held 0 4096 4
+	ok "dm: unmount" umount $mnt
+	ok "dm: the table goes" dmsetup remove under
+	ok "dm: bind again" give $dev fsdev
+	dmsetup create under --table "0 $sectors linear $disk 0"
+	ok "dm: mount again" mount -o dax=always $mapped $mnt
+	for n in held one two; do
+		is "dm: $n is there" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/$n 0 $((4 * MIB)) 4)"
+	done
+	umount $mnt
+	dmsetup remove under
+}
+
+erofs() {
+	mkdir -p /tmp/tree
+	dax-file pattern 7 $((4 * MIB)) >/tmp/tree/file
+	mkfs.erofs --quiet $disk /tmp/tree >/tmp/mkfs 2>&1 || cat /tmp/mkfs
+	ok "erofs: mount" mount -t erofs -o dax=always $disk $mnt
+	is "erofs: the file is mapped with DAX" yes "$(dax-file is-dax $mnt/file)"
+	none_yet
+	start file dax-file hold $mnt/file
+	all_ready
+	ok "erofs: unbind" unwaited give $dev none
+	everybody_told erofs file
+	refused "erofs: a new mapping finds nothing" dax-file verify $mnt/file 0 4096 7
+	ok "erofs: unmount" umount $mnt
+	ok "erofs: bind again" give $dev fsdev
+	ok "erofs: mount again" mount -t erofs -o dax=always $disk $mnt
+	is "erofs: the data is there" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/file 0 $((4 * MIB)) 7)"
+	umount $mnt
+}
+
+# in_use TYPE SEED: a mounted file system with a file that is read and one that is written
+in_use() {
+	case $1 in
+	xfs) mkfs.xfs -q -f -m rmapbt=1 "$disk" ;;
+	ext4) mkfs.ext4 -q -F -b 4096 "$disk" ;;
+	esac
+	mount -o dax=always "$disk" $mnt
+	dax-file fill $mnt/held 0 $((4 * MIB)) "$2"
+	dax-file fill $mnt/dirty 0 $((4 * MIB)) "$2"
+	none_yet
+	start held dax-file hold $mnt/held
+	start dirty dax-file hold-write $mnt/dirty
+	all_ready
+}
+
+# still_there WHAT SEED
+still_there() {
+	local name
+
+	ok "$1: mount again" mount -o dax=always "$disk" $mnt
+	for name in held dirty; do
+		is "$1: $name is there" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/$name 0 $((4 * MIB)) "$2")"
+	done
+	umount $mnt
+}
+
+refusals() {
+	local size=/sys/bus/dax/devices/$dev/size before
+
+	before=$(cat $size)
+	in_use xfs 8
+	refused "in use: the device cannot be made smaller" sh -c "echo 0 >$size"
+	is "in use: its size is what it was" "$before" "$(cat $size)"
+	# the bus lets a range be added at any time; the driver has read them when it took the device
+	ok "in use: a range is added" sh -c "printf %x-%x $((base + (900 << 20))) $((base + (902 << 20) - 1)) >${size%size}mapping"
+	is "in use: the disk is what it was" "$before" "$(blockdev --getsize64 $disk)"
+	refused "in use: the module cannot go" rmmod fsdev
+	is "in use: it has the device" fsdev "$(driver_of $dev)"
+	is "in use: who has held mapped goes on" "" "$(grep SIGBUS /tmp/held)"
+	kill -9 "${pids[@]}"
+	wait "${pids[@]}" 2>/dev/null
+	umount $mnt
+	refused "bound: the device cannot be made smaller" sh -c "echo 0 >$size"
+	ok "the module goes, and gives the device back" unwaited rmmod fsdev
+	is "nobody has it" none "$(driver_of $dev)"
+	ok "it has its old ranges again" shape $dev 0:400 512:200
+	ok "and the module comes back" give $dev fsdev
+	still_there module 8
+}
+
+# The platform device that the DAX region comes from.
+platform() {
+	local hmem=/sys/bus/platform/drivers/hmem parent
+
+	in_use xfs 9
+	for parent in "$hmem"/hmem*; do parent=${parent##*/}; done
+	ok "platform: the region's device goes" unwaited sh -c "echo $parent >$hmem/unbind"
+	everybody_told platform held dirty
+	refused "platform: the DAX device is gone" test -e /sys/bus/dax/devices/$dev
+	ok "platform: unmount" umount $mnt
+	echo "$parent" >$hmem/bind
+	# the driver knows it by its id
+	until [ "$(driver_of $dev)" = fsdev ]; do sleep 0.1; done
+	ok "platform: the device has its ranges again" shape $dev 0:400 512:200
+	ok "platform: bind again" give $dev fsdev
+	still_there platform 9
+	give $dev none
+}
+
+# The NVDIMM region below a static device.
+region() {
+	local region namespace static
+
+	# its number comes after those of the DAX regions
+	region=$(ndctl list -R | sed -n 's/.*"dev":"\(region[0-9]*\)".*/\1/p')
+	namespace=$(ndctl create-namespace -f -e "namespace${region#region}.0" -m devdax -M mem |
+		sed -n 's/.*"dev":"\(namespace[^"]*\)".*/\1/p')
+	static=$(ndctl list -Nn "$namespace" | sed -n 's/.*"chardev":"\([^"]*\)".*/\1/p')
+	like "region: a static device" "^dax" "$static"
+	[ -n "$static" ] || return
+	disk=/dev/fsdev${static#dax}
+	give "$static" fsdev
+	in_use ext4 10
+	ok "region: it is disabled" unwaited ndctl disable-region "$region"
+	everybody_told region held dirty
+	ok "region: unmount" umount $mnt
+	ok "region: it is enabled" ndctl enable-region "$region"
+	# by its id; the device above takes it again once that is bound itself, so also the next time this one goes first
+	until [ "$(driver_of "$static")" = fsdev ]; do sleep 0.1; done
+	still_there region 10
+	in_use ext4 11
+	ok "region: it is disabled again" unwaited ndctl disable-region "$region"
+	everybody_told region held dirty
+	ok "region: unmount" umount $mnt
+}
+
+base=$(region_start $dev)
+device_mapper
+erofs
+refusals
+platform
+region
+finish
