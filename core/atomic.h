@@ -18,6 +18,7 @@
 #include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/compiler.h>
+#include <linux/rcupdate.h>
 
 #else
 
@@ -79,10 +80,23 @@ static inline bool test_and_clear_bit(int nr, unsigned long *word)
 	return __atomic_fetch_and(word, ~BIT(nr), __ATOMIC_SEQ_CST) & BIT(nr);
 }
 
+/* Whoever frees on the host waits for the readers in another way. */
+static inline void rcu_read_lock(void)
+{
+}
+
+static inline void rcu_read_unlock(void)
+{
+}
+
 #endif /* ATOMIC_OPERATIONS */
 
 #define READ_ONCE(x) READ_ONCE_ulong(&(x))
 #define WRITE_ONCE(x, value) WRITE_ONCE_ulong(&(x), value)
+/* what was written before is visible before what is written after */
+#define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
+/* what was read before was read before what is read after */
+#define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 /* As in the kernel: what is read after it is not read before it. */
 #define smp_load_acquire(p) smp_load_acquire_ulong(p)
 

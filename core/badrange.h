@@ -2,14 +2,17 @@
 /*
  * Bad ranges: which bytes of a device are not to be touched.
  *
- * Memory fails in pages, so what is kept is a bit for each page, and above it a tree of summaries:
- * a bit for each word of the level below that is not 0. That makes the memory it takes known
- * beforehand, 1/32000 of the device, and nothing has to be allocated when memory fails; and a
- * search passes over good memory in a few steps, however much is bad elsewhere.
+ * Memory fails in pages, and few of them; so what is kept is a sorted list of ranges, and nothing
+ * of what is good. The list is there twice, 32 bytes for each range. A writer changes one copy
+ * while readers use the other, then the other one; a reader begins anew if it was overtaken by half
+ * a change. So readers take no lock, wait for nobody, may be many and in any context, and see the
+ * set as it was at one moment: a page that is bad all the while is found by every search, whatever
+ * happens to its neighbours. Writers, badrange_add(), badrange_remove() and badrange_move(), are
+ * kept apart by the caller.
  *
- * Readers take no lock and may be many, in any context. Writers, badrange_add() and
- * badrange_remove(), are kept apart by the caller. A page that is bad all the while is found by
- * every search, whatever happens to its neighbours.
+ * The memory comes from the caller, who gives more with badrange_move() before the room is used up.
+ * If it has none to give when memory fails, the nearest range grows to take the new one in: what
+ * lies between them is fenced with them, but nothing bad is left out.
  *
  * To go over all that is bad, for example to list it:
  *
@@ -27,11 +30,11 @@
 #include "atomic.h"
 #include "types.h"
 
-/* Levels of 64 each reach over 2^54 pages. */
-#define BADRANGE_LEVELS 9
-
 /* The largest device: with room to spare for the sums. */
 #define BADRANGE_SIZE_MAX 0x4000000000000000ULL
+
+/* The most ranges that a list can have room for. */
+#define BADRANGE_ROOM_MAX 0x10000000u
 
 /**
  * struct badrange_piece - bad bytes that follow each other
@@ -44,64 +47,66 @@ struct badrange_piece {
 };
 
 /**
+ * struct badrange_span - one entry of a list
+ * @first: its first page
+ * @end: the page behind its last one
+ */
+struct badrange_span {
+	unsigned long first;
+	unsigned long end;
+};
+
+/**
+ * struct badrange_list - the ranges in their order, twice
+ * @room: how many each copy has room for
+ * @count: how many each copy has
+ * @span: the first copy, and behind its room the second one
+ */
+struct badrange_list {
+	unsigned long room;
+	unsigned long count[2];
+	struct badrange_span span[];
+};
+
+/**
  * struct badrange - the set of a device's bad pages
  * @size: bytes of the device
  * @shift: log2 of a page's bytes
- * @levels: how many there are; the last one is a single word
  * @bad: pages that are bad
- * @level: the levels; [0] has a bit for each page
- * @word: their memory
+ * @turn: goes up before each half of a change; its lowest bit says which copy readers use
+ * @list: address of the list
  *
  * Private to badrange; complete only for the inline functions.
  */
 struct badrange {
 	u64 size;
 	u32 shift;
-	u32 levels;
 	unsigned long bad;
-	unsigned long *level[BADRANGE_LEVELS];
-	unsigned long word[];
+	unsigned long turn;
+	unsigned long list;
 };
 
-size_t badrange_bytes(u64 size, unsigned int shift);
-void badrange_init(struct badrange *bad, u64 size, unsigned int shift);
+size_t badrange_list_bytes(u32 room);
+bool badrange_init(struct badrange *bad, u64 size, unsigned int shift, void *list, u32 room);
+void *badrange_list(const struct badrange *bad);
+u32 badrange_room(const struct badrange *bad, u32 *all);
+void *badrange_move(struct badrange *bad, void *list, u32 room);
+void badrange_widen(const struct badrange *bad, u64 *offset, u64 *len);
 u64 badrange_add(struct badrange *bad, u64 offset, u64 len);
 u64 badrange_remove(struct badrange *bad, u64 offset, u64 len);
 bool badrange_next(const struct badrange *bad, u64 *from, struct badrange_piece *piece);
-unsigned long badrange_find(const struct badrange *bad, unsigned long from, unsigned long last);
+u64 badrange_good(const struct badrange *bad, u64 offset, u64 len);
 
 /**
  * badrange_bad() - how much of the device is bad
  * @bad: the set
  *
- * Context: any.
+ * Context: any. One word is read: this is what it costs while nothing is bad.
  * Return: bytes; 0 if there is nothing bad.
  */
 static inline u64 badrange_bad(const struct badrange *bad)
 {
 	return (u64)READ_ONCE(bad->bad) << bad->shift;
-}
-
-/**
- * badrange_good() - how far from an offset on the device is good
- * @bad: the set
- * @offset: device offset in bytes
- * @len: how many bytes are of interest; they lie in the device
- *
- * Context: any; takes no lock. The cost does not depend on how much is bad.
- * Return: bytes from @offset on that are good, at most @len; 0 if the page at @offset is bad.
- */
-static inline u64 badrange_good(const struct badrange *bad, u64 offset, u64 len)
-{
-	unsigned long first = offset >> bad->shift, last, found;
-
-	if (unlikely(!len))
-		return 0;
-	last = (offset + len - 1) >> bad->shift;
-	found = badrange_find(bad, first, last);
-	if (likely(found > last))
-		return len;
-	return found == first ? 0 : ((u64)found << bad->shift) - offset;
 }
 
 #endif

@@ -34,17 +34,6 @@ typedef long long s64;
 #define U32_MAX ((u32)~0U)
 #define U64_MAX ((u64)~0ULL)
 
-/* The lowest bit of a word that is not 0, and how many are set. */
-static inline unsigned long __ffs(unsigned long word)
-{
-	return __builtin_ctzl(word);
-}
-
-static inline unsigned long hweight_long(unsigned long word)
-{
-	return __builtin_popcountl(word);
-}
-
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -6,7 +6,6 @@
 
 #include "badrange_model.h"
 
-/* Enough for four levels. */
 #define PAGES_MAX 300000u
 
 /* What is left of the input; once it is used up there are only zeros. */
@@ -48,7 +47,7 @@ static u32 take(struct input *in, unsigned int bytes)
 	return value;
 }
 
-/* An offset: anywhere, beside a page's edge, beside the edge of a word of any level, or outside. */
+/* An offset: anywhere, beside a page's edge, beside one that others are at too, or outside. */
 static u64 take_offset(const struct naive *n, struct input *in)
 {
 	u32 kind = take(in, 1), value = take(in, 3);
@@ -166,20 +165,99 @@ static bool compare_ranges(const struct naive *n, const struct badrange *bad, u6
 	return true;
 }
 
+/* Gives the set more room now and then, as whoever has memory would. */
+static void grow(struct badrange *bad, struct input *in)
+{
+	u32 kind = take(in, 1), all, left = badrange_room(bad, &all);
+	u32 room = all - left + 1 + kind % 16;
+	void *list;
+
+	if (kind % 4)
+		return;
+	list = calloc(1, badrange_list_bytes(room));
+	if (!list)
+		abort();
+	free(badrange_move(bad, list, room));
+}
+
+/* Is a page good, or outside? */
+static bool naive_is_good(const struct naive *n, unsigned long page)
+{
+	return page >= n->pages || !n->bad[page];
+}
+
+/* Where there is room it is the pages themselves; else as many more as reach the nearest range. */
+static bool compare_widen(const struct naive *n, const struct badrange *bad, u64 *offset, u64 *len)
+{
+	unsigned long first, end, left, right, gap = 0;
+	u64 at = *offset;
+	u32 all;
+
+	if (at >= n->size || !*len)
+		return true;
+	first = at >> n->shift;
+	end = ((end_of(n, at, *len) - 1) >> n->shift) + 1;
+	badrange_widen(bad, offset, len);
+	for (left = first; left && naive_is_good(n, left - 1); left--)
+		;
+	for (right = end; right < n->pages && naive_is_good(n, right); right++)
+		;
+	for (unsigned long page = first; page < end && gap != ULONG_MAX; page++)
+		gap = n->bad[page] ? ULONG_MAX : 0;
+	if (!badrange_room(bad, &all) && gap != ULONG_MAX && (left < first || !first) &&
+	    (right > end || end == n->pages)) {
+		gap = ULONG_MAX;
+		if (left)
+			gap = first - left;
+		if (right < n->pages && right - end < gap)
+			gap = right - end;
+	} else {
+		gap = 0;
+	}
+	if (*offset > (u64)first << n->shift || *offset + *len < end_of(n, at, 1) ||
+	    ((*offset + *len - 1) >> n->shift) + 1 - (*offset >> n->shift) != end - first + gap)
+		return differs("%#llx becomes %#llx, %#llx; %lu pages more were to be expected", at,
+			       *offset, *len, gap);
+	return true;
+}
+
+/* Whether this would make two ranges of one, for which there is no room. */
+static bool cannot_split(const struct naive *n, const struct badrange *bad, u64 offset, u64 len)
+{
+	unsigned long first, end;
+	u32 all;
+
+	if (badrange_room(bad, &all) || offset >= n->size)
+		return false;
+	first = (offset + (1ULL << n->shift) - 1) >> n->shift;
+	end = end_of(n, offset, len) == n->size ? n->pages : (offset + len) >> n->shift;
+	if (first >= end || !first || naive_is_good(n, first - 1) || naive_is_good(n, end))
+		return false;
+	for (; first < end; first++)
+		if (naive_is_good(n, first))
+			return false;
+	return true;
+}
+
 static bool compare_one(struct naive *n, struct badrange *bad, struct input *in)
 {
 	u32 kind = take(in, 1);
-	u64 offset = take_offset(n, in), len = take_length(n, in), got, want;
+	u64 offset = take_offset(n, in), len = take_length(n, in), wide, wide_len, got, want;
 
+	grow(bad, in);
 	switch (kind % 4) {
 	case 0:
 	case 1:
+		wide = offset;
+		wide_len = len;
+		if (!compare_widen(n, bad, &wide, &wide_len))
+			return false;
 		got = badrange_add(bad, offset, len);
-		want = naive_add(n, offset, len);
+		want = naive_add(n, wide, wide_len);
 		break;
 	case 2:
+		want = cannot_split(n, bad, offset, len) ? 0 : naive_remove(n, offset, len);
 		got = badrange_remove(bad, offset, len);
-		want = naive_remove(n, offset, len);
 		break;
 	default:
 		if (offset >= n->size)
@@ -200,9 +278,11 @@ bool badrange_model_compare(const u8 *data, size_t size)
 {
 	struct input in = { data, size };
 	static struct naive n;
-	struct badrange *bad;
+	struct badrange bad;
 	u64 left = 0;
 	bool same = true;
+	void *list;
+	u32 room;
 
 	memset(&n, 0, sizeof(n));
 	n.shift = 9 + take(&in, 1) % 13;
@@ -210,18 +290,18 @@ bool badrange_model_compare(const u8 *data, size_t size)
 	if (take(&in, 1) % 2)
 		n.size = 1 + n.size % (200ULL << n.shift);
 	n.pages = ((n.size - 1) >> n.shift) + 1;
-	bad = calloc(1, badrange_bytes(n.size, n.shift));
-	if (!bad)
+	room = 1 + take(&in, 1) % 40;
+	list = calloc(1, badrange_list_bytes(room));
+	if (!list || !badrange_init(&bad, n.size, n.shift, list, room))
 		abort();
-	badrange_init(bad, n.size, n.shift);
 	while (same && in.left)
-		same = compare_one(&n, bad, &in);
+		same = compare_one(&n, &bad, &in);
 	if (same)
-		same = compare_ranges(&n, bad, 0);
+		same = compare_ranges(&n, &bad, 0);
 	for (unsigned long i = 0; i < n.pages; i++)
 		left += (u64)n.bad[i] << n.shift;
-	if (same && badrange_bad(bad) != left)
-		same = differs("%#llx bytes bad, not %#llx", badrange_bad(bad), left);
-	free(bad);
+	if (same && badrange_bad(&bad) != left)
+		same = differs("%#llx bytes bad, not %#llx", badrange_bad(&bad), left);
+	free(badrange_list(&bad));
 	return same;
 }

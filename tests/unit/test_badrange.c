@@ -31,14 +31,43 @@ static void make_room(void)
 #define MIB 0x100000ULL
 #define TIB 0x10000000000ULL
 
-/* A set in exactly the memory that it asks for, so that the address sanitizer guards its end. */
-static struct badrange *make(u64 size)
+/* Room for @room ranges, in exactly the memory that takes, so that the address sanitizer guards its end. */
+static void *make_list(u32 room)
 {
-	struct badrange *bad = calloc(1, badrange_bytes(size, SHIFT));
+	void *list = calloc(1, badrange_list_bytes(room));
+
+	assert_non_null(list);
+	return list;
+}
+
+static struct badrange *make_with(u64 size, u32 room)
+{
+	struct badrange *bad = calloc(1, sizeof(*bad));
 
 	assert_non_null(bad);
-	badrange_init(bad, size, SHIFT);
+	assert_true(badrange_init(bad, size, SHIFT, make_list(room), room));
 	return bad;
+}
+
+static struct badrange *make(u64 size)
+{
+	return make_with(size, 10);
+}
+
+static void unmake(struct badrange *bad)
+{
+	free(badrange_list(bad));
+	free(bad);
+}
+
+/* As whoever has memory does it. */
+static u64 add(struct badrange *bad, u64 offset, u64 len)
+{
+	u32 all;
+
+	if (!badrange_room(bad, &all))
+		free(badrange_move(bad, make_list(2 * all), 2 * all));
+	return badrange_add(bad, offset, len);
 }
 
 static void expect_next(const struct badrange *bad, u64 *at, u64 offset, u64 len)
@@ -61,21 +90,28 @@ static void expect_end(const struct badrange *bad, u64 at)
 
 static void sizes_that_cannot_be(void **state)
 {
+	struct badrange bad;
+	void *list = make_list(1);
+
 	(void)state;
-	assert_int_equal(badrange_bytes(0, SHIFT), 0);
-	assert_int_equal(badrange_bytes(BADRANGE_SIZE_MAX + 1, SHIFT), 0);
-	assert_int_equal(badrange_bytes(PAGE, 8), 0);
-	assert_int_equal(badrange_bytes(PAGE, 31), 0);
+	assert_false(badrange_init(&bad, 0, SHIFT, list, 1));
+	assert_false(badrange_init(&bad, BADRANGE_SIZE_MAX + 1, SHIFT, list, 1));
+	assert_false(badrange_init(&bad, PAGE, 8, list, 1));
+	assert_false(badrange_init(&bad, PAGE, 31, list, 1));
+	assert_true(badrange_init(&bad, BADRANGE_SIZE_MAX, SHIFT, list, 1));
+	assert_int_equal(badrange_list_bytes(0), 0);
+	assert_int_equal(badrange_list_bytes(BADRANGE_ROOM_MAX + 1), 0);
+	free(list);
 }
 
-static void memory_is_a_small_part_of_the_device(void **state)
+/* At most 64 bytes for each range, also while the list is being moved to twice its room. */
+static void memory_is_for_what_is_bad(void **state)
 {
 	(void)state;
-	assert_int_equal(badrange_bytes(64 * PAGE, SHIFT), sizeof(struct badrange) + 8);
-	assert_int_equal(badrange_bytes(65 * PAGE, SHIFT), sizeof(struct badrange) + 3 * 8);
-	assert_in_range(badrange_bytes(TIB, SHIFT), TIB / 32768, TIB / 32000);
-	assert_in_range(badrange_bytes(BADRANGE_SIZE_MAX, SHIFT), BADRANGE_SIZE_MAX / 32768,
-			BADRANGE_SIZE_MAX / 32000);
+	assert_int_equal(badrange_list_bytes(2) - badrange_list_bytes(1), 32);
+	assert_in_range(badrange_list_bytes(64), 2048, 2100);
+	assert_int_equal(badrange_list_bytes(BADRANGE_ROOM_MAX),
+			 sizeof(struct badrange_list) + 32ULL * BADRANGE_ROOM_MAX);
 }
 
 static void nothing_is_bad_at_first(void **state)
@@ -87,7 +123,7 @@ static void nothing_is_bad_at_first(void **state)
 	assert_int_equal(badrange_good(bad, 0, MIB), MIB);
 	assert_int_equal(badrange_good(bad, 0, 0), 0);
 	expect_end(bad, 0);
-	free(bad);
+	unmake(bad);
 }
 
 static void byte_makes_its_page_bad(void **state)
@@ -106,7 +142,7 @@ static void byte_makes_its_page_bad(void **state)
 	assert_int_equal(badrange_good(bad, 4 * PAGE, PAGE), PAGE);
 	expect_next(bad, &at, 5 * PAGE, PAGE);
 	expect_end(bad, at);
-	free(bad);
+	unmake(bad);
 }
 
 static void twice_is_once(void **state)
@@ -121,7 +157,7 @@ static void twice_is_once(void **state)
 	assert_int_equal(badrange_bad(bad), 3 * PAGE);
 	expect_next(bad, &at, 5 * PAGE, 3 * PAGE);
 	expect_end(bad, at);
-	free(bad);
+	unmake(bad);
 }
 
 static void part_of_a_page_repairs_nothing(void **state)
@@ -138,7 +174,7 @@ static void part_of_a_page_repairs_nothing(void **state)
 	assert_int_equal(badrange_remove(bad, 5 * PAGE - 1, PAGE + 1), PAGE);
 	assert_int_equal(badrange_bad(bad), 0);
 	assert_int_equal(badrange_good(bad, 0, MIB), MIB);
-	free(bad);
+	unmake(bad);
 }
 
 static void outside_is_left_out(void **state)
@@ -156,7 +192,7 @@ static void outside_is_left_out(void **state)
 	expect_next(bad, &at, MIB - PAGE, PAGE);
 	expect_end(bad, at);
 	assert_int_equal(badrange_remove(bad, 0, U64_MAX), PAGE);
-	free(bad);
+	unmake(bad);
 }
 
 static void range_is_as_long_as_it_can_be(void **state)
@@ -175,7 +211,7 @@ static void range_is_as_long_as_it_can_be(void **state)
 	expect_end(bad, at);
 	at = 100 * PAGE + 5;
 	expect_next(bad, &at, 100 * PAGE, (63 + 4097 - 100) * PAGE);
-	free(bad);
+	unmake(bad);
 }
 
 static void ten_thousand_ranges(void **state)
@@ -185,7 +221,7 @@ static void ten_thousand_ranges(void **state)
 
 	(void)state;
 	for (u64 i = 0; i < 10000; i++)
-		assert_int_equal(badrange_add(bad, (i * 7919 % 10000) * 3 * PAGE, PAGE), PAGE);
+		assert_int_equal(add(bad, (i * 7919 % 10000) * 3 * PAGE, PAGE), PAGE);
 	for (u64 i = 0; i < 10000; i++)
 		expect_next(bad, &at, i * 3 * PAGE, PAGE);
 	expect_end(bad, at);
@@ -193,7 +229,7 @@ static void ten_thousand_ranges(void **state)
 	for (u64 i = 0; i < 10000; i++)
 		assert_int_equal(badrange_remove(bad, (i * 6007 % 10000) * 3 * PAGE, PAGE), PAGE);
 	assert_int_equal(badrange_good(bad, 0, TIB), TIB);
-	free(bad);
+	unmake(bad);
 }
 
 static void last_page_that_is_not_whole(void **state)
@@ -207,7 +243,7 @@ static void last_page_that_is_not_whole(void **state)
 	expect_end(bad, at);
 	assert_int_equal(badrange_remove(bad, MIB, 511), 0);
 	assert_int_equal(badrange_remove(bad, MIB, 512), PAGE);
-	free(bad);
+	unmake(bad);
 }
 
 static void random_calls_as_the_naive_set(void **state)
@@ -227,8 +263,60 @@ static void random_calls_as_the_naive_set(void **state)
 	}
 }
 
-/* Pages in four levels: one that is always bad, all others of its words come and go. */
-enum { ALWAYS = 64 * 64 * 5 + 64 * 7 + 9, NEVER = 64 * 64 * 64 * 2 };
+static void range_goes_in_the_middle(void **state)
+{
+	struct badrange *bad = make(MIB);
+	u64 at = 0;
+
+	(void)state;
+	add(bad, 10 * PAGE, 10 * PAGE);
+	assert_int_equal(badrange_remove(bad, 12 * PAGE, 3 * PAGE), 3 * PAGE);
+	expect_next(bad, &at, 10 * PAGE, 2 * PAGE);
+	expect_next(bad, &at, 15 * PAGE, 5 * PAGE);
+	assert_int_equal(add(bad, 12 * PAGE, 3 * PAGE), 3 * PAGE);
+	at = 0;
+	expect_next(bad, &at, 10 * PAGE, 10 * PAGE);
+	expect_end(bad, at);
+	unmake(bad);
+}
+
+static void without_memory_the_nearest_range_grows(void **state)
+{
+	struct badrange *bad = make_with(MIB, 2);
+	u64 at = 0, offset = 55 * PAGE + 1, len = 1;
+
+	(void)state;
+	badrange_add(bad, 10 * PAGE, PAGE);
+	badrange_widen(bad, &offset, &len);
+	assert_int_equal(offset, 55 * PAGE);
+	assert_int_equal(len, PAGE);
+	badrange_add(bad, 50 * PAGE, PAGE);
+	badrange_widen(bad, &offset, &len);
+	assert_int_equal(offset, 51 * PAGE);
+	assert_int_equal(len, 5 * PAGE);
+	assert_int_equal(badrange_add(bad, 55 * PAGE, PAGE), 5 * PAGE);
+	assert_int_equal(badrange_add(bad, 5 * PAGE, PAGE), 5 * PAGE);
+	/* what joins a range needs no room, nor does what touches two */
+	assert_int_equal(badrange_add(bad, 11 * PAGE, PAGE), PAGE);
+	expect_next(bad, &at, 5 * PAGE, 7 * PAGE);
+	expect_next(bad, &at, 50 * PAGE, 6 * PAGE);
+	expect_end(bad, at);
+	/* one cannot become two; it can get shorter */
+	assert_int_equal(badrange_remove(bad, 52 * PAGE, PAGE), 0);
+	assert_int_equal(badrange_bad(bad), 13 * PAGE);
+	assert_int_equal(badrange_remove(bad, 50 * PAGE, PAGE), PAGE);
+	free(badrange_move(bad, make_list(3), 3));
+	assert_int_equal(badrange_remove(bad, 52 * PAGE, PAGE), PAGE);
+	at = 0;
+	expect_next(bad, &at, 5 * PAGE, 7 * PAGE);
+	expect_next(bad, &at, 51 * PAGE, PAGE);
+	expect_next(bad, &at, 53 * PAGE, 3 * PAGE);
+	expect_end(bad, at);
+	unmake(bad);
+}
+
+/* Pages: one that is always bad, one stretch that never is; all others come and go. */
+enum { ALWAYS = 21000, NEVER = 300000 };
 
 struct shared {
 	struct badrange *bad;
@@ -237,7 +325,7 @@ struct shared {
 	unsigned long extra;
 };
 
-static void *search(void *data)
+static void *search_all(void *data)
 {
 	struct shared *s = data;
 
@@ -252,19 +340,29 @@ static void *search(void *data)
 static void bad_page_is_found_whatever_its_neighbours_do(void **state)
 {
 	struct shared s = { .bad = make((u64)(NEVER + 5000) * PAGE) };
+	void *old[20];
+	size_t moves = 0;
 	pthread_t thread[2];
+	u32 all;
 
 	(void)state;
 	badrange_add(s.bad, ALWAYS * PAGE, PAGE);
 	threads = 1;
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, search, &s), 0);
-	for (u64 i = 0; i < 20000; i++) {
-		u64 beside = i % 3 ? (ALWAYS ^ 1) * PAGE : (ALWAYS ^ 64) * PAGE;
+		assert_int_equal(pthread_create(&thread[i], NULL, search_all, &s), 0);
+	for (u64 i = 0; i < 6000; i++) {
+		u64 other = i * 7919 % 100 * 2 * PAGE;
 
-		badrange_add(s.bad, beside, PAGE);
-		badrange_remove(s.bad, beside, PAGE);
-		if (i % 2000 == 0) {
+		/* ranges in front of it: its place in the list changes */
+		if (!badrange_room(s.bad, &all))
+			old[moves++] = badrange_move(s.bad, make_list(2 * all), 2 * all);
+		if (i % 5)
+			badrange_add(s.bad, other, PAGE);
+		else
+			badrange_remove(s.bad, 0, i % 200 * PAGE);
+		badrange_add(s.bad, (ALWAYS ^ 1) * PAGE, PAGE);
+		badrange_remove(s.bad, (ALWAYS ^ 1) * PAGE, PAGE);
+		if (i % 1000 == 0) {
 			badrange_add(s.bad, 0, NEVER * PAGE);
 			badrange_remove(s.bad, 0, ALWAYS * PAGE);
 			badrange_remove(s.bad, (ALWAYS + 1) * PAGE, U64_MAX);
@@ -274,17 +372,19 @@ static void bad_page_is_found_whatever_its_neighbours_do(void **state)
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
 	threads = 0;
+	while (moves)
+		free(old[--moves]);
 	assert_int_equal(s.missed, 0);
 	assert_int_equal(s.extra, 0);
-	assert_int_equal(badrange_bad(s.bad), PAGE);
-	free(s.bad);
+	assert_int_equal(badrange_good(s.bad, ALWAYS * PAGE, PAGE), 0);
+	unmake(s.bad);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_that_cannot_be),
-		cmocka_unit_test(memory_is_a_small_part_of_the_device),
+		cmocka_unit_test(memory_is_for_what_is_bad),
 		cmocka_unit_test(nothing_is_bad_at_first),
 		cmocka_unit_test(byte_makes_its_page_bad),
 		cmocka_unit_test(twice_is_once),
@@ -293,6 +393,8 @@ int main(void)
 		cmocka_unit_test(range_is_as_long_as_it_can_be),
 		cmocka_unit_test(ten_thousand_ranges),
 		cmocka_unit_test(last_page_that_is_not_whole),
+		cmocka_unit_test(range_goes_in_the_middle),
+		cmocka_unit_test(without_memory_the_nearest_range_grows),
 		cmocka_unit_test(random_calls_as_the_naive_set),
 		cmocka_unit_test(bad_page_is_found_whatever_its_neighbours_do),
 	};
