@@ -4,7 +4,8 @@
  */
 #include <linux/dax.h>
 #include <linux/io.h>
-#include <linux/libnvdimm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uio.h>
 
 #include "fsdev.h"
@@ -38,6 +39,29 @@ static __always_inline long direct_access(struct dax_device *dax_dev, pgoff_t pg
 
 COMPAT_DIRECT_ACCESS(fsdev_direct_access, direct_access)
 
+/*
+ * The same while part of the device is bad: it ends before the first bad page. If that is the one
+ * asked for, only a recovery write gets it, alone, as it is repaired page by page.
+ */
+static __always_inline long fenced_access(struct dax_device *dax_dev, pgoff_t pgoff,
+					  long nr_pages, enum dax_access_mode mode, void **kaddr,
+					  unsigned long *pfn)
+{
+	const struct fsdev *fsdev = fsdev_of(dax_dev);
+	long n = direct_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
+	u64 good;
+
+	if (unlikely(n <= 0))
+		return n;
+	good = badrange_good(&fsdev->bad, PFN_PHYS(pgoff), PFN_PHYS(n));
+	smp_rmb();	/* what made it good was written before it was said to be; read it after */
+	if (likely(good))
+		return PHYS_PFN(good);
+	return mode == DAX_RECOVERY_WRITE ? 1 : COMPAT_DAX_BAD;
+}
+
+COMPAT_DIRECT_ACCESS(fsdev_fenced_access, fenced_access)
+
 static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
 {
 	while (nr_pages) {
@@ -56,10 +80,81 @@ static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size
 	return 0;
 }
 
+/* Zeroing a bad page repairs it. */
+static int fsdev_fenced_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
+{
+	struct fsdev *fsdev = fsdev_of(dax_dev);
+	int rc = 0;
+
+	while (nr_pages && !rc) {
+		void *kaddr;
+		long n;
+
+		n = fenced_access(dax_dev, pgoff, min_t(size_t, nr_pages, LONG_MAX), DAX_ACCESS,
+				  &kaddr, NULL);
+		if (n > 0) {
+			rc = fsdev_zero_page_range(dax_dev, pgoff, n);
+		} else if (n == COMPAT_DAX_BAD) {
+			rc = repair_page(fsdev, PFN_PHYS(pgoff), NULL);
+			n = 1;
+		} else {
+			return n;
+		}
+		pgoff += n;
+		nr_pages -= n;
+	}
+	return rc;
+}
+
 static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, void *addr,
 				   size_t bytes, struct iov_iter *iter)
 {
 	return _copy_from_iter_flushcache(addr, bytes, iter);
+}
+
+/*
+ * Takes one page from user space and repairs the device's page with it. By way of a page of our
+ * own: reading from user space may fault, and what the fault does may itself need a repair.
+ */
+static size_t recover_page(struct fsdev *fsdev, u64 offset, struct iov_iter *iter)
+{
+	void *page = kmalloc(PAGE_SIZE, GFP_NOIO);
+	size_t got = 0;
+
+	if (!page)
+		return 0;
+	got = copy_from_iter(page, PAGE_SIZE, iter);
+	if (got != PAGE_SIZE || repair_page(fsdev, offset, page)) {
+		iov_iter_revert(iter, got);
+		got = 0;
+	}
+	kfree(page);
+	return got;
+}
+
+/*
+ * Only a page that is overwritten as a whole can be repaired: nobody knows what the rest of it
+ * was. @addr is inside page @pgoff.
+ */
+static size_t fsdev_fenced_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, void *addr,
+					  size_t bytes, struct iov_iter *iter)
+{
+	struct fsdev *fsdev = fsdev_of(dax_dev);
+	u64 offset = PFN_PHYS(pgoff) + offset_in_page(addr);
+	size_t done = 0, n, got;
+
+	for (; done < bytes; done += n) {
+		n = min_t(size_t, bytes - done, PAGE_SIZE - offset_in_page(offset + done));
+		if (badrange_good(&fsdev->bad, offset + done, n) == n)
+			got = _copy_from_iter_flushcache(addr + done, n, iter);
+		else if (n == PAGE_SIZE)
+			got = recover_page(fsdev, offset + done, iter);
+		else
+			got = 0;
+		if (got != n)
+			return done + got;
+	}
+	return done;
 }
 
 static const struct dax_operations fsdev_dax_ops = {
@@ -67,6 +162,31 @@ static const struct dax_operations fsdev_dax_ops = {
 	.zero_page_range = fsdev_zero_page_range,
 	.recovery_write = fsdev_recovery_write,
 };
+
+static const struct dax_operations fsdev_fenced_dax_ops = {
+	.direct_access = fsdev_fenced_access,
+	.zero_page_range = fsdev_fenced_zero_page_range,
+	.recovery_write = fsdev_fenced_recovery_write,
+};
+
+/**
+ * access_fence() - has every access look out for bad pages, or no longer
+ * @fsdev: a device whose bad ranges have changed
+ *
+ * While nothing is bad the operations do not look, and so it costs nothing. A device that has no
+ * operations of ours keeps what it has.
+ *
+ * Context: @fsdev->bad_lock.
+ */
+void access_fence(struct fsdev *fsdev)
+{
+	const struct dax_operations *now = &fsdev_dax_ops, *then = &fsdev_fenced_dax_ops;
+
+	if (badrange_bad(&fsdev->bad))
+		cmpxchg(&fsdev_dax(fsdev)->ops, now, then);
+	else
+		cmpxchg(&fsdev_dax(fsdev)->ops, then, now);
+}
 
 /**
  * access_is_ours() - is a DAX device in fsdev mode?
@@ -77,7 +197,9 @@ static const struct dax_operations fsdev_dax_ops = {
  */
 bool access_is_ours(const struct dax_device *dax_dev)
 {
-	return READ_ONCE(dax_dev->ops) == &fsdev_dax_ops;
+	const struct dax_operations *ops = READ_ONCE(dax_dev->ops);
+
+	return ops == &fsdev_dax_ops || ops == &fsdev_fenced_dax_ops;
 }
 
 /**
@@ -152,6 +274,9 @@ int access_start(struct fsdev *fsdev)
 			"another driver's operations are still on the device: error %d\n", rc);
 		return rc;
 	}
+	mutex_lock(&fsdev->bad_lock);
+	access_fence(fsdev);	/* what is known to be bad since before */
+	mutex_unlock(&fsdev->bad_lock);
 	dax_write_cache(dax_dev, fsdev->persistent);
 	run_dax(dax_dev);
 	return devm_add_action_or_reset(fsdev_dev(fsdev), access_stop, fsdev);

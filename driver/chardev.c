@@ -153,6 +153,17 @@ static u32 holder_kind(struct chardev_file *file, struct fsdev *device)
 	return kind;
 }
 
+static u32 count_bad(const struct fsdev *device)
+{
+	struct badrange_piece piece;
+	u64 at = 0;
+	u32 n = 0;
+
+	while (n < U32_MAX && badrange_next(&device->bad, &at, &piece))
+		n++;
+	return n;
+}
+
 static void fill_info(struct chardev_file *file, struct fsdev *device, struct fsdev_info *info)
 {
 	struct chardev *chardev = file->chardev;
@@ -162,12 +173,15 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	info->flags = (device->persistent ? FSDEV_INFO_PERSISTENT : 0) |
 		      (chardev->leaving ? FSDEV_INFO_GOING : 0);
 	info->size = rangemap_size(&device->map);
+	info->bad_bytes = badrange_bad(&device->bad);
+	info->bad_ranges = count_bad(device);
 	info->events = event_last(&chardev->events);
 	info->ranges = rangemap_count(&device->map);
 	info->align = device->dev_dax->align;
 	info->page_size = PAGE_SIZE;
 	info->holder = holder_kind(file, device);
-	info->commands = COMPAT_CAN_INJECT ? FSDEV_CAN_INJECT : 0;
+	info->commands = FSDEV_CAN_CLEAR | FSDEV_CAN_ADD_BAD | FSDEV_CAN_SCRUB |
+			 (COMPAT_CAN_INJECT ? FSDEV_CAN_INJECT : 0);
 	info->numa_node = dev_to_node(fsdev_dev(device));
 	info->target_node = device->dev_dax->target_node;
 	info->queue_max = EVENT_QUEUE_MAX;
@@ -240,10 +254,16 @@ static long tell_ranges(struct chardev_file *file, void __user *argument)
 	return put_argument(argument, &get, sizeof(get));
 }
 
-/* Nothing keeps account of bad memory yet. */
 static u32 fill_bad(const struct fsdev *device, u64 *from, u32 count, struct fsdev_bad_range *range)
 {
-	return 0;
+	struct badrange_piece piece;
+	u32 n;
+
+	for (n = 0; n < count && badrange_next(&device->bad, from, &piece); n++) {
+		range[n].offset = piece.offset;
+		range[n].len = piece.len;
+	}
+	return n;
 }
 
 static long tell_bad(struct chardev_file *file, void __user *argument)
@@ -307,7 +327,7 @@ static int claim_device(struct chardev_file *file, struct fsdev *device)
 	mutex_lock(&chardev->owning);
 	rc = owner_claim(fsdev_dax(device), file, &owner_operations);
 	if (!rc) {
-		file->owned = fsdev_dax(device);
+		WRITE_ONCE(file->owned, fsdev_dax(device));
 		chardev->owner = file;
 	}
 	mutex_unlock(&chardev->owning);
@@ -394,6 +414,11 @@ static long watch(struct chardev_file *file, void __user *argument)
 	return start_listening(file, argument, false);
 }
 
+static bool is_owner(const struct chardev_file *file)
+{
+	return READ_ONCE(file->owned);
+}
+
 /* --- spans of the device ---------------------------------------------------------------------- */
 
 static int get_span(struct fsdev_span *span, const void __user *argument, u32 flags)
@@ -456,46 +481,61 @@ static int walk_span(struct chardev *chardev, struct fsdev_span *span, span_step
 	return rc;
 }
 
-static long on_span(struct chardev_file *file, void __user *argument, u32 flags, span_step_t *step)
+/* @flag: one that the command knows, or 0; with it, @flagged is the step. */
+static long on_span(struct chardev_file *file, void __user *argument, span_step_t *step, u32 flag,
+		    span_step_t *flagged)
 {
 	struct fsdev_span span;
 	int rc;
 
-	rc = get_span(&span, argument, flags) ?: check_span(file->chardev, &span);
+	rc = get_span(&span, argument, flag) ?: check_span(file->chardev, &span);
 	if (rc)
 		return rc;
-	rc = walk_span(file->chardev, &span, step);
+	rc = walk_span(file->chardev, &span, span.flags ? flagged : step);
 	return put_argument(argument, &span, sizeof(span)) ?: rc;
 }
 
-static int inject_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
+/* What was lost is the holder's affair. */
+static int clear_unheld(struct fsdev *device, u64 offset, u64 len, u64 *done)
 {
-	struct event_source *events = &device->chardev->events;
-	u64 phys, before;
-	int rc;
+	return owner_exists(device) ? -EBUSY : failure_repair(device, offset, len, done);
+}
 
-	for (; *done < len; *done += PAGE_SIZE) {
-		if (!rangemap_lookup(&device->map, offset + *done, &phys))
-			return -ERANGE;
-		before = event_last(events);
-		rc = compat_memory_failure(PHYS_PFN(phys), MF_SW_SIMULATED);
-		/* that nobody uses the page is no failure of the injection */
-		if (event_last(events) == before)
-			return rc;
-	}
-	return 0;
+static long clear(struct chardev_file *file, void __user *argument)
+{
+	return on_span(file, argument, is_owner(file) ? failure_repair : clear_unheld,
+		       FSDEV_CLEAR_HELD, failure_repair);
+}
+
+static int add_bad_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
+{
+	int rc = failure_add_known(device, offset, len);
+
+	*done = rc ? 0 : len;
+	return rc;
+}
+
+static long add_bad(struct chardev_file *file, void __user *argument)
+{
+	return on_span(file, argument, add_bad_step, 0, NULL);
 }
 
 static long inject(struct chardev_file *file, void __user *argument)
 {
-	return on_span(file, argument, 0, inject_step);
+	return on_span(file, argument, failure_inject, 0, NULL);
+}
+
+static long scrub(struct chardev_file *file, void __user *argument)
+{
+	return on_span(file, argument, failure_scrub, 0, NULL);
 }
 
 /* --- the descriptor --------------------------------------------------------------------------- */
 
 /* What it takes to give a command; looked at before the command's argument is. */
 #define BY_ADMIN 1u
-#define BY_WRITER 2u
+#define BY_OWNER 2u	/* or the owner; together with BY_ADMIN */
+#define BY_WRITER 4u
 
 struct command {
 	unsigned int number;
@@ -509,7 +549,10 @@ static const struct command commands[] = {
 	{ FSDEV_IOC_BAD, 0, tell_bad },
 	{ FSDEV_IOC_OWN, BY_WRITER, own },
 	{ FSDEV_IOC_WATCH, BY_ADMIN, watch },
+	{ FSDEV_IOC_CLEAR, BY_ADMIN | BY_OWNER | BY_WRITER, clear },
+	{ FSDEV_IOC_ADD_BAD, BY_ADMIN | BY_WRITER, add_bad },
 	{ FSDEV_IOC_INJECT, BY_ADMIN | BY_WRITER, inject },
+	{ FSDEV_IOC_SCRUB, BY_ADMIN | BY_WRITER, scrub },
 };
 
 static const struct command *find_command(unsigned int number)
@@ -520,17 +563,25 @@ static const struct command *find_command(unsigned int number)
 	return NULL;
 }
 
+static bool may_give(const struct command *command, const struct chardev_file *file)
+{
+	if (!(command->needs & BY_ADMIN))
+		return true;
+	return ((command->needs & BY_OWNER) && is_owner(file)) || capable(CAP_SYS_ADMIN);
+}
+
 static long chardev_ioctl(struct file *handle, unsigned int number, unsigned long argument)
 {
 	const struct command *command = find_command(number);
+	struct chardev_file *file = handle->private_data;
 
 	if (!command)
 		return -ENOTTY;
-	if ((command->needs & BY_ADMIN) && !capable(CAP_SYS_ADMIN))
+	if (!may_give(command, file))
 		return -EPERM;
 	if ((command->needs & BY_WRITER) && !(handle->f_mode & FMODE_WRITE))
 		return -EBADF;
-	return command->run(handle->private_data, (void __user *)argument);
+	return command->run(file, (void __user *)argument);
 }
 
 /* The descriptor's queue, or NULL; without a lock, since it stays once it is there. */

@@ -2,10 +2,12 @@
 /*
  * The block device /dev/fsdevX.Y, on which XFS, ext4, EROFS and device-mapper find the DAX device.
  */
+#include <linux/badblocks.h>
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/dax.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "fsdev.h"
@@ -32,23 +34,117 @@ static blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf, unsign
 	return BLK_STS_OK;
 }
 
+static blk_status_t disk_transfer(struct fsdev *fsdev, struct bio *bio, bool write)
+{
+	blk_status_t status = BLK_STS_OK;
+	struct bvec_iter iter;
+	struct bio_vec bv;
+
+	bio_for_each_bvec(bv, bio, iter) {
+		status = disk_copy(fsdev, iter.bi_sector << SECTOR_SHIFT, bvec_virt(&bv),
+				   bv.bv_len, write);
+		if (status)
+			break;
+	}
+	return status;
+}
+
+/* The next @n bytes of a bio, which may be in several pieces, go to one place. */
+static void gather(struct bio *bio, struct bvec_iter *iter, void *to, unsigned int n)
+{
+	while (n) {
+		struct bio_vec bv = bio_iter_iovec(bio, *iter);
+		unsigned int part = min(n, bv.bv_len);
+
+		memcpy(to, bvec_virt(&bv), part);
+		bio_advance_iter_single(bio, iter, part);
+		to += part;
+		n -= part;
+	}
+}
+
+/* @n bytes of a good page; what cannot be read after all makes the page bad. */
+static blk_status_t transfer_part(struct fsdev *fsdev, struct bio *bio, struct bvec_iter *iter,
+				  unsigned int n, bool write)
+{
+	while (n) {
+		u64 offset = (u64)iter->bi_sector << SECTOR_SHIFT;
+		struct bio_vec bv = bio_iter_iovec(bio, *iter);
+		unsigned int part = min(n, bv.bv_len);
+
+		if (disk_copy(fsdev, offset, bvec_virt(&bv), part, write)) {
+			failure_read_error(fsdev, ALIGN_DOWN(offset, PAGE_SIZE));
+			bio_advance_iter(bio, iter, n);
+			return BLK_STS_IOERR;
+		}
+		bio_advance_iter_single(bio, iter, part);
+		n -= part;
+	}
+	return BLK_STS_OK;
+}
+
+/* One page of the device, or the part of it that the bio has. */
+static blk_status_t disk_page(struct fsdev *fsdev, struct bio *bio, struct bvec_iter *iter,
+			      unsigned int n, bool write, void *buffer)
+{
+	u64 offset = (u64)iter->bi_sector << SECTOR_SHIFT;
+	bool good = badrange_good(&fsdev->bad, offset, n);
+
+	smp_rmb(); /* what made it good was written before it was said to be; read it after */
+	if (good)
+		return transfer_part(fsdev, bio, iter, n, write);
+	/* nobody knows the rest of a page that is overwritten in part only */
+	if (!write || !buffer || n < PAGE_SIZE) {
+		bio_advance_iter(bio, iter, n);
+		return BLK_STS_IOERR;
+	}
+	gather(bio, iter, buffer, n);
+	return repair_page(fsdev, offset, buffer) ? BLK_STS_IOERR : BLK_STS_OK;
+}
+
+/*
+ * A bio in whose way bad memory lies, page by page. What is good is read and written all the same:
+ * who then asks for each page by itself gets an error for no other than the bad ones. A bad page
+ * that is overwritten as a whole is repaired, in however many pieces it comes.
+ */
+static blk_status_t disk_transfer_fenced(struct fsdev *fsdev, struct bio *bio, bool write)
+{
+	void *buffer = write ? kmalloc(PAGE_SIZE, GFP_NOIO) : NULL;
+	struct bvec_iter iter = bio->bi_iter;
+	blk_status_t status = BLK_STS_OK;
+
+	while (iter.bi_size) {
+		unsigned int in_page = ((u64)iter.bi_sector << SECTOR_SHIFT) % PAGE_SIZE;
+		unsigned int n = min_t(u32, iter.bi_size, PAGE_SIZE - in_page);
+
+		if (disk_page(fsdev, bio, &iter, n, write, buffer))
+			status = BLK_STS_IOERR;
+	}
+	kfree(buffer);
+	return status;
+}
+
+static bool disk_has_bad(struct fsdev *fsdev, struct bio *bio)
+{
+	u64 offset = (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT, len = bio->bi_iter.bi_size;
+
+	return badrange_good(&fsdev->bad, offset, len) < len;
+}
+
 static void disk_submit_bio(struct bio *bio)
 {
 	struct fsdev *fsdev = bio->bi_bdev->bd_disk->private_data;
 	bool account = blk_queue_io_stat(bio->bi_bdev->bd_disk->queue);
 	bool write = op_is_write(bio_op(bio));
+	bool bad = unlikely(badrange_bad(&fsdev->bad)) && disk_has_bad(fsdev, bio);
 	unsigned long start = 0;
-	struct bvec_iter iter;
-	struct bio_vec bv;
 
 	if (account)
 		start = bio_start_io_acct(bio);
-	bio_for_each_bvec(bv, bio, iter) {
-		bio->bi_status = disk_copy(fsdev, iter.bi_sector << SECTOR_SHIFT, bvec_virt(&bv),
-					   bv.bv_len, write);
-		if (bio->bi_status)
-			break;
-	}
+	if (!bad)
+		bio->bi_status = disk_transfer(fsdev, bio, write);
+	if (unlikely(bad || (bio->bi_status && !write)))
+		bio->bi_status = disk_transfer_fenced(fsdev, bio, write);
 	if (fsdev->persistent && (bio->bi_opf & (REQ_PREFLUSH | REQ_FUA)))
 		wmb(); /* the stores went past the caches; they come before the completion */
 	if (account)
@@ -60,6 +156,76 @@ static const struct block_device_operations disk_fops = {
 	.owner = THIS_MODULE,
 	.submit_bio = disk_submit_bio,
 };
+
+/* The list anew: all that is bad, as far as it has room. */
+static void show_all(struct fsdev *fsdev)
+{
+	struct badrange_piece piece;
+	u64 at = 0;
+
+	compat_badblocks_clear(&fsdev->badblocks, 0, rangemap_size(&fsdev->map) >> SECTOR_SHIFT);
+	fsdev->badblocks_cut = false;
+	while (!fsdev->badblocks_cut && badrange_next(&fsdev->bad, &at, &piece))
+		disk_set_bad(fsdev, piece.offset, piece.len);
+}
+
+/**
+ * disk_set_bad() - shows a stretch among the block device's bad blocks
+ * @fsdev: the device
+ * @offset: device offset; a multiple of the page size
+ * @len: bytes; a multiple of the page size
+ *
+ * The kernel's list has room for 512 stretches. What goes beyond is not shown there, but is bad
+ * all the same.
+ *
+ * Context: @fsdev->bad_lock. Does nothing while there is no block device.
+ */
+void disk_set_bad(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	if (fsdev->badblocks.page &&
+	    !compat_badblocks_set(&fsdev->badblocks, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT))
+		fsdev->badblocks_cut = true;
+}
+
+/**
+ * disk_set_good() - takes a stretch from the block device's bad blocks
+ * @fsdev: the device
+ * @offset: device offset; a multiple of the page size
+ * @len: bytes; a multiple of the page size
+ *
+ * Context: @fsdev->bad_lock, after it went from the bad ranges. Does nothing while there is no
+ * block device.
+ */
+void disk_set_good(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	bool cleared;
+
+	if (!fsdev->badblocks.page)
+		return;
+	cleared = compat_badblocks_clear(&fsdev->badblocks, offset >> SECTOR_SHIFT,
+					 len >> SECTOR_SHIFT);
+	if (!cleared || fsdev->badblocks_cut)
+		show_all(fsdev);
+}
+
+static int disk_show_bad(struct fsdev *fsdev)
+{
+	int rc;
+
+	mutex_lock(&fsdev->bad_lock);
+	rc = badblocks_init(&fsdev->badblocks, 1);
+	if (!rc)
+		show_all(fsdev);
+	mutex_unlock(&fsdev->bad_lock);
+	return rc;
+}
+
+static void disk_hide_bad(struct fsdev *fsdev)
+{
+	mutex_lock(&fsdev->bad_lock);
+	badblocks_exit(&fsdev->badblocks);
+	mutex_unlock(&fsdev->bad_lock);
+}
 
 /*
  * From here on nobody finds the DAX device through the disk. Deleting the disk writes what a
@@ -74,6 +240,7 @@ static void disk_remove(void *data)
 	revoke_note_supers(fsdev);
 	del_gendisk(fsdev->disk);
 	put_disk(fsdev->disk);
+	disk_hide_bad(fsdev);
 }
 
 static struct gendisk *disk_create(struct fsdev *fsdev)
@@ -91,6 +258,7 @@ static struct gendisk *disk_create(struct fsdev *fsdev)
 		return disk;
 	disk->fops = &disk_fops;
 	disk->private_data = fsdev;
+	disk->bb = &fsdev->badblocks;
 	/* dax1.0 becomes fsdev1.0 */
 	snprintf(disk->disk_name, sizeof(disk->disk_name), "fsdev%s",
 		 dev_name(dev) + strlen("dax"));
@@ -111,9 +279,14 @@ int disk_add(struct fsdev *fsdev)
 	struct gendisk *disk;
 	int rc;
 
+	rc = disk_show_bad(fsdev);
+	if (rc)
+		return rc;
 	disk = disk_create(fsdev);
-	if (IS_ERR(disk))
-		return PTR_ERR(disk);
+	if (IS_ERR(disk)) {
+		rc = PTR_ERR(disk);
+		goto hide_bad;
+	}
 	fsdev->disk = disk;
 	rc = dax_add_host(fsdev_dax(fsdev), disk);
 	if (rc)
@@ -127,6 +300,8 @@ remove_host:
 	dax_remove_host(disk);
 put:
 	put_disk(disk);
+hide_bad:
+	disk_hide_bad(fsdev);
 	dev_err(dev, "cannot add the block device: error %d\n", rc);
 	return rc;
 }

@@ -1,10 +1,125 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Failure: from a failing page to the file system that has it.
+ * Failure: from a failing page to the bad ranges and to the file system that has it.
+ *
+ * Failures come from the kernel, through the page map; from the driver's own reads, which meet bad
+ * memory before anybody else has; and from those who know of them already. Each is fenced first, so
+ * that nobody is given the page any more, and then told. The bad ranges are what counts: the disk's
+ * list of bad blocks shows them, and the operations look at them while there are any.
  */
+#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/memremap.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "fsdev.h"
+
+/* What the log says of one device in five seconds; every bad range is in the table besides. */
+#define LOG_INTERVAL (5 * HZ)
+#define LOG_BURST 10
+
+/* Bad ranges that there is room for at first; more is made when fewer than the second are left. */
+#define BAD_ROOM 64
+#define BAD_RESERVE 16
+
+/* How long after a report the kernel may take to change its mapping. */
+#define SETTLE HZ
+#define SETTLE_STEP_MS 10
+
+/* How long the kernel may take to signal those who map a page, with the size of their mapping. */
+#define UNMAP_DELAY (HZ / 10)
+
+/* Each device has a limit of its own: one that fails much does not silence another. */
+static __printf(2, 3) void log_failure(struct fsdev *fsdev, const char *format, ...)
+{
+	struct va_format text = { .fmt = format };
+	va_list args;
+
+	if (!__ratelimit(&fsdev->log_limit))
+		return;
+	va_start(args, format);
+	text.va = &args;
+	dev_warn(fsdev_dev(fsdev), "%pV\n", &text);
+	va_end(args);
+}
+
+/*
+ * Has a list ready for more ranges while there is still room for some. Without memory it stays as
+ * it is, and the next failure tries again. Under bad_lock.
+ */
+static void make_room(struct badrange *bad)
+{
+	unsigned int flags;
+	void *list;
+	u32 all;
+
+	if (badrange_room(bad, &all) >= BAD_RESERVE || all > BADRANGE_ROOM_MAX / 2)
+		return;
+	/* also for a file system that writes out what it has, to make room for others */
+	flags = memalloc_noio_save();
+	list = kvzalloc(badrange_list_bytes(2 * all), GFP_KERNEL | __GFP_NOWARN);
+	memalloc_noio_restore(flags);
+	if (!list)
+		return;
+	list = badrange_move(bad, list, 2 * all);
+	synchronize_rcu();
+	kvfree(list);
+}
+
+/*
+ * From here on nobody is given these bytes; nor, where there was no memory to note just these, what
+ * lies between them and the nearest that are bad: @offset and @len become what is fenced. Returns
+ * whether that is new for some of them. Under bad_lock.
+ */
+static bool fence_locked(struct fsdev *fsdev, u64 *offset, u64 *len)
+{
+	make_room(&fsdev->bad);
+	badrange_widen(&fsdev->bad, offset, len);
+	if (!badrange_add(&fsdev->bad, *offset, *len))
+		return false;
+	disk_set_bad(fsdev, *offset, *len);
+	access_fence(fsdev);
+	return true;
+}
+
+/* The same for what is about to be told: what the driver met of it needs no telling any more. */
+static bool fence(struct fsdev *fsdev, u64 *offset, u64 *len)
+{
+	bool new;
+
+	mutex_lock(&fsdev->bad_lock);
+	new = fence_locked(fsdev, offset, len);
+	badrange_remove(&fsdev->untold, *offset, *len);
+	mutex_unlock(&fsdev->bad_lock);
+	return new;
+}
+
+/**
+ * failure_repaired() - what was bad is good again
+ * @fsdev: the device
+ * @offset: device offset; a multiple of the page size
+ * @len: bytes; a multiple of the page size
+ *
+ * What was written there is visible to all processors.
+ *
+ * Context: @fsdev->bad_lock, may sleep.
+ * Return: 0; -ENOMEM if that cannot be noted: it stays bad.
+ */
+int failure_repaired(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	make_room(&fsdev->bad);
+	if (!badrange_remove(&fsdev->bad, offset, len))
+		return -ENOMEM;
+	badrange_remove(&fsdev->untold, offset, len);
+	disk_set_good(fsdev, offset, len);
+	access_fence(fsdev);
+	chardev_event(fsdev, FSDEV_EVENT_CLEARED, 0, offset, len);
+	return 0;
+}
 
 /* Which of two outcomes says more: an error beats "nobody holds it", which beats success. */
 static int worse(int a, int b)
@@ -15,44 +130,418 @@ static int worse(int a, int b)
 }
 
 /* What those who listen are told of a failure besides where it is. */
-static u32 event_flags(int mf_flags)
+static u32 event_flags(const struct fsdev *fsdev, unsigned long pfn, int mf_flags)
 {
 	return (mf_flags & MF_ACTION_REQUIRED ? FSDEV_EVENT_ACTION_REQUIRED : 0) |
-	       (mf_flags & MF_SW_SIMULATED ? FSDEV_EVENT_SIMULATED : 0);
+	       (mf_flags & MF_SW_SIMULATED ? FSDEV_EVENT_SIMULATED : 0) |
+	       (READ_ONCE(fsdev->met) == pfn ? FSDEV_EVENT_READ : 0);
+}
+
+/*
+ * Where the hardware has failed, the kernel takes the page out of its own mapping of memory after
+ * the report, without a word to us. A repair that came before that would be undone by it: the page
+ * would count as good, and the first access through the mapping would be the kernel's end. So
+ * repairs wait until no report is going on and the last one is a while ago.
+ */
+static void report_begins(struct fsdev *fsdev, int mf_flags)
+{
+	if (!(mf_flags & MF_SW_SIMULATED))
+		atomic_inc(&fsdev->reporting);
+}
+
+static void report_ends(struct fsdev *fsdev, int mf_flags)
+{
+	if (mf_flags & MF_SW_SIMULATED)
+		return;
+	WRITE_ONCE(fsdev->settled, jiffies + SETTLE);
+	smp_mb__before_atomic();	/* whoever sees that the report is over sees since when */
+	atomic_dec(&fsdev->reporting);
+}
+
+/**
+ * failure_settled() - whether nothing will happen to the kernel's mapping of a bad page
+ * @fsdev: the device
+ *
+ * Context: any; to rely on it @fsdev->bad_lock, which a new failure needs before it is reported.
+ * Return: true if bad pages can be repaired.
+ */
+bool failure_settled(struct fsdev *fsdev)
+{
+	if (atomic_read(&fsdev->reporting))
+		return false;
+	smp_rmb(); /* the other half of report_ends() */
+	return time_after_eq(jiffies, READ_ONCE(fsdev->settled));
+}
+
+/* Not once the device is being unbound: by then every mapping is revoked. */
+static void unmap_later(struct fsdev *fsdev)
+{
+	mutex_lock(&fsdev->bad_lock);
+	if (!fsdev->stopped)
+		schedule_delayed_work(&fsdev->unmap, UNMAP_DELAY);
+	mutex_unlock(&fsdev->bad_lock);
 }
 
 /*
  * The memory of a failing span is reported piece by piece, each contiguous in the device. What
  * lies in front of the data or between the ranges belongs to nobody: it is logged and goes no
- * further.
+ * further. A page that fails a second time is reported a second time: somebody may have met it
+ * just now, and needs to hear.
  */
 static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
 			  int mf_flags)
 {
 	struct fsdev *fsdev = pgmap->owner;
-	u64 phys = PFN_PHYS(pfn), len = PFN_PHYS(nr_pages);
+	u64 phys = PFN_PHYS(pfn), len = PFN_PHYS(nr_pages), told = 0;
 	struct rangemap_piece piece;
-	unsigned int pieces = 0;
 	int rc = 0;
 
+	report_begins(fsdev, mf_flags);
 	while (rangemap_next(&fsdev->map, &phys, &len, &piece)) {
-		dev_warn_ratelimited(fsdev_dev(fsdev),
-				     "memory failure at %#llx: device offset %#llx, %llu bytes\n",
-				     piece.phys, piece.offset, piece.len);
-		rc = worse(rc, owner_notify(fsdev, piece.offset, piece.len, mf_flags));
-		chardev_event(fsdev, FSDEV_EVENT_FAILURE, event_flags(mf_flags), piece.offset,
-			      piece.len);
-		pieces++;
+		u64 at = piece.offset, bytes = piece.len;
+		bool new = fence(fsdev, &at, &bytes);
+
+		log_failure(fsdev, "memory failure at %#llx: device offset %#llx, %llu bytes%s",
+			    piece.phys, at, bytes, new ? "" : ", as before");
+		rc = worse(rc, owner_notify(fsdev, at, bytes, mf_flags));
+		chardev_event(fsdev, FSDEV_EVENT_FAILURE, event_flags(fsdev, pfn, mf_flags), at,
+			      bytes);
+		atomic_long_inc(&fsdev->reports);
+		told += piece.len;
 	}
-	if (!pieces) {
-		dev_warn_ratelimited(fsdev_dev(fsdev),
-				     "memory failure at %#llx, %lu pages: outside the data\n",
-				     PFN_PHYS(pfn), nr_pages);
-		return -ENXIO;
-	}
-	return rc;
+	if (!told)
+		log_failure(fsdev, "memory failure at %#llx, %lu pages: outside the data",
+			    PFN_PHYS(pfn), nr_pages);
+	else if (told < PFN_PHYS(nr_pages))
+		log_failure(fsdev, "memory failure at %#llx, %lu pages: in part outside the data",
+			    PFN_PHYS(pfn), nr_pages);
+	report_ends(fsdev, mf_flags);
+	unmap_later(fsdev);
+	return told ? rc : -ENXIO;
 }
 
 const struct dev_pagemap_ops failure_pagemap_ops = {
 	.memory_failure = failure_notify,
 };
+
+/* The physical page of a device offset. */
+static unsigned long pfn_of(const struct fsdev *fsdev, u64 offset)
+{
+	u64 phys = 0;
+
+	rangemap_lookup(&fsdev->map, offset, &phys);
+	return PHYS_PFN(phys);
+}
+
+/* Takes the next page that the driver has met and not reported. */
+static bool next_untold(struct fsdev *fsdev, u64 *offset)
+{
+	struct badrange_piece piece;
+	u64 at = 0;
+	bool found;
+
+	mutex_lock(&fsdev->bad_lock);
+	found = badrange_next(&fsdev->untold, &at, &piece);
+	if (found) {
+		*offset = piece.offset;
+		badrange_remove(&fsdev->untold, piece.offset, PAGE_SIZE);
+	}
+	mutex_unlock(&fsdev->bad_lock);
+	return found;
+}
+
+/*
+ * The kernel handles the failure as one that it was told of by the hardware: it comes back to
+ * failure_notify(), and processes lose the page. Not where it was met, under the locks of a file
+ * system which wants to take them when it is told.
+ */
+static void failure_report(struct work_struct *work)
+{
+	struct fsdev *fsdev = container_of(work, struct fsdev, report);
+	u64 offset;
+
+	while (next_untold(fsdev, &offset)) {
+		unsigned long pfn = pfn_of(fsdev, offset);
+
+		/* repaired meanwhile, or here only as there was no memory for ranges apart */
+		if (badrange_good(&fsdev->bad, offset, PAGE_SIZE))
+			continue;
+		compat_fence_page(pfn);
+		WRITE_ONCE(fsdev->met, pfn);
+		compat_memory_failure(pfn, 0);
+		WRITE_ONCE(fsdev->met, ULONG_MAX);
+		cond_resched();
+	}
+}
+
+/*
+ * The kernel takes a bad page from those whom it signals, and by default that is only who has met
+ * it. Here it is taken from the others: they meet a fault instead of the memory.
+ */
+static void failure_unmap(struct work_struct *work)
+{
+	struct fsdev *fsdev = container_of(to_delayed_work(work), struct fsdev, unmap);
+	struct badrange_piece piece;
+	u64 at = 0;
+
+	while (badrange_next(&fsdev->bad, &at, &piece)) {
+		at = piece.offset + PAGE_SIZE;
+		revoke_bad(pfn_to_page(pfn_of(fsdev, piece.offset)));
+		cond_resched();
+	}
+}
+
+/**
+ * failure_read_error() - a read of the driver's own has met bad memory
+ * @fsdev: the device
+ * @offset: device offset of the page; a multiple of the page size
+ *
+ * The page is bad when this returns; the holder is told later, once.
+ *
+ * Context: may sleep; takes @fsdev->bad_lock. Also under the locks of a file system.
+ */
+void failure_read_error(struct fsdev *fsdev, u64 offset)
+{
+	u64 len = PAGE_SIZE;
+	bool new;
+
+	mutex_lock(&fsdev->bad_lock);
+	new = fence_locked(fsdev, &offset, &len);
+	if (new) {
+		make_room(&fsdev->untold);
+		badrange_add(&fsdev->untold, offset, len);
+	}
+	if (new && !fsdev->stopped)
+		schedule_work(&fsdev->report);
+	mutex_unlock(&fsdev->bad_lock);
+}
+
+/*
+ * A read() of a file is copied by the kernel, not by us, and all that comes of bad memory there is
+ * that the copy is short.
+ */
+static int failure_of_copy(struct notifier_block *watcher, unsigned long action, void *data)
+{
+	struct fsdev *fsdev = container_of(watcher, struct fsdev, watcher);
+	u64 phys, len = PAGE_SIZE;
+	struct rangemap_piece piece;
+
+	if (!data || !compat_copy_failed(data, &phys))
+		return NOTIFY_DONE;
+	phys = ALIGN_DOWN(phys, PAGE_SIZE);
+	if (rangemap_next(&fsdev->map, &phys, &len, &piece))
+		failure_read_error(fsdev, piece.offset);
+	return NOTIFY_DONE;
+}
+
+/* Whether a stretch that somebody asks for lies in the device. */
+static bool inside(const struct fsdev *fsdev, u64 offset, u64 len)
+{
+	u64 size = rangemap_size(&fsdev->map);
+
+	return len && offset < size && len <= size - offset;
+}
+
+/**
+ * failure_add_known() - takes a stretch for bad, as somebody knows it to be
+ * @fsdev: the device
+ * @offset: device offset
+ * @len: bytes; every page that has one of them is bad from here on
+ *
+ * Whoever holds the device is told.
+ *
+ * Context: may sleep; the device is bound, or probe.
+ * Return: 0; -EINVAL if it is empty or not in the device.
+ */
+int failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	u64 end;
+
+	if (!inside(fsdev, offset, len))
+		return -EINVAL;
+	end = PAGE_ALIGN(offset + len);
+	offset = ALIGN_DOWN(offset, PAGE_SIZE);
+	len = end - offset;
+	if (!fence(fsdev, &offset, &len))
+		return 0;
+	log_failure(fsdev, "known to be bad: device offset %#llx, %llu bytes", offset, len);
+	owner_notify(fsdev, offset, len, 0);
+	chardev_event(fsdev, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);
+	return 0;
+}
+
+/**
+ * failure_scrub() - reads a stretch with care and takes for bad what cannot be read
+ * @fsdev: the device
+ * @offset: device offset; a multiple of the page size
+ * @len: bytes; a multiple of the page size
+ * @done: bytes that were looked at
+ *
+ * Context: may sleep; the device is bound all the while.
+ * Return: 0; -EINVAL if it is empty or not in the device; -ENOMEM; -EINTR.
+ */
+int failure_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
+{
+	void *page;
+	u64 run;
+	int rc = 0;
+
+	*done = 0;
+	if (!inside(fsdev, offset, len))
+		return -EINVAL;
+	page = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	for (; *done < len && !rc; *done += PAGE_SIZE) {
+		u64 at = offset + *done;
+
+		if (badrange_good(&fsdev->bad, at, PAGE_SIZE) &&
+		    copy_mc_to_kernel(page, access_read_address(fsdev, at, &run), PAGE_SIZE))
+			failure_read_error(fsdev, at);
+		if (fatal_signal_pending(current))
+			rc = -EINTR;
+		cond_resched();
+	}
+	kfree(page);
+	return rc;
+}
+
+/**
+ * failure_inject() - has the kernel handle the failure of each page of a stretch, as a test
+ * @fsdev: the device
+ * @offset: device offset; a multiple of the page size, in the device
+ * @len: bytes; a multiple of the page size
+ * @done: bytes that have failed
+ *
+ * The hardware stays as it is.
+ *
+ * Context: may sleep; the device is bound all the while.
+ * Return: 0; what the kernel says if it does not come back to us with the failure.
+ */
+int failure_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
+{
+	unsigned long pfn, before;
+	int rc;
+
+	for (*done = 0; *done < len; *done += PAGE_SIZE) {
+		pfn = pfn_of(fsdev, offset + *done);
+		before = atomic_long_read(&fsdev->reports);
+		rc = compat_memory_failure(pfn, MF_SW_SIMULATED);
+		/* that nobody uses the page is no failure of the injection */
+		if (atomic_long_read(&fsdev->reports) == before)
+			return rc;
+	}
+	return 0;
+}
+
+static void free_set(struct badrange *bad)
+{
+	kvfree(badrange_list(bad));
+	*bad = (struct badrange){};
+}
+
+static void failure_free(void *data)
+{
+	struct fsdev *fsdev = data;
+
+	kvfree(fsdev->scratch);
+	free_set(&fsdev->untold);
+	free_set(&fsdev->bad);
+}
+
+static int empty_set(struct fsdev *fsdev, struct badrange *bad)
+{
+	void *list = kvzalloc(badrange_list_bytes(BAD_ROOM), GFP_KERNEL);
+	u64 size = rangemap_size(&fsdev->map);
+
+	if (!list)
+		return -ENOMEM;
+	if (badrange_init(bad, size, PAGE_SHIFT, list, BAD_ROOM))
+		return 0;
+	dev_err(fsdev_dev(fsdev), "%#llx bytes: has to be at most %#llx\n", size,
+		BADRANGE_SIZE_MAX);
+	kvfree(list);
+	return -EINVAL;
+}
+
+/**
+ * failure_prepare() - makes room for what can fail
+ * @fsdev: a device with its geometry
+ *
+ * Context: probe, may sleep. Undone by devm.
+ * Return: 0; -ENOMEM; -EINVAL if the device is too large.
+ */
+int failure_prepare(struct fsdev *fsdev)
+{
+	int rc;
+
+	mutex_init(&fsdev->bad_lock);
+	ratelimit_state_init(&fsdev->log_limit, LOG_INTERVAL, LOG_BURST);
+	WRITE_ONCE(fsdev->settled, jiffies);
+	WRITE_ONCE(fsdev->met, ULONG_MAX);
+	INIT_WORK(&fsdev->report, failure_report);
+	INIT_DELAYED_WORK(&fsdev->unmap, failure_unmap);
+	rc = empty_set(fsdev, &fsdev->bad);
+	if (rc)
+		return rc;
+	rc = empty_set(fsdev, &fsdev->untold);
+	if (rc)
+		goto free_bad;
+	rc = -ENOMEM;
+	fsdev->scratch = kvzalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!fsdev->scratch)
+		goto free_untold;
+	return devm_add_action_or_reset(fsdev_dev(fsdev), failure_free, fsdev);
+
+free_untold:
+	free_set(&fsdev->untold);
+free_bad:
+	free_set(&fsdev->bad);
+	return rc;
+}
+
+/*
+ * By now no read is running that could find another, but a report of the kernel's may still come:
+ * no work begins after this. Pages that the kernel has taken out of its
+ * mapping go back into it: else that mapping would keep the gap when the memory goes, and the next
+ * driver to get it would fall in.
+ */
+static void failure_stop(void *data)
+{
+	struct fsdev *fsdev = data;
+	struct badrange_piece piece;
+	u64 at = 0;
+
+	compat_unwatch_copies(&fsdev->watcher);
+	mutex_lock(&fsdev->bad_lock);
+	fsdev->stopped = true;
+	mutex_unlock(&fsdev->bad_lock);
+	cancel_work_sync(&fsdev->report);
+	cancel_delayed_work_sync(&fsdev->unmap);
+	if (!badrange_bad(&fsdev->bad))
+		return;
+	while (!failure_settled(fsdev))
+		msleep(SETTLE_STEP_MS);
+	dev_warn(fsdev_dev(fsdev), "%llu bytes are bad still, which is forgotten now\n",
+		 badrange_bad(&fsdev->bad));
+	while (badrange_next(&fsdev->bad, &at, &piece)) {
+		at = piece.offset + PAGE_SIZE;
+		compat_unfence_page(pfn_of(fsdev, piece.offset));
+		cond_resched();
+	}
+}
+
+/**
+ * failure_start() - takes over what is known to be bad, and begins to listen
+ * @fsdev: a device with its page map, which nobody can reach yet
+ *
+ * Context: probe, may sleep. Undone by devm.
+ * Return: 0 or -ENOMEM.
+ */
+int failure_start(struct fsdev *fsdev)
+{
+	platform_known(fsdev);
+	fsdev->watcher.notifier_call = failure_of_copy;
+	compat_watch_copies(&fsdev->watcher);
+	return devm_add_action_or_reset(fsdev_dev(fsdev), failure_stop, fsdev);
+}

@@ -6,11 +6,18 @@
 #ifndef FSDEV_H
 #define FSDEV_H
 
+#include <linux/atomic.h>
+#include <linux/badblocks.h>
 #include <linux/dax.h>
 #include <linux/device.h>
 #include <linux/memremap.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/ratelimit.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
+#include "core/badrange.h"
 #include "core/rangemap.h"
 #include "uapi/fsdev.h"
 
@@ -26,13 +33,29 @@ struct gendisk;
  * @chardev: what it has in common with the descriptors of /dev/daxX.Y
  * @supers: the file systems that were mounted from it when removal began; revoke.c has them
  * @persistent: the memory keeps its contents, so stores have to be flushed
+ * @bad: what of the device is not to be touched; read without a lock
+ * @untold: of that, what the driver met itself and has not yet reported
+ * @bad_lock: whoever changes one of these two, or repairs a page, holds it
+ * @scratch: a page to read back into, under @bad_lock
+ * @badblocks: what the block device shows of @bad, under @bad_lock; its list has an end
+ * @badblocks_cut: that end was met
+ * @stopped: no work begins any more, under @bad_lock
+ * @watcher: hears of machine checks that a copy of the kernel's has survived
+ * @report: reports what is in @untold
+ * @unmap: takes what is bad from those who have it mapped still
+ * @met: the page that is being reported because the driver met it; ULONG_MAX if none
+ * @reports: failures that the kernel has told of and that lie in the device
+ * @reporting: reports of failing hardware that are going on
+ * @settled: when the last of them has had its effects, in jiffies
+ * @log_limit: how often the log hears of failures of this device
  * @map: device offset to physical address and back
  *
  * Lives from probe until the last devm action of the device has run; nothing outside the driver
  * keeps a pointer to it after access_stop(), because every path to it begins at the operations
  * that access_stop() takes away and waits for, at the page map, which pagemap.c takes down
  * after that, or at the disk, which goes before. All members but @supers, which only removal uses,
- * are written in probe, before the device can be reached, and never again: readers need no lock.
+ * and what memory failures change are written in probe, before the device can be reached, and never
+ * again: readers need no lock.
  */
 struct fsdev {
 	struct dev_dax *dev_dax;
@@ -41,6 +64,21 @@ struct fsdev {
 	struct chardev *chardev;
 	struct fsdev_super *supers;
 	bool persistent;
+	bool badblocks_cut;
+	bool stopped;
+	struct badrange bad;
+	struct badrange untold;
+	struct mutex bad_lock;		/* writers of bad, untold, badblocks; repair */
+	void *scratch;
+	struct badblocks badblocks;
+	struct notifier_block watcher;
+	struct work_struct report;
+	struct delayed_work unmap;
+	unsigned long met;
+	atomic_long_t reports;
+	atomic_t reporting;
+	unsigned long settled;
+	struct ratelimit_state log_limit;
 	struct rangemap map;	/* last: it grows with the number of ranges */
 };
 
@@ -74,6 +112,7 @@ int access_start(struct fsdev *fsdev);
 bool access_is_ours(const struct dax_device *dax_dev);
 void *access_read_address(struct fsdev *fsdev, u64 offset, u64 *len);
 void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len);
+void access_fence(struct fsdev *fsdev);
 
 /* holder.c */
 int owner_init(void);
@@ -91,12 +130,31 @@ void lookup_init(const struct device_driver *driver);
 /* revoke.c */
 void revoke_note_supers(struct fsdev *fsdev);
 void revoke_mappings(struct fsdev *fsdev);
+void revoke_bad(struct page *page);
 
 /* failure.c */
 extern const struct dev_pagemap_ops failure_pagemap_ops;
+int failure_prepare(struct fsdev *fsdev);
+int failure_start(struct fsdev *fsdev);
+bool failure_settled(struct fsdev *fsdev);
+void failure_read_error(struct fsdev *fsdev, u64 offset);
+int failure_repaired(struct fsdev *fsdev, u64 offset, u64 len);
+int failure_add_known(struct fsdev *fsdev, u64 offset, u64 len);
+int failure_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);
+int failure_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);
+
+/* repair.c */
+int repair_page(struct fsdev *fsdev, u64 offset, const void *data);
+int failure_repair(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);
+
+/* platform.c */
+int platform_clear(struct fsdev *fsdev, phys_addr_t phys, unsigned int len);
+void platform_known(struct fsdev *fsdev);
 
 /* disk.c */
 int disk_add(struct fsdev *fsdev);
+void disk_set_bad(struct fsdev *fsdev, u64 offset, u64 len);
+void disk_set_good(struct fsdev *fsdev, u64 offset, u64 len);
 int disk_claim(struct fsdev *fsdev, void *holder, struct compat_disk_claim *claim);
 void disk_unclaim(struct compat_disk_claim *claim);
 

@@ -94,7 +94,13 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	rc = chardev_create(fsdev);
 	if (rc)
 		return rc;
+	rc = failure_prepare(fsdev);
+	if (rc)
+		return rc;
 	rc = pagemap_install(fsdev);
+	if (rc)
+		return rc;
+	rc = failure_start(fsdev);
 	if (rc)
 		return rc;
 	rc = access_start(fsdev);

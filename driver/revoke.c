@@ -259,6 +259,39 @@ static bool tell(const struct fsdev *fsdev, const struct leftover *left, unsigne
 }
 
 /**
+ * revoke_bad() - takes one page from every process that has it mapped
+ * @page: a page of a device whose page structures stay meanwhile
+ *
+ * The file keeps it: whoever touches it faults, and is told what became of it. A page that several
+ * files share names none, and is left.
+ *
+ * Context: may sleep.
+ */
+void revoke_bad(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	pgoff_t index = folio->index + folio_page_idx(folio, page);
+	struct address_space *mapping;
+	struct super_block *sb = NULL;
+	struct inode *inode = NULL;
+
+	rcu_read_lock();
+	mapping = compat_dax_file(&folio->page);
+	/* inodes and superblocks are freed by RCU, and an inode leaves its pages before that */
+	if (mapping && mapping->host)
+		sb = compat_pin_super(mapping->host->i_sb);
+	if (sb)
+		inode = igrab(mapping->host);
+	rcu_read_unlock();
+	if (inode) {
+		unmap_mapping_range(mapping, (loff_t)index << PAGE_SHIFT, PAGE_SIZE, 1);
+		iput(inode);
+	}
+	if (sb)
+		deactivate_super(sb);
+}
+
+/**
  * revoke_mappings() - takes every page of the device from every file and process
  * @fsdev: a device that is dead: no operation starts or runs
  *

@@ -20,5 +20,6 @@
 #include "block.h"
 #include "failure.h"
 #include "revoke.h"
+#include "ras.h"
 
 #endif

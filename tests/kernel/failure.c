@@ -214,6 +214,8 @@ static void fail_everything(struct trial *trial)
 	fail_span(trial, 0, 1UL << 51);
 	fail_span(trial, last, (1UL << 52) - last);
 	fail_span(trial, last + 1, 1);
+	fail_span(trial, first, 0);
+	fail_span(trial, last + 1, 0);
 	fail_span(trial, 0, 1);
 }
 

@@ -188,6 +188,10 @@ extern const struct test_verb removal_verbs[];
 int removal_inside(void);
 void removal_exit(void);
 
+/* ras.c */
+extern const struct test_verb ras_verbs[];
+void ras_exit(void);
+
 /* inject.c */
 void fsdev_test_return(void);
 extern const struct test_verb inject_verbs[];

@@ -104,6 +104,9 @@ like "another user cannot open it" "Permission denied" \
 for who in powerless namespace; do
 	is "$who: watch" EPERM "$(as $who fsdev-node try $node w watch)"
 	is "$who: inject" EPERM "$(as $who fsdev-node try $node w inject)"
+	is "$who: clear" EPERM "$(as $who fsdev-node try $node w clear)"
+	is "$who: add bad" EPERM "$(as $who fsdev-node try $node w add-bad)"
+	is "$who: scrub" EPERM "$(as $who fsdev-node try $node w scrub)"
 	is "$who: own, which the node's permission is enough for" ok "$(as $who fsdev-node try $node w own)"
 	is "$who: no physical addresses" "0xffffffffffffffff" \
 		"$(as $who fsdev-node ranges $node 0 8 | awk '!/of/ { print $3 }' | sort -u)"
@@ -167,6 +170,47 @@ a command of others: ENOTTY"
 is "each wrong argument has its answer" "$wanted" "$(fsdev-node refuse $node 2>&1)"
 is "from a 32-bit program too" "$wanted" "$(fsdev-node32 refuse $node 2>&1)"
 is "nobody is left as the owner" "holder=none" "$(info holder)"
+give $dev none
+give $dev fsdev
+
+# --- bad memory -------------------------------------------------------------------------------------------------------
+
+listen ras watch 0 8
+is "nothing is bad" "" "$(fsdev-node bad $node 4)"
+is "five pages become bad" "ok, 20480 bytes" "$(fsdev-node span $node add-bad $((256 * MIB - 8192)) 20480 0)"
+fsdev-node span $node add-bad 4096 4096 0 >/dev/null
+fsdev-node32 span $node inject $((600 * MIB)) 4096 0 >/dev/null
+wanted="0x1000 0x1000
+0xfffe000 0x5000
+0x25800000 0x1000"
+is "they are listed" "$wanted" "$(fsdev-node bad $node 4)"
+is "one at a time" "$wanted" "$(fsdev-node bad $node 1)"
+is "to a 32-bit program" "$wanted" "$(fsdev-node32 bad $node 2)"
+is "information: bad" "bad=28672/3" "$(info bad)"
+is "scrubbing finds no more" "ok, 1048576 bytes" "$(fsdev-node span $node scrub 0 1048576 0)"
+is "clearing without holding" "ok, 4096 bytes" "$(fsdev-node span $node clear 0 16384 0)"
+is "clearing in part, as root without a capability that owns" "ok, 8192 bytes" \
+	"$(as powerless fsdev-node own-span $node clear $((256 * MIB - 4096)) 8192 0)"
+is "what is left" "0xfffe000 0x1000
+0x10001000 0x2000
+0x25800000 0x1000" "$(fsdev-node bad $node 4)"
+listen owner own 0 8
+is "clearing what somebody else holds" "EBUSY, 0 bytes" "$(fsdev-node span $node clear 0 $size 0)"
+is "... meaning it" "ok, 16384 bytes" "$(fsdev-node span $node clear 0 $size 1)"
+bye owner
+is "nothing is bad again" "bad=0/0" "$(info bad)"
+ok "the watcher has heard of the last" wait_line ras " cleared 0x25800000 0x1000 0\$"
+is "what it has heard" "failure 0xfffe000 0x5000 0x4
+failure 0x1000 0x1000 0x4
+failure 0x25800000 0x1000 0x2
+cleared 0x1000 0x1000 0
+cleared 0xffff000 0x1000 0
+cleared 0x10000000 0x1000 0
+cleared 0xfffe000 0x1000 0
+cleared 0x10001000 0x1000 0
+cleared 0x10002000 0x1000 0
+cleared 0x25800000 0x1000 0" "$(said ras | cut -d' ' -f2-)"
+bye ras
 give $dev none
 give $dev fsdev
 
@@ -297,6 +341,7 @@ give $dev none
 wait $example
 is "the example ends well" 0 $?
 is "what it says" "own $node: $size bytes in 3 ranges
+bad: 4096 bytes at 0
 2: lost 4096 bytes at $((5 * MIB))
 3: the device goes" "$(cat $tmp/example)"
 
@@ -320,6 +365,9 @@ like "they had been carried out and refused" "^[0-9]{3,} calls were carried out,
 ok "with binding and unbinding meanwhile" test $binds -ge 2
 echo "# $(cat $tmp/fuzz), $binds binds"
 is "nothing is left open" "0 holder=none" "$(references) $(info holder)"
+# what was bad is not any more
+give $dev none
+give $dev fsdev
 ok "a file system works after it" mkfs.xfs -q -f -m rmapbt=1 $disk
 ok "the module can go" sh -c "echo $dev >/sys/bus/dax/drivers/fsdev/unbind && modprobe -r fsdev"
 finish

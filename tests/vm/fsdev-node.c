@@ -207,34 +207,76 @@ static int cmd_listen(char **argv)
 	return 0;
 }
 
-/* try NODE r|w own|watch|inject: how does the kernel answer? */
+static unsigned int command_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		unsigned int number;
+	} spans[] = {
+		{ "clear", FSDEV_IOC_CLEAR },
+		{ "add-bad", FSDEV_IOC_ADD_BAD },
+		{ "inject", FSDEV_IOC_INJECT },
+		{ "scrub", FSDEV_IOC_SCRUB },
+		{ "own", FSDEV_IOC_OWN },
+		{ "watch", FSDEV_IOC_WATCH },
+	};
+
+	for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++)
+		if (!strcmp(name, spans[i].name))
+			return spans[i].number;
+	errx(2, "no such command: %s", name);
+}
+
+/* try NODE r|w own|watch|clear|...: how does the kernel answer? */
 static int cmd_try(char **argv)
 {
 	int fd = open(argv[0], *argv[1] == 'w' ? O_RDWR : O_RDONLY);
 	struct fsdev_listen listen = { .queue = 0 };
 	struct fsdev_span span = { .len = 4096 };
-	int rc;
+	unsigned int number = command_of(argv[2]);
 
 	if (fd < 0)
 		printf("open: %s\n", outcome(fd));
-	else if (!strcmp(argv[2], "own") || !strcmp(argv[2], "watch")) {
-		rc = ioctl(fd, *argv[2] == 'o' ? FSDEV_IOC_OWN : FSDEV_IOC_WATCH, &listen);
-		printf("%s\n", outcome(rc));
-	} else {
-		printf("%s\n", outcome(ioctl(fd, FSDEV_IOC_INJECT, &span)));
-	}
+	else if (_IOC_NR(number) < 0x20)
+		printf("%s\n", outcome(ioctl(fd, number, &listen)));
+	else
+		printf("%s\n", outcome(ioctl(fd, number, &span)));
 	return 0;
+}
+
+static int do_span(char **argv, bool own)
+{
+	struct fsdev_span span = {
+		.offset = number(argv[2]), .len = number(argv[3]), .flags = number(argv[4])
+	};
+	struct fsdev_listen listen = { .queue = 0 };
+	int fd = open_node(argv[0], O_RDWR), rc;
+
+	if (own && ioctl(fd, FSDEV_IOC_OWN, &listen))
+		err(1, "FSDEV_IOC_OWN");
+	rc = ioctl(fd, command_of(argv[1]), &span);
+	printf("%s, %llu bytes\n", outcome(rc), span.done);
+	return rc != 0;
+}
+
+/* span NODE clear|add-bad|inject|scrub OFFSET LEN FLAGS */
+static int cmd_span(char **argv)
+{
+	return do_span(argv, false);
+}
+
+/* own-span NODE clear|add-bad|inject|scrub OFFSET LEN FLAGS: as the owner */
+static int cmd_own_span(char **argv)
+{
+	return do_span(argv, true);
 }
 
 /* inject NODE OFFSET LEN */
 static int cmd_inject(char **argv)
 {
-	struct fsdev_span span = { .offset = number(argv[1]), .len = number(argv[2]) };
-	int fd = open_node(argv[0], O_RDWR);
-	int rc = ioctl(fd, FSDEV_IOC_INJECT, &span);
+	char *args[] = { argv[0], "inject", argv[1], argv[2], "0" };
 
-	printf("%s, %llu bytes\n", outcome(rc), span.done);
-	return rc != 0;
+	return do_span(args, false);
 }
 
 /* layout: where everything lies; the same in every program. */
@@ -361,7 +403,9 @@ static const struct {
 	{ "ranges", "NODE FIRST COUNT", 3, cmd_ranges },
 	{ "bad", "NODE COUNT", 2, cmd_bad },
 	{ "listen", "NODE own|watch|both QUEUE PORTION FILE", 5, cmd_listen },
-	{ "try", "NODE r|w own|watch|inject", 3, cmd_try },
+	{ "try", "NODE r|w own|watch|clear|...", 3, cmd_try },
+	{ "span", "NODE clear|add-bad|inject|scrub OFFSET LEN FLAGS", 5, cmd_span },
+	{ "own-span", "NODE clear|add-bad|inject|scrub OFFSET LEN FLAGS", 5, cmd_own_span },
 	{ "inject", "NODE OFFSET LEN", 3, cmd_inject },
 	{ "layout", "", 0, cmd_layout },
 	{ "refuse", "NODE", 1, cmd_refuse },

@@ -33,6 +33,8 @@ cannot_fail='
 	kobject_put bdev_ blkdev_ capable compat_ptr_ioctl ktime_get memory_failure __check_object_size __sw_hweight64 validate_usercopy
 	kmalloc_caches const_pcpu_hot current_task const_current_task
 	bus_find_device device_match_devt kern_path path_put
+	__symbol_get __symbol_put arch_invalidate_pmem cancel_ empty_zero_page __zero_page iov_iter_revert msleep lookup_address
+	queue_work_on queue_delayed_work_on delayed_work_timer_fn timer_init_key system_percpu_wq system_wq mce_ boot_cpu_data
 '
 
 # objects: how many of each kind of kmalloc()ed object there are, without the processors' own stocks and what the kernel frees

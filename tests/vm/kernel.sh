@@ -105,6 +105,9 @@ dynamic_works() {
 		"$(state 10 driver pgmap ops owner shift alive operations)"
 	points "$1" access 10
 	points "$1" zero 10
+	run spoil-ranges 10
+	points "$1, dev_dax->ranges changed after probe" access 10
+	run mend 10
 	run hold-disk 10
 	if [ -z "$many" ]; then
 		points "$1" fail-pages 10
@@ -113,7 +116,6 @@ dynamic_works() {
 	points "$1" fail-spans 10
 	run spoil-ranges 10
 	points "$1, dev_dax->ranges changed after probe" fail-spans 10
-	points "$1, dev_dax->ranges changed after probe" access 10
 	run mend 10
 	run let-go 10
 	points "$1" fail-unheld 10

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the failure of memory needs and kernels do differently.
+ */
+#ifndef FSDEV_COMPAT_RAS_H
+#define FSDEV_COMPAT_RAS_H
+
+#include <linux/badblocks.h>
+#include <linux/errno.h>
+#include <linux/mm.h>
+#include <linux/notifier.h>
+#include <linux/range.h>
+#include <linux/sched/mm.h>
+#include <linux/set_memory.h>
+
+/*
+ * How direct access says that the first page is bad. The DAX core of 6.5 and later turns a write
+ * into a recovery write, and a fault into one of poisoned memory, if it is -EHWPOISON; the one
+ * before that did the former for -EIO. Nothing in the types tells the two apart; the constant came
+ * little later.
+ */
+#ifdef FSDEV_HAVE_MF_MEM_PRE_REMOVE
+#define COMPAT_DAX_BAD (-EHWPOISON)
+#else
+#define COMPAT_DAX_BAD (-EIO)
+#endif
+
+/**
+ * compat_badblocks_set() - adds to the list of a disk's bad blocks
+ * @bb: the list
+ * @sector: first one
+ * @sectors: how many
+ *
+ * Return: whether the list had room for all.
+ */
+static inline bool compat_badblocks_set(struct badblocks *bb, sector_t sector, sector_t sectors)
+{
+#ifdef FSDEV_HAVE_BADBLOCKS_SECTOR_T
+	return badblocks_set(bb, sector, sectors, 1);
+#else
+	/* the count is an int: in steps */
+	while (sectors) {
+		int n = min_t(sector_t, sectors, 1 << 30);
+
+		if (badblocks_set(bb, sector, n, 1))
+			return false;
+		sector += n;
+		sectors -= n;
+	}
+	return true;
+#endif
+}
+
+/**
+ * compat_badblocks_clear() - takes from the list of a disk's bad blocks
+ * @bb: the list
+ * @sector: first one
+ * @sectors: how many
+ *
+ * Return: whether that worked: an entry may have to become two, for which there may be no room.
+ */
+static inline bool compat_badblocks_clear(struct badblocks *bb, sector_t sector, sector_t sectors)
+{
+#ifdef FSDEV_HAVE_BADBLOCKS_SECTOR_T
+	return badblocks_clear(bb, sector, sectors);
+#else
+	while (sectors) {
+		int n = min_t(sector_t, sectors, 1 << 30);
+
+		if (badblocks_clear(bb, sector, n))
+			return false;
+		sector += n;
+		sectors -= n;
+	}
+	return true;
+#endif
+}
+
+/**
+ * compat_badblocks_next() - the next entry of a list of bad blocks
+ * @bb: the list
+ * @from: sector to begin at; moved behind what was found
+ * @end: sector to end at
+ * @sectors: how many were found
+ *
+ * Return: the first bad sector; @end if there is none.
+ */
+static inline sector_t compat_badblocks_next(struct badblocks *bb, sector_t *from, sector_t end,
+					     sector_t *sectors)
+{
+	sector_t first;
+#ifdef FSDEV_HAVE_BADBLOCKS_SECTOR_T
+	sector_t count, step = end - *from;
+#else
+	int count, step = min_t(sector_t, end - *from, 1 << 30);
+#endif
+
+	while (*from < end) {
+		if (badblocks_check(bb, *from, step, &first, &count)) {
+			*sectors = count;
+			*from = first + count;
+			return first;
+		}
+		*from += step;
+		step = min_t(sector_t, end - *from, step);
+	}
+	return end;
+}
+
+/**
+ * compat_fence_page() - takes a page out of the kernel's own mapping of memory
+ * @pfn: a page that cannot be read
+ *
+ * So that nothing is read from it ahead of time. Kernels that keep this to themselves do it where
+ * a machine check arrives, which is the case that matters.
+ *
+ * Context: may sleep.
+ */
+static inline void compat_fence_page(unsigned long pfn)
+{
+#ifdef FSDEV_HAVE_SET_MCE_NOSPEC
+	unsigned int flags = memalloc_noio_save();
+
+	set_mce_nospec(pfn);
+	memalloc_noio_restore(flags);
+#endif
+}
+
+/**
+ * compat_unfence_page() - puts a page back into the kernel's own mapping of memory
+ * @pfn: the page
+ *
+ * Does nothing where it is there already, which is quick to see.
+ *
+ * Context: may sleep.
+ */
+static inline void compat_unfence_page(unsigned long pfn)
+{
+	unsigned int flags = memalloc_noio_save();
+#ifdef CONFIG_X86_64
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)pfn_to_kaddr(pfn), &level);
+
+	if (!pte || !pte_present(*pte))
+#endif
+		clear_mce_nospec(pfn);
+	memalloc_noio_restore(flags);
+}
+
+/*
+ * Machine checks that the kernel's own copying survived. It reports these to nobody: whoever copied
+ * knows only that something was missing. Other architectures have no such list of listeners.
+ */
+#ifdef CONFIG_X86_MCE
+#include <asm/mce.h>
+#include <asm/processor.h>
+
+#ifndef MCI_ADDR_PHYSADDR
+#define MCI_ADDR_PHYSADDR GENMASK_ULL(boot_cpu_data.x86_phys_bits - 1, 0)
+#endif
+
+static inline void compat_watch_copies(struct notifier_block *watcher)
+{
+	watcher->priority = MCE_PRIO_LOWEST;
+	mce_register_decode_chain(watcher);
+}
+
+static inline void compat_unwatch_copies(struct notifier_block *watcher)
+{
+	mce_unregister_decode_chain(watcher);
+}
+
+/* Was it memory that the kernel's own copying met, and where? Those of user space are reported. */
+static inline bool compat_copy_failed(const void *data, u64 *phys)
+{
+	struct mce mce = *(const struct mce *)data;
+
+	if ((mce.kflags & (MCE_IN_KERNEL_RECOV | MCE_IN_KERNEL_COPYIN)) != MCE_IN_KERNEL_RECOV ||
+	    !mce_is_memory_error(&mce) || !mce_usable_address(&mce))
+		return false;
+	*phys = mce.addr & MCI_ADDR_PHYSADDR;
+	return true;
+}
+#else
+static inline void compat_watch_copies(struct notifier_block *watcher)
+{
+}
+
+static inline void compat_unwatch_copies(struct notifier_block *watcher)
+{
+}
+
+static inline bool compat_copy_failed(const void *data, u64 *phys)
+{
+	return false;
+}
+#endif
+
+/*
+ * linux/libnvdimm.h has it, and a struct badrange of its own.
+ */
+#ifdef CONFIG_ARCH_HAS_PMEM_API
+void arch_invalidate_pmem(void *addr, size_t size);
+#else
+static inline void arch_invalidate_pmem(void *addr, size_t size)
+{
+}
+#endif
+
+/*
+ * Of libnvdimm, which has them in no public header. They are looked up by name when they are
+ * needed, as a machine without persistent memory need not have that module loaded.
+ */
+struct device;
+struct nd_region;
+
+long nvdimm_clear_poison(struct device *dev, phys_addr_t phys, unsigned int len);
+struct nd_region *to_nd_region(struct device *dev);
+void nvdimm_badblocks_populate(struct nd_region *nd_region, struct badblocks *bb,
+			       const struct range *range);
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The platform: what it knows of bad memory, and how it repairs it.
+ *
+ * Only the NVDIMM bus has both. A devdax namespace hangs below its region there: the DAX device's
+ * parent is the namespace's device, and that one's parent the region. For memory of other kinds
+ * user space tells what is known, through the character device.
+ */
+#include <linux/badblocks.h>
+#include <linux/device.h>
+#include <linux/module.h>
+#include <linux/string.h>
+
+#include "fsdev.h"
+
+/* The region of the NVDIMM bus that the memory belongs to, or NULL. */
+static struct device *nvdimm_region(struct fsdev *fsdev)
+{
+	struct device *dev;
+
+	for (dev = fsdev_dev(fsdev)->parent; dev; dev = dev->parent)
+		if (dev->bus && !strcmp(dev->bus->name, "nd") && strstarts(dev_name(dev), "region"))
+			return dev;
+	return NULL;
+}
+
+/**
+ * platform_clear() - has the platform repair memory
+ * @fsdev: the device
+ * @phys: physical address
+ * @len: bytes
+ *
+ * Context: may sleep.
+ * Return: 0; -EOPNOTSUPP if there is nobody who could, which says nothing of the memory; -EIO if it
+ * failed.
+ */
+int platform_clear(struct fsdev *fsdev, phys_addr_t phys, unsigned int len)
+{
+	struct device *region = nvdimm_region(fsdev);
+	long (*clear)(struct device *dev, phys_addr_t phys, unsigned int len);
+	long cleared;
+
+	if (!region)
+		return -EOPNOTSUPP;
+	clear = symbol_get(nvdimm_clear_poison);
+	if (!clear)
+		return -EOPNOTSUPP;
+	cleared = clear(region, phys, len);
+	symbol_put(nvdimm_clear_poison);
+	if (cleared == len)
+		return 0;
+	/* no such command of the firmware, or not for this memory */
+	if (cleared == -ENOTTY || cleared == -ENXIO || cleared == -EOPNOTSUPP)
+		return -EOPNOTSUPP;
+	return -EIO;
+}
+
+/* Adds what @bb says; its sectors are counted from the device's first byte. */
+static void take_over(struct fsdev *fsdev, struct badblocks *bb)
+{
+	sector_t from = 0, end = rangemap_size(&fsdev->map) >> SECTOR_SHIFT, sectors, first;
+
+	for (;;) {
+		first = compat_badblocks_next(bb, &from, end, &sectors);
+		if (first >= end)
+			return;
+		failure_add_known(fsdev, (u64)first << SECTOR_SHIFT, (u64)sectors << SECTOR_SHIFT);
+	}
+}
+
+/**
+ * platform_known() - takes over what the platform knows to be bad
+ * @fsdev: a device that nobody can reach yet
+ *
+ * Context: probe, may sleep. A list that cannot be had is said in the log; the device works
+ * without it.
+ */
+void platform_known(struct fsdev *fsdev)
+{
+	struct device *region = nvdimm_region(fsdev);
+	void (*populate)(struct nd_region *nd_region, struct badblocks *bb,
+			 const struct range *range);
+	struct nd_region *(*to_region)(struct device *dev);
+	struct badblocks bb = {};
+	struct range range;
+
+	/* a device of the NVDIMM bus is static and has one range */
+	if (!region || rangemap_count(&fsdev->map) != 1)
+		return;
+	populate = symbol_get(nvdimm_badblocks_populate);
+	to_region = symbol_get(to_nd_region);
+	if (populate && to_region && !badblocks_init(&bb, 1)) {
+		rangemap_lookup(&fsdev->map, 0, &range.start);
+		range.end = range.start + rangemap_size(&fsdev->map) - 1;
+		populate(to_region(region), &bb, &range);
+		take_over(fsdev, &bb);
+		badblocks_exit(&bb);
+	} else {
+		dev_warn(fsdev_dev(fsdev), "cannot ask %s what of its memory is bad\n",
+			 dev_name(region));
+	}
+	if (to_region)
+		symbol_put(to_nd_region);
+	if (populate)
+		symbol_put(nvdimm_badblocks_populate);
+}

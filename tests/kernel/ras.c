@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Failing memory: many pages at once, and what the hardware would do that an emulated machine does
+ * not.
+ *
+ *   fail-random ID COUNT   that many different pages fail, each of which we are to be told of once;
+ *                          then all are repaired, and what had not failed is as it was
+ *   fail-at ID PAGE N LAST   the page fails, and every Nth after it up to the last
+ *   no-memory ID           the driver is given no memory, until "memory"
+ *   memory                 it is again
+ *   hide ID PAGE           takes a page out of the kernel's mapping: it can no more be read
+ *   hidden ID PAGE         it still is
+ *   told-last ID PAGE N    what we were told of last are these N pages
+ *   told-once ID PAGE      we have been told of this page, once, and of nothing else
+ *   damage ID PAGE         reading back what was written there fails, until "mend-page"
+ *   mend-page
+ *   copy-fails ID PAGE     a machine check in a copy of the kernel's own, which it survives
+ */
+#include <linux/bitmap.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+#include <linux/vmalloc.h>
+#include <asm/mce.h>
+
+#include "fsdev_test.h"
+
+/* What direct access says of a bad page: see driver/compat/ras.h. */
+#ifdef FSDEV_HAVE_MF_MEM_PRE_REMOVE
+#define SAYS_BAD (-EHWPOISON)
+#else
+#define SAYS_BAD (-EIO)
+#endif
+
+#define FLAGS (MF_ACTION_REQUIRED | MF_SW_SIMULATED)
+
+/**
+ * struct storm - random failures of a device
+ * @device: a device that is bound, and that we hold
+ * @dax_dev: its DAX device
+ * @model: of it
+ * @bad: device pages that have failed
+ * @scratch: a page of new data
+ * @told_wrong: failures that we were not told of, or wrongly
+ * @access_wrong: pages for which direct access gave a wrong answer
+ * @left: repairs that failed
+ * @changed: pages that hold something else than they should
+ * @flags: pages whose flag was left
+ */
+struct storm {
+	struct test_device *device;
+	struct dax_device *dax_dev;
+	struct model *model;
+	unsigned long *bad;
+	u64 *scratch;
+	unsigned long told_wrong, access_wrong, left, changed, flags;
+};
+
+#define WORDS (PAGE_SIZE / sizeof(u64))
+
+static u64 word_of(unsigned long page, unsigned int i, bool renewed)
+{
+	return (page * WORDS + i) * 0x9e3779b97f4a7c15ULL + renewed;
+}
+
+static u64 *memory(const struct storm *storm, unsigned long page)
+{
+	return __va(model_phys(storm->model, page));
+}
+
+static void fill(const struct storm *storm)
+{
+	for (unsigned long page = 0; page < storm->model->pages; page++)
+		for (int i = 0; i < WORDS; i++)
+			memory(storm, page)[i] = word_of(page, i, false);
+}
+
+/* One page fails; by every other one the kernel's flag of it is set as well, as a user would see */
+static void fail_one(struct storm *storm, unsigned long page)
+{
+	unsigned long pfn = PHYS_PFN(model_phys(storm->model, page));
+	struct test_claim *claim = storm->device->claim;
+
+	claim->count = 0;
+	memory_failure(pfn, FLAGS);
+	storm->told_wrong += claim->count != 1 || claim->told[0].offset != PFN_PHYS(page) ||
+			     claim->told[0].len != PAGE_SIZE || claim->told[0].flags != FLAGS;
+	if (page % 2)
+		SetPageHWPoison(pfn_to_page(pfn));
+	__set_bit(page, storm->bad);
+}
+
+static void fail_random(struct storm *storm, unsigned long count)
+{
+	u64 x = 88172645463325252ULL;
+
+	while (count) {
+		unsigned long page;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		page = (x >> 20) % storm->model->pages;
+		if (test_bit(page, storm->bad))
+			continue;
+		fail_one(storm, page);
+		count--;
+	}
+}
+
+static void look_at_access(struct storm *storm)
+{
+	for (unsigned long page = 0; page < storm->model->pages; page++) {
+		unsigned long next = find_next_bit(storm->bad, storm->model->pages, page);
+		long run = min(model_run(storm->model, page), next - page);
+		long got = access_direct(storm->dax_dev, page, LONG_MAX, NULL, NULL);
+
+		storm->access_wrong += got != (run ?: SAYS_BAD);
+		got = access_direct(storm->dax_dev, page, 1, NULL, NULL);
+		storm->access_wrong += got != (run ? 1 : SAYS_BAD);
+	}
+}
+
+/* By a recovery write or by zeroing. */
+static void repair_one(struct storm *storm, unsigned long page)
+{
+	const struct dax_operations *ops = storm->dax_dev->ops;
+	struct kvec vec = { storm->scratch, PAGE_SIZE };
+	struct iov_iter iter;
+
+	if (page % 3 == 0) {
+		storm->left += !!ops->zero_page_range(storm->dax_dev, page, 1);
+		return;
+	}
+	for (int i = 0; i < WORDS; i++)
+		storm->scratch[i] = word_of(page, i, true);
+	iov_iter_kvec(&iter, WRITE, &vec, 1, PAGE_SIZE);
+	storm->left += ops->recovery_write(storm->dax_dev, page, memory(storm, page), PAGE_SIZE,
+					   &iter) != PAGE_SIZE;
+}
+
+static void look_at_contents(struct storm *storm)
+{
+	for (unsigned long page = 0; page < storm->model->pages; page++) {
+		bool failed = test_bit(page, storm->bad), wrong = false;
+
+		for (int i = 0; i < WORDS; i++)
+			wrong |= memory(storm, page)[i] !=
+				 (failed && page % 3 == 0 ? 0 : word_of(page, i, failed));
+		storm->changed += wrong;
+		storm->flags +=
+			PageHWPoison(pfn_to_page(PHYS_PFN(model_phys(storm->model, page))));
+	}
+}
+
+static int storm_run(struct storm *storm, unsigned long count)
+{
+	unsigned long page;
+
+	fill(storm);
+	fail_random(storm, count);
+	report_point(!storm->told_wrong,
+		     "each of %lu failing pages is reported once, at its offset", count);
+	report_note("%lu are not", storm->told_wrong);
+	look_at_access(storm);
+	report_point(!storm->access_wrong,
+		     "direct access refuses just these, and ends in front of each");
+	report_note("%lu answers are wrong", storm->access_wrong);
+	storm->device->claim->count = 0;
+	for_each_set_bit(page, storm->bad, storm->model->pages)
+		repair_one(storm, page);
+	report_point(!storm->left, "each is repaired by writing or zeroing it");
+	report_note("%lu are not", storm->left);
+	report_point(!storm->device->claim->count, "of which nobody is told as of a failure");
+	look_at_contents(storm);
+	report_point(!storm->changed, "nothing else has changed, and they hold what was written");
+	report_note("%lu pages are wrong", storm->changed);
+	report_point(!storm->flags, "no page has its flag left");
+	report_note("%lu have", storm->flags);
+	bitmap_zero(storm->bad, storm->model->pages);
+	storm->access_wrong = 0;
+	look_at_access(storm);
+	report_point(!storm->access_wrong, "direct access gives all of the device again");
+	report_note("%lu answers are wrong", storm->access_wrong);
+	return 0;
+}
+
+static int fail_random_verb(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	struct storm storm = { .device = device };
+	unsigned long count;
+	int rc = -ENOMEM;
+
+	if (!device || !device->claim || kstrtoul(word[1], 0, &count))
+		return -EINVAL;
+	storm.dax_dev = test_dax(device);
+	storm.model = model_make(device);
+	if (!storm.model)
+		return -ENOMEM;
+	storm.bad = vzalloc(BITS_TO_LONGS(storm.model->pages) * sizeof(long));
+	storm.scratch = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (storm.bad && storm.scratch)
+		rc = count > storm.model->pages / 2 ? -EINVAL : storm_run(&storm, count);
+	kfree(storm.scratch);
+	vfree(storm.bad);
+	kvfree(storm.model);
+	return rc;
+}
+
+/* The page that two words name, as a page frame number; or 0. */
+static unsigned long page_of(char **word, unsigned long *page)
+{
+	struct test_device *device = device_find(word[0]);
+	struct model *model;
+	unsigned long pfn = 0;
+
+	if (!device || kstrtoul(word[1], 0, page))
+		return 0;
+	model = model_make(device);
+	if (model && *page < model->pages)
+		pfn = PHYS_PFN(model_phys(model, *page));
+	kvfree(model);
+	return pfn;
+}
+
+static int hide(char **word)
+{
+	struct kprobe probe = { .symbol_name = "set_mce_nospec" };
+	int (*set)(unsigned long pfn);
+	unsigned long page, pfn = page_of(word, &page);
+	int rc;
+
+	if (!pfn)
+		return -EINVAL;
+	/* not every kernel exports it */
+	rc = register_kprobe(&probe);
+	if (rc)
+		return rc;
+	set = (void *)probe.addr;
+	unregister_kprobe(&probe);
+	return set(pfn);
+}
+
+static int hidden(char **word)
+{
+	unsigned long page, pfn = page_of(word, &page);
+	unsigned int level;
+	pte_t *pte;
+
+	if (!pfn)
+		return -EINVAL;
+	pte = lookup_address((unsigned long)pfn_to_kaddr(pfn), &level);
+	return pte && pte_present(*pte) ? -ENOENT : 0;
+}
+
+static int fail_at(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	unsigned long page, last, step;
+	struct model *model;
+	int rc = 0;
+
+	if (!device || kstrtoul(word[1], 0, &page) || kstrtoul(word[2], 0, &step) ||
+	    kstrtoul(word[3], 0, &last) || !step)
+		return -EINVAL;
+	model = model_make(device);
+	if (!model)
+		return -ENOMEM;
+	for (; page <= last && !rc; page += step)
+		if (page < model->pages)
+			memory_failure(PHYS_PFN(model_phys(model, page)), FLAGS);
+		else
+			rc = -ERANGE;
+	kvfree(model);
+	return rc;
+}
+
+static int told_last(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	const struct test_claim *claim = device ? device->claim : NULL;
+	unsigned long page, pages;
+	const struct told *told;
+
+	if (!claim || !claim->count || claim->count > ARRAY_SIZE(claim->told) ||
+	    kstrtoul(word[1], 0, &page) || kstrtoul(word[2], 0, &pages))
+		return -EINVAL;
+	told = &claim->told[claim->count - 1];
+	report_point(told->offset == PFN_PHYS(page) && told->len == PFN_PHYS(pages),
+		     "the holder was told of these pages");
+	report_note("of %#llx, %#llx", told->offset, told->len);
+	return 0;
+}
+
+static int told_once(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	unsigned long page, pfn = page_of(word, &page);
+	const struct test_claim *claim = device ? device->claim : NULL;
+
+	if (!pfn || !claim)
+		return -EINVAL;
+	report_point(claim->count == 1 && claim->told[0].offset == PFN_PHYS(page) &&
+		     claim->told[0].len == PAGE_SIZE, "the holder was told of it, once");
+	report_note("%u times, the first of %#llx, %#llx", claim->count, claim->told[0].offset,
+		    claim->told[0].len);
+	device->claim->count = 0;
+	return 0;
+}
+
+/* What the driver asks for memory with, on one kernel or another. */
+static struct kprobe memory_probe;
+static const char *const memory_functions[] = {
+	"kvmalloc_node", "__kvmalloc_node_noprof", "kvmalloc_node_noprof",
+};
+
+static struct module *starved;
+
+static int memory_entry(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (!within_module(*(unsigned long *)kernel_stack_pointer(regs), starved))
+		return 0;
+	regs_set_return_value(regs, 0);
+	instruction_pointer_set(regs, (unsigned long)fsdev_test_return);
+	return 1;
+}
+
+static int no_memory(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	int rc = -ENOENT;
+
+	if (!device || !device->dev_dax->dev.driver || starved)
+		return -EINVAL;
+	starved = device->dev_dax->dev.driver->owner;
+	for (int i = 0; i < ARRAY_SIZE(memory_functions) && rc == -ENOENT; i++) {
+		memory_probe = (struct kprobe){
+			.symbol_name = memory_functions[i],
+			.pre_handler = memory_entry,
+		};
+		rc = register_kprobe(&memory_probe);
+	}
+	if (rc)
+		starved = NULL;
+	return rc;
+}
+
+static int memory_back(char **word)
+{
+	if (!starved)
+		return -EINVAL;
+	unregister_kprobe(&memory_probe);
+	starved = NULL;
+	return 0;
+}
+
+static unsigned long broken;
+static bool breaking;
+
+/* copy_mc_to_kernel(to, from, bytes) begins: from the broken page nothing can be copied */
+static int copy_entry(struct kprobe *probe, struct pt_regs *regs)
+{
+	unsigned long from = regs_get_kernel_argument(regs, 1);
+
+	if (from >> PAGE_SHIFT != (unsigned long)pfn_to_kaddr(broken) >> PAGE_SHIFT)
+		return 0;
+	regs_set_return_value(regs, regs_get_kernel_argument(regs, 2));
+	instruction_pointer_set(regs, (unsigned long)fsdev_test_return);
+	return 1;
+}
+
+static struct kprobe copy_probe = {
+	.symbol_name = "copy_mc_to_kernel",
+	.pre_handler = copy_entry,
+};
+
+static int break_page(char **word)
+{
+	unsigned long page, pfn = page_of(word, &page);
+	int rc;
+
+	if (!pfn || breaking)
+		return -EINVAL;
+	broken = pfn;
+	copy_probe.addr = NULL;
+	rc = register_kprobe(&copy_probe);
+	breaking = !rc;
+	return rc;
+}
+
+static int mend_page(char **word)
+{
+	if (breaking)
+		unregister_kprobe(&copy_probe);
+	breaking = false;
+	return 0;
+}
+
+/**
+ * ras_exit() - no page is broken any more, and there is memory
+ */
+void ras_exit(void)
+{
+	memory_back(NULL);
+	mend_page(NULL);
+}
+
+/* What the processor reports of such a check, as the kernel hands it on; no emulated one does. */
+static int copy_fails(char **word)
+{
+	unsigned long page, pfn = page_of(word, &page);
+	struct mce mce = {
+		.status = MCI_STATUS_VAL | MCI_STATUS_UC | MCI_STATUS_EN | MCI_STATUS_MISCV |
+			  MCI_STATUS_ADDRV | MCI_STATUS_S | MCI_STATUS_AR | 0x134,
+		.mcgstatus = MCG_STATUS_RIPV | MCG_STATUS_MCIP,
+		.misc = 0x8c,
+		.addr = PFN_PHYS(pfn) + 64,
+		.kflags = MCE_IN_KERNEL_RECOV,
+		.cpuvendor = X86_VENDOR_INTEL,
+	};
+
+	if (!pfn)
+		return -EINVAL;
+#ifdef FSDEV_HAVE_MCE_HW_ERR
+	mce_log(&(struct mce_hw_err){ .m = mce });
+#else
+	mce_log(&mce);
+#endif
+	return 0;
+}
+
+const struct test_verb ras_verbs[] = {
+	{ "fail-random", 2, fail_random_verb },
+	{ "fail-at", 4, fail_at },
+	{ "no-memory", 1, no_memory },
+	{ "memory", 0, memory_back },
+	{ "told-last", 3, told_last },
+	{ "hide", 2, hide },
+	{ "hidden", 2, hidden },
+	{ "told-once", 2, told_once },
+	{ "damage", 2, break_page },
+	{ "mend-page", 0, mend_page },
+	{ "copy-fails", 2, copy_fails },
+	{ }
+};

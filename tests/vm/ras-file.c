@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ras-file: what an application sees of failing memory: holds mappings, reads and writes page by
+ * page, and fails many pages at once.
+ *
+ * Run without arguments it says what it can do. Offsets and lengths are bytes.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PAGE 4096UL
+
+static sigjmp_buf jump;
+static siginfo_t info;
+static volatile sig_atomic_t ended;
+
+static void on_sigbus(int sig, siginfo_t *given, void *context)
+{
+	(void)sig;
+	(void)context;
+	info = *given;
+	siglongjmp(jump, 1);
+}
+
+static void on_sigterm(int sig)
+{
+	(void)sig;
+	ended = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction bus = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+	struct sigaction term = { .sa_handler = on_sigterm };
+
+	sigaction(SIGBUS, &bus, NULL);
+	sigaction(SIGTERM, &term, NULL);
+}
+
+static uint64_t number(const char *text)
+{
+	char *end;
+	uint64_t n = strtoull(text, &end, 0);
+
+	if (end == text || *end)
+		errx(2, "'%s' is not a number", text);
+	return n;
+}
+
+/* A block device is read past the page cache, which has pages of many sizes. */
+static int open_file(const char *path, int flags)
+{
+	struct stat st;
+	int fd;
+
+	if (flags == O_RDONLY && !stat(path, &st) && S_ISBLK(st.st_mode))
+		flags |= O_DIRECT;
+	fd = open(path, flags);
+	if (fd < 0)
+		err(1, "%s", path);
+	return fd;
+}
+
+static uint64_t size_of(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		err(1, "fstat");
+	return S_ISREG(st.st_mode) ? (uint64_t)st.st_size : (uint64_t)lseek(fd, 0, SEEK_END);
+}
+
+static char *map(int fd, int protection, uint64_t size)
+{
+	char *addr = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
+
+	if (addr == MAP_FAILED)
+		err(1, "mmap");
+	return addr;
+}
+
+static const char *code(int code)
+{
+	return code == BUS_MCEERR_AR ? "AR" : code == BUS_MCEERR_AO ? "AO" :
+	       code == BUS_ADRERR    ? "ADRERR" : "another";
+}
+
+static void print_signal(const char *addr)
+{
+	printf("SIGBUS %s at %" PRIu64 " lsb %d\n", code(info.si_code),
+	       (uint64_t)((char *)info.si_addr - addr), info.si_addr_lsb);
+	fflush(stdout);
+}
+
+/* The word that belongs at a file offset. */
+static uint64_t word_at(uint64_t offset, uint64_t seed)
+{
+	return (offset + seed) * 0x9e3779b97f4a7c15ULL + seed;
+}
+
+static void pattern(uint64_t *words, uint64_t offset, uint64_t len, uint64_t seed)
+{
+	for (uint64_t i = 0; i < len / sizeof(*words); i++)
+		words[i] = word_at(offset + i * sizeof(*words), seed);
+}
+
+/* hold FILE: reads a mapping over and over until a signal, which it tells. Needs no right to write. */
+static int cmd_hold(char **argv)
+{
+	int fd = open_file(argv[0], O_RDONLY);
+	uint64_t size = size_of(fd);
+	volatile char *addr = map(fd, PROT_READ, size);
+	volatile char sum = 0;
+
+	catch_signals();
+	if (sigsetjmp(jump, 1)) {
+		print_signal((char *)addr);
+		return 0;
+	}
+	for (uint64_t round = 0;; round++) {
+		for (uint64_t at = 0; at < size; at += PAGE)
+			sum += addr[at];
+		if (!round) {
+			puts("ready");
+			fflush(stdout);
+		}
+	}
+}
+
+/* poison FILE OFFSET: fails the page under a mapping of its own, and tells the signal. */
+static int cmd_poison(char **argv)
+{
+	int fd = open_file(argv[0], O_RDONLY);
+	uint64_t offset = number(argv[1]) & ~(PAGE - 1);
+	volatile char *addr = map(fd, PROT_READ, size_of(fd));
+
+	catch_signals();
+	if (sigsetjmp(jump, 1)) {
+		print_signal((char *)addr);
+		return 0;
+	}
+	(void)addr[offset];
+	if (madvise((char *)addr + offset, PAGE, MADV_HWPOISON))
+		warn("madvise");
+	(void)addr[offset];
+	puts("no signal");
+	return 1;
+}
+
+/* touch FILE OFFSET: reads one byte of a mapping and tells the signal, if any. */
+static int cmd_touch(char **argv)
+{
+	int fd = open_file(argv[0], O_RDONLY);
+	volatile char *addr = map(fd, PROT_READ, size_of(fd));
+
+	catch_signals();
+	if (sigsetjmp(jump, 1)) {
+		print_signal((char *)addr);
+		return 1;
+	}
+	(void)addr[number(argv[1])];
+	puts("read");
+	return 0;
+}
+
+static void count(uint64_t pages, const char *how)
+{
+	static const char *before;
+	static uint64_t n;
+
+	if (before && strcmp(before, how)) {
+		printf("%" PRIu64 " %s", n, before);
+		putchar(*how ? ',' : '\n');
+		if (*how)
+			putchar(' ');
+		n = 0;
+	}
+	before = how;
+	n += pages;
+}
+
+/* read FILE OFFSET LEN: page by page with read(); runs of the same outcome in their order. */
+static int cmd_read(char **argv)
+{
+	uint64_t offset = number(argv[1]), len = number(argv[2]);
+	int fd = open_file(argv[0], O_RDONLY);
+	static char page[PAGE] __attribute__((aligned(PAGE)));
+
+	for (uint64_t at = offset; at < offset + len; at += PAGE)
+		count(1, pread(fd, page, PAGE, at) == (ssize_t)PAGE ? "read" : strerrorname_np(errno));
+	count(0, "");
+	return 0;
+}
+
+/* read-all FILE OFFSET LEN: in one call; how many bytes it gave. */
+static int cmd_read_all(char **argv)
+{
+	uint64_t offset = number(argv[1]), len = number(argv[2]);
+	int fd = open_file(argv[0], O_RDONLY);
+	char *buffer = malloc(len);
+	ssize_t n = buffer ? pread(fd, buffer, len, offset) : -1;
+
+	if (n < 0)
+		puts(strerrorname_np(errno));
+	else
+		printf("%zd\n", n);
+	return 0;
+}
+
+/* write FILE OFFSET LEN SEED: the seed's pattern in one call; how many bytes it took. */
+static int cmd_write(char **argv)
+{
+	uint64_t offset = number(argv[1]), len = number(argv[2]), seed = number(argv[3]);
+	int fd = open_file(argv[0], O_RDWR);
+	uint64_t *words = malloc(len + PAGE);
+	ssize_t n;
+
+	if (!words)
+		err(1, "malloc");
+	pattern(words, offset, len + PAGE - 1, seed); /* a last word in part */
+	n = pwrite(fd, words, len, offset);
+	if (n < 0)
+		puts(strerrorname_np(errno));
+	else
+		printf("%zd\n", n);
+	return n != (ssize_t)len;
+}
+
+/* check FILE OFFSET LEN SEED: reads page by page and compares with the pattern. */
+static int cmd_check(char **argv)
+{
+	uint64_t offset = number(argv[1]), len = number(argv[2]), seed = number(argv[3]);
+	uint64_t good = 0, wrong = 0, lost = 0;
+	static uint64_t got[PAGE / sizeof(uint64_t)] __attribute__((aligned(PAGE)));
+	uint64_t want[PAGE / sizeof(uint64_t)];
+	int fd = open_file(argv[0], O_RDONLY);
+
+	for (uint64_t at = offset; at < offset + len; at += PAGE) {
+		pattern(want, at, PAGE, seed);
+		if (pread(fd, got, PAGE, at) != (ssize_t)PAGE)
+			lost++;
+		else if (memcmp(got, want, PAGE))
+			wrong++;
+		else
+			good++;
+	}
+	printf("%" PRIu64 " good, %" PRIu64 " wrong, %" PRIu64 " lost\n", good, wrong, lost);
+	return wrong || lost;
+}
+
+/*
+ * loop-read, loop-write FILE OFFSET SEED: one page over and over until SIGTERM. Says "ready", each
+ * new outcome once, and at the end whether a page was ever read that was neither whole nor right.
+ */
+static int loop(char **argv, bool write)
+{
+	uint64_t offset = number(argv[1]), seed = number(argv[2]), torn = 0;
+	uint64_t want[PAGE / sizeof(uint64_t)], got[PAGE / sizeof(uint64_t)];
+	int fd = open_file(argv[0], O_RDWR);
+	const char *before = NULL;
+
+	catch_signals();
+	pattern(want, offset, PAGE, seed);
+	puts("ready");
+	while (!ended) {
+		ssize_t n = write ? pwrite(fd, want, PAGE, offset) : pread(fd, got, PAGE, offset);
+		const char *how = n == (ssize_t)PAGE ? "all" : n < 0 ? strerrorname_np(errno) : "part";
+
+		torn += !write && n == (ssize_t)PAGE && memcmp(got, want, PAGE);
+		if (!before || strcmp(before, how))
+			puts(how);
+		before = how;
+		fflush(stdout);
+	}
+	printf("%" PRIu64 " torn\n", torn);
+	return 0;
+}
+
+static int cmd_loop_read(char **argv)
+{
+	return loop(argv, false);
+}
+
+static int cmd_loop_write(char **argv)
+{
+	return loop(argv, true);
+}
+
+/*
+ * poison-many FILE COUNT SEED LIST: fails that many different pages of the file under a mapping. Each
+ * has to bring one signal with the right address. Their offsets go to LIST, ascending.
+ */
+static int cmd_poison_many(char **argv)
+{
+	int fd = open_file(argv[0], O_RDWR);
+	uint64_t size = size_of(fd), pages = size / PAGE, wanted = number(argv[1]);
+	volatile uint64_t x = number(argv[2]) * 2 + 88172645463325252ULL, done = 0, right = 0;
+	volatile char *addr = map(fd, PROT_READ | PROT_WRITE, size);
+	volatile uint64_t page = 0;
+	char *bad = calloc(pages, 1);
+	FILE *list = fopen(argv[3], "w");
+
+	if (!list || !bad || wanted > pages)
+		errx(1, "cannot fail %s pages of %s", argv[1], argv[0]);
+	catch_signals();
+	while (done < wanted) {
+		do {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			page = (x >> 20) % pages;
+		} while (bad[page]);
+		bad[page] = 1;
+		done++;
+		(void)addr[page * PAGE];
+		if (sigsetjmp(jump, 1)) {
+			right += (char *)info.si_addr == (char *)addr + page * PAGE &&
+				 (info.si_code == BUS_MCEERR_AR || info.si_code == BUS_ADRERR);
+			continue;
+		}
+		if (madvise((char *)addr + page * PAGE, PAGE, MADV_HWPOISON))
+			err(1, "madvise");
+		(void)addr[page * PAGE];
+	}
+	for (uint64_t i = 0; i < pages; i++)
+		if (bad[i])
+			fprintf(list, "%" PRIu64 "\n", i * PAGE);
+	printf("%" PRIu64 " failed, %" PRIu64 " signals\n", done, right);
+	return fclose(list) || done != right;
+}
+
+/* lost FILE: the offsets of all pages that read() cannot have. */
+static int cmd_lost(char **argv)
+{
+	int fd = open_file(argv[0], O_RDONLY);
+	uint64_t size = size_of(fd);
+	static char page[PAGE];
+
+	for (uint64_t at = 0; at < size; at += PAGE)
+		if (pread(fd, page, PAGE, at) < 0)
+			printf("%" PRIu64 "\n", at);
+	return 0;
+}
+
+/* rewrite FILE LIST SEED: writes the pattern to each page whose offset stands in the list. */
+static int cmd_rewrite(char **argv)
+{
+	uint64_t words[PAGE / sizeof(uint64_t)], at, n = 0, seed = number(argv[2]);
+	int fd = open_file(argv[0], O_RDWR);
+	FILE *list = fopen(argv[1], "r");
+
+	if (!list)
+		err(1, "%s", argv[1]);
+	while (fscanf(list, "%" SCNu64, &at) == 1) {
+		pattern(words, at, PAGE, seed);
+		n += pwrite(fd, words, PAGE, at) == (ssize_t)PAGE;
+	}
+	printf("%" PRIu64 "\n", n);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	const char *usage;
+	int args;
+	int (*run)(char **argv);
+} commands[] = {
+	{ "hold", "FILE", 1, cmd_hold },
+	{ "poison", "FILE OFFSET", 2, cmd_poison },
+	{ "touch", "FILE OFFSET", 2, cmd_touch },
+	{ "read", "FILE OFFSET LEN", 3, cmd_read },
+	{ "read-all", "FILE OFFSET LEN", 3, cmd_read_all },
+	{ "write", "FILE OFFSET LEN SEED", 4, cmd_write },
+	{ "check", "FILE OFFSET LEN SEED", 4, cmd_check },
+	{ "loop-read", "FILE OFFSET SEED", 3, cmd_loop_read },
+	{ "loop-write", "FILE OFFSET SEED", 3, cmd_loop_write },
+	{ "lost", "FILE", 1, cmd_lost },
+	{ "rewrite", "FILE LIST SEED", 3, cmd_rewrite },
+	{ "poison-many", "FILE COUNT SEED LIST", 4, cmd_poison_many },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (argc == commands[i].args + 2 && !strcmp(argv[1], commands[i].name))
+			return commands[i].run(argv + 2);
+	fprintf(stderr, "usage:\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		fprintf(stderr, "  ras-file %s %s\n", commands[i].name, commands[i].usage);
+	return 2;
+}
