@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --soft-reserved 512M
+# lab: --soft-reserved 512M --append rcupdate.rcu_expedited=1
 # One device goes from driver to driver, in any order and a thousand times, and nothing is lost on the way: memory,
 # resources, nodes, minor numbers, references to modules. Loading the module takes no device.
 . "$(dirname -- "$0")/lib.sh"
@@ -8,7 +8,7 @@
 dev=dax0.0 rounds=${ROUNDS-1000} seed=${SEED-1}
 drivers=/sys/bus/dax/drivers
 # kmem needs whole memory blocks, and gives them back only if nobody has put them on line
-shape $dev 0:128 256:128
+shape $dev 0:128
 echo offline >/sys/devices/system/memory/auto_online_blocks
 modprobe fsdev
 is "loading fsdev takes no device" none "$(driver_of $dev)"
