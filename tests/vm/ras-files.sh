@@ -13,8 +13,10 @@ PATH=$top/build:$PATH
 dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/ras held=''
 mkdir -p $mnt
 dmesg -n 1
-# what 6.1 says of a page that files have shared, once it is another's: upstream/dax-shared-page-count.md
-case $(uname -r) in 6.1.*) stock_complaint='WARNING: CPU: [0-9]+ PID: [0-9]+ at fs/dax.c:380 dax_insert_entry' ;; esac
+# what 6.1 says of a page that two files have read: upstream/dax-shared-read-fault.md
+case $(uname -r) in
+6.1.*) stock_complaint='WARNING: CPU: [0-9]+ PID: [0-9]+ at fs/dax.c:(380 dax_insert_entry|404 dax_disassociate_entry)' ;;
+esac
 # boundaries at 16 and 32 MiB of the device
 ok "three ranges" shape $dev 0:16 24:16 48:464
 ok "bound" give $dev fsdev
