@@ -102,6 +102,7 @@ static inline struct fsdev *fsdev_of(const struct dax_device *dax_dev)
 
 /* parent.c */
 int parent_precede(struct fsdev *fsdev);
+void parent_exit(void);
 
 /* pagemap.c */
 int pagemap_install(struct fsdev *fsdev);

@@ -145,6 +145,7 @@ module_init(fsdev_init);
 static void __exit fsdev_exit(void)
 {
 	dax_driver_unregister(&fsdev_driver);
+	parent_exit();
 	owner_exit();
 }
 module_exit(fsdev_exit);

@@ -9,7 +9,10 @@
  * the latest first, which is why it has to have all of its own when this is added. (A device link
  * would do the same, but NVDIMM devices cannot have one.)
  */
+#include <linux/atomic.h>
 #include <linux/device.h>
+#include <linux/rcupdate.h>
+#include <linux/wait_bit.h>
 
 #include "fsdev.h"
 
@@ -17,13 +20,26 @@ struct leave {
 	struct device *dev;
 };
 
+/* How many of them there are: the code that releases them is this module's. */
+static atomic_t leaves = ATOMIC_INIT(0);
+
+/* Under RCU, so that parent_exit() knows when the last one has come to its end. */
+static void leave_gone(struct device *dev)
+{
+	put_device(dev);
+	rcu_read_lock();
+	if (atomic_dec_and_test(&leaves))
+		wake_up_var(&leaves);
+	rcu_read_unlock();
+}
+
 /* The device above is losing its driver. */
 static void leave_now(struct device *parent, void *res)
 {
 	struct leave *leave = res;
 
 	device_release_driver(leave->dev);
-	put_device(leave->dev);
+	leave_gone(leave->dev);
 }
 
 static int leave_of(struct device *parent, void *res, void *dev)
@@ -37,9 +53,9 @@ static void parent_forget(void *data)
 {
 	struct device *dev = data;
 
-	/* not there if that is what unbinds */
+	/* not there if leave_now() has it, which may be what unbinds */
 	if (!devres_destroy(dev->parent, leave_now, leave_of, dev))
-		put_device(dev);
+		leave_gone(dev);
 }
 
 /**
@@ -61,6 +77,7 @@ int parent_precede(struct fsdev *fsdev)
 	if (!leave)
 		return -ENOMEM;
 	leave->dev = get_device(dev);
+	atomic_inc(&leaves);
 	devres_add(parent, leave);
 	/* from when this is so its things are released, and this may have come too late */
 	if (parent->links.status == DL_DEV_UNBINDING) {
@@ -69,4 +86,15 @@ int parent_precede(struct fsdev *fsdev)
 		return -ENODEV;
 	}
 	return devm_add_action_or_reset(dev, parent_forget, dev);
+}
+
+/**
+ * parent_exit() - waits until no device above uses this module's code any more
+ *
+ * Context: unloading the module, when no device is bound; may sleep.
+ */
+void parent_exit(void)
+{
+	wait_var_event(&leaves, !atomic_read(&leaves));
+	synchronize_rcu();
 }

@@ -28,7 +28,7 @@ cannot_fail='
 	param_ops trace_ perf_ event_ bpf_ cdev_del cdev_init cdev_device_del device_destroy device_del put_device get_device
 	sysfs_remove sysfs_emit sysfs_notify kobject_uevent init_ __init debug_ cond_resched schedule __cond_resched might_
 	refcount_ jiffies __warn_printk __list_ list_ badblocks_set badblocks_clear badblocks_check badblocks_exit
-	synchronize_ call_rcu rcu_ srcu __srcu percpu_ kill_ fasync noop_ seq_ single_ no_llseek prepare_to finish_wait
+	synchronize_ call_rcu rcu_ srcu __srcu percpu_ kill_ fasync noop_ seq_ single_ no_llseek prepare_to finish_wait __var_waitqueue
 	class_unregister class_destroy unregister_ clear_mce_nospec set_mce_nospec alloc_dax put_dax
 	kobject_put bdev_ blkdev_ capable compat_ptr_ioctl ktime_get memory_failure __check_object_size __sw_hweight64 validate_usercopy
 	kmalloc_caches const_pcpu_hot current_task const_current_task
