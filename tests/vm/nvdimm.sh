@@ -43,6 +43,8 @@ static() {
 	is "$map: a failing page" "SIGBUS BUS_MCEERR_AR at offset 8192 lsb 12" "$(dax-file poison $mnt/file 8192)"
 	is "$map: is reported by its device offset" "$(printf %#x $((at + 8192)))" \
 		"$(dmesg | sed -n "s/.*fsdev $dev: memory failure at .*: device offset \\(0x[0-9a-f]*\\),.*/\\1/p" | tail -n 1)"
+	ok "$map: is overwritten" dd if=/dev/zero of=$mnt/file bs=4k seek=2 count=1 conv=notrunc oflag=direct
+	is "$map: and good again" "" "$(cat "/sys/block/${disk##*/}/badblocks")"
 	dax-file fill $mnt/other 0 $((4 * MIB)) 6
 	umount $mnt
 	want=$(dd if="$disk" bs=1M count=4 iflag=direct 2>/dev/null | sha256sum)

@@ -46,6 +46,9 @@ umount /mnt/owner
 ok "claimed again" run hold-direct 10
 points "owner without a block device" fail-pages 10
 ok "let go again" run let-go 10
+# the pages that have failed are bad until the device is unbound
+unbind dax10.0
+is "bound again" bound "$(bind dax10.0 fsdev)"
 ok "claimed for removal" run hold-direct 10
 unbind dax10.0
 points "owner without a block device" told-removal 10
