@@ -26,23 +26,12 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "mapped.h"
+#include "program.h"
+
 #ifndef STATX_ATTR_DAX
 #define STATX_ATTR_DAX 0x00200000
 #endif
-
-#define PAGE 4096UL
-
-static uint64_t number(const char *text)
-{
-	char *end;
-	uint64_t n;
-
-	errno = 0;
-	n = strtoull(text, &end, 0);
-	if (errno || end == text || *end)
-		errx(2, "'%s' is not a number of bytes", text);
-	return n;
-}
 
 static int open_file(const char *path, int flags)
 {
@@ -51,17 +40,6 @@ static int open_file(const char *path, int flags)
 	if (fd < 0)
 		err(1, "%s", path);
 	return fd;
-}
-
-static uint64_t size_of(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		err(1, "fstat");
-	if (S_ISREG(st.st_mode))
-		return st.st_size;
-	return lseek(fd, 0, SEEK_END);
 }
 
 static void *map_as(int fd, int prot, int flags, uint64_t offset, uint64_t len)
@@ -94,18 +72,6 @@ static void *map_huge(int fd, uint64_t offset)
 	if (addr == MAP_FAILED)
 		err(1, "mmap of the device at %" PRIu64, offset);
 	return addr;
-}
-
-/* The word that belongs at a file offset: every page differs from every other, in every word. */
-static uint64_t word_at(uint64_t offset, uint64_t seed)
-{
-	return (offset + seed) * 0x9e3779b97f4a7c15ULL + seed;
-}
-
-static void pattern(uint64_t *words, uint64_t offset, uint64_t len, uint64_t seed)
-{
-	for (uint64_t i = 0; i < len / sizeof(*words); i++)
-		words[i] = word_at(offset + i * sizeof(*words), seed);
 }
 
 /* is-dax FILE: does the file system say that this file is accessed directly? */
@@ -186,24 +152,6 @@ static int cmd_fill(char **argv)
 	if (fsync(fd))
 		err(1, "fsync %s", argv[0]);
 	return 0;
-}
-
-static sigjmp_buf sigbus_jump;
-static siginfo_t sigbus_info;
-
-static void on_sigbus(int sig, siginfo_t *info, void *context)
-{
-	(void)sig;
-	(void)context;
-	sigbus_info = *info;
-	siglongjmp(sigbus_jump, 1);
-}
-
-static void catch_sigbus(void)
-{
-	struct sigaction act = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
-
-	sigaction(SIGBUS, &act, NULL);
 }
 
 static const char *code_name(int code)
@@ -357,11 +305,11 @@ static int cmd_poison(char **argv)
 
 /*
  * Maps all of a file, says "ready", then goes over its pages until a signal; tells the signal and
- * ends. Writing changes no byte, but makes every page dirty.
+ * ends. Writing changes no byte, but makes every page dirty. Of a hole every byte has to be 0.
  */
-static int hold(char **argv, bool write)
+static int hold(const char *path, bool write, bool hole)
 {
-	int fd = open_file(argv[0], write ? O_RDWR : O_RDONLY);
+	int fd = open_file(path, write ? O_RDWR : O_RDONLY);
 	uint64_t size = size_of(fd);
 	volatile char *addr = map_as(fd, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, 0, size);
 
@@ -376,6 +324,10 @@ static int hold(char **argv, bool write)
 
 			if (write)
 				addr[at] = byte;
+			if (hole && byte) {
+				printf("not zero at offset %" PRIu64 "\n", at);
+				return 1;
+			}
 		}
 		if (!round) {
 			puts("ready");
@@ -389,40 +341,19 @@ static int hold(char **argv, bool write)
 /* hold FILE: reads it through a mapping until a signal. */
 static int cmd_hold(char **argv)
 {
-	return hold(argv, false);
+	return hold(argv[0], false, false);
 }
 
 /* hold-write FILE: reads and writes it through a mapping until a signal. */
 static int cmd_hold_write(char **argv)
 {
-	return hold(argv, true);
+	return hold(argv[0], true, false);
 }
 
-/* hold-hole FILE: the same, where every byte has to be 0. */
+/* hold-hole FILE: reads it until a signal, and every byte has to be 0. */
 static int cmd_hold_hole(char **argv)
 {
-	int fd = open_file(argv[0], O_RDONLY);
-	uint64_t size = size_of(fd);
-	volatile char *addr = map_as(fd, PROT_READ, MAP_SHARED, 0, size);
-
-	catch_sigbus();
-	if (sigsetjmp(sigbus_jump, 1)) {
-		print_sigbus((char *)addr, 0);
-		return 0;
-	}
-	for (uint64_t round = 0;; round++) {
-		for (uint64_t at = 0; at < size; at += PAGE) {
-			if (addr[at]) {
-				printf("not zero at offset %" PRIu64 "\n", at);
-				return 1;
-			}
-		}
-		if (!round) {
-			puts("ready");
-			fflush(stdout);
-		}
-		usleep(20000);
-	}
+	return hold(argv[0], false, true);
 }
 
 /*
@@ -612,12 +543,7 @@ static int cmd_check_log(char **argv)
 	return missing != 0;
 }
 
-static const struct {
-	const char *name;
-	const char *usage;
-	int args;
-	int (*run)(char **argv);
-} commands[] = {
+static const struct command commands[] = {
 	{ "is-dax", "FILE", 1, cmd_is_dax },
 	{ "map-sync", "FILE", 1, cmd_map_sync },
 	{ "where", "FILE DEVICE-OFFSET", 2, cmd_where },
@@ -639,11 +565,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-		if (argc == commands[i].args + 2 && !strcmp(argv[1], commands[i].name))
-			return commands[i].run(argv + 2);
-	fprintf(stderr, "usage:\n");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-		fprintf(stderr, "  dax-file %s %s\n", commands[i].name, commands[i].usage);
-	return 2;
+	return run_command(commands, sizeof(commands) / sizeof(*commands), "dax-file", argc, argv);
 }

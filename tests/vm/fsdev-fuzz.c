@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "../../uapi/fsdev.h"
+#include "program.h"
 
 #define THREADS 4
 #define SLOTS 8
@@ -192,16 +193,6 @@ static void *fuzz(void *seed)
 		}
 	}
 	return NULL;
-}
-
-static uint64_t number(const char *text)
-{
-	char *end;
-	uint64_t n = strtoull(text, &end, 0);
-
-	if (end == text || *end)
-		errx(2, "not a number: %s", text);
-	return n;
 }
 
 int main(int argc, char **argv)

@@ -23,18 +23,7 @@
 #include <unistd.h>
 
 #include "../../uapi/fsdev.h"
-
-static uint64_t number(const char *text)
-{
-	char *end;
-	uint64_t n;
-
-	errno = 0;
-	n = strtoull(text, &end, 0);
-	if (errno || end == text || *end)
-		errx(2, "not a number: %s", text);
-	return n;
-}
+#include "program.h"
 
 static int open_node(const char *path, int flags)
 {
@@ -393,12 +382,7 @@ static int cmd_refuse(char **argv)
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	const char *usage;
-	int args;
-	int (*run)(char **argv);
-} commands[] = {
+static const struct command commands[] = {
 	{ "info", "NODE", 1, cmd_info },
 	{ "ranges", "NODE FIRST COUNT", 3, cmd_ranges },
 	{ "bad", "NODE COUNT", 2, cmd_bad },
@@ -413,11 +397,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-		if (argc == commands[i].args + 2 && !strcmp(argv[1], commands[i].name))
-			return commands[i].run(argv + 2);
-	fprintf(stderr, "usage:\n");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-		fprintf(stderr, "  fsdev-node %s %s\n", commands[i].name, commands[i].usage);
-	return 2;
+	return run_command(commands, sizeof(commands) / sizeof(*commands), "fsdev-node", argc, argv);
 }

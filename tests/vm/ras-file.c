@@ -20,19 +20,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAGE 4096UL
+#include "mapped.h"
+#include "program.h"
 
-static sigjmp_buf jump;
-static siginfo_t info;
 static volatile sig_atomic_t ended;
-
-static void on_sigbus(int sig, siginfo_t *given, void *context)
-{
-	(void)sig;
-	(void)context;
-	info = *given;
-	siglongjmp(jump, 1);
-}
 
 static void on_sigterm(int sig)
 {
@@ -42,21 +33,10 @@ static void on_sigterm(int sig)
 
 static void catch_signals(void)
 {
-	struct sigaction bus = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
 	struct sigaction term = { .sa_handler = on_sigterm };
 
-	sigaction(SIGBUS, &bus, NULL);
+	catch_sigbus();
 	sigaction(SIGTERM, &term, NULL);
-}
-
-static uint64_t number(const char *text)
-{
-	char *end;
-	uint64_t n = strtoull(text, &end, 0);
-
-	if (end == text || *end)
-		errx(2, "'%s' is not a number", text);
-	return n;
 }
 
 /* A block device is read past the page cache, which has pages of many sizes. */
@@ -71,15 +51,6 @@ static int open_file(const char *path, int flags)
 	if (fd < 0)
 		err(1, "%s", path);
 	return fd;
-}
-
-static uint64_t size_of(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		err(1, "fstat");
-	return S_ISREG(st.st_mode) ? (uint64_t)st.st_size : (uint64_t)lseek(fd, 0, SEEK_END);
 }
 
 static char *map(int fd, int protection, uint64_t size)
@@ -99,21 +70,9 @@ static const char *code(int code)
 
 static void print_signal(const char *addr)
 {
-	printf("SIGBUS %s at %" PRIu64 " lsb %d\n", code(info.si_code),
-	       (uint64_t)((char *)info.si_addr - addr), info.si_addr_lsb);
+	printf("SIGBUS %s at %" PRIu64 " lsb %d\n", code(sigbus_info.si_code),
+	       (uint64_t)((char *)sigbus_info.si_addr - addr), sigbus_info.si_addr_lsb);
 	fflush(stdout);
-}
-
-/* The word that belongs at a file offset. */
-static uint64_t word_at(uint64_t offset, uint64_t seed)
-{
-	return (offset + seed) * 0x9e3779b97f4a7c15ULL + seed;
-}
-
-static void pattern(uint64_t *words, uint64_t offset, uint64_t len, uint64_t seed)
-{
-	for (uint64_t i = 0; i < len / sizeof(*words); i++)
-		words[i] = word_at(offset + i * sizeof(*words), seed);
 }
 
 /* hold FILE: reads a mapping over and over until a signal, which it tells. Needs no right to write. */
@@ -125,7 +84,7 @@ static int cmd_hold(char **argv)
 	volatile char sum = 0;
 
 	catch_signals();
-	if (sigsetjmp(jump, 1)) {
+	if (sigsetjmp(sigbus_jump, 1)) {
 		print_signal((char *)addr);
 		return 0;
 	}
@@ -147,7 +106,7 @@ static int cmd_poison(char **argv)
 	volatile char *addr = map(fd, PROT_READ, size_of(fd));
 
 	catch_signals();
-	if (sigsetjmp(jump, 1)) {
+	if (sigsetjmp(sigbus_jump, 1)) {
 		print_signal((char *)addr);
 		return 0;
 	}
@@ -166,7 +125,7 @@ static int cmd_touch(char **argv)
 	volatile char *addr = map(fd, PROT_READ, size_of(fd));
 
 	catch_signals();
-	if (sigsetjmp(jump, 1)) {
+	if (sigsetjmp(sigbus_jump, 1)) {
 		print_signal((char *)addr);
 		return 1;
 	}
@@ -325,9 +284,9 @@ static int cmd_poison_many(char **argv)
 		bad[page] = 1;
 		done++;
 		(void)addr[page * PAGE];
-		if (sigsetjmp(jump, 1)) {
-			right += (char *)info.si_addr == (char *)addr + page * PAGE &&
-				 (info.si_code == BUS_MCEERR_AR || info.si_code == BUS_ADRERR);
+		if (sigsetjmp(sigbus_jump, 1)) {
+			right += (char *)sigbus_info.si_addr == (char *)addr + page * PAGE &&
+				 (sigbus_info.si_code == BUS_MCEERR_AR || sigbus_info.si_code == BUS_ADRERR);
 			continue;
 		}
 		if (madvise((char *)addr + page * PAGE, PAGE, MADV_HWPOISON))
@@ -371,12 +330,7 @@ static int cmd_rewrite(char **argv)
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	const char *usage;
-	int args;
-	int (*run)(char **argv);
-} commands[] = {
+static const struct command commands[] = {
 	{ "hold", "FILE", 1, cmd_hold },
 	{ "poison", "FILE OFFSET", 2, cmd_poison },
 	{ "touch", "FILE OFFSET", 2, cmd_touch },
@@ -393,11 +347,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-		if (argc == commands[i].args + 2 && !strcmp(argv[1], commands[i].name))
-			return commands[i].run(argv + 2);
-	fprintf(stderr, "usage:\n");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-		fprintf(stderr, "  ras-file %s %s\n", commands[i].name, commands[i].usage);
-	return 2;
+	return run_command(commands, sizeof(commands) / sizeof(*commands), "ras-file", argc, argv);
 }
