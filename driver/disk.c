@@ -152,8 +152,29 @@ static void disk_submit_bio(struct bio *bio)
 	bio_endio(bio);
 }
 
+/*
+ * Whoever claims the block device claims the memory behind it, also if the DAX device hears nothing
+ * of it (ext4, EROFS, device-mapper). If that has a holder and nobody has claimed the block device,
+ * the holder is one without it, and this one has come too late. If somebody has, the holder is one
+ * through the block device, and this is a claim of another partition or by the same file system.
+ */
+static int disk_opened(struct gendisk *disk, bool claims)
+{
+	struct fsdev *fsdev = disk->private_data;
+
+	if (!claims || compat_disk_claimed(disk) || !owner_exists(fsdev))
+		return 0;
+	dev_notice_ratelimited(fsdev_dev(fsdev),
+			       "%s (%d) does not get /dev/%s: the memory has an owner without the block device\n",
+			       current->comm, task_pid_nr(current), disk->disk_name);
+	return -EBUSY;
+}
+
+COMPAT_DISK_OPEN(disk_open, disk_opened)
+
 static const struct block_device_operations disk_fops = {
 	.owner = THIS_MODULE,
+	.open = disk_open,
 	.submit_bio = disk_submit_bio,
 };
 
@@ -315,11 +336,12 @@ hide_bad:
  * A file system that does not hold the DAX device, as ext4, claims the block device alone.
  *
  * Context: may sleep.
- * Return: 0; -EBUSY if somebody has it; -ENXIO if it is gone; another negative errno.
+ * Return: 0; -EBUSY if somebody has it, or the DAX device; -ENXIO if it is gone; another negative
+ * errno.
  */
 int disk_claim(struct fsdev *fsdev, void *holder, struct compat_disk_claim *claim)
 {
-	return compat_claim_disk(fsdev->disk, holder, claim);
+	return compat_claim_disk(disk_devt(fsdev->disk), holder, claim);
 }
 
 /**

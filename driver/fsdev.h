@@ -119,6 +119,8 @@ void access_fence(struct fsdev *fsdev);
 int owner_init(void);
 void owner_exit(void);
 int owner_claim(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *ops);
+int owner_claim_alone(struct dax_device *dax_dev, void *holder,
+		      const struct dax_holder_operations *ops);
 void owner_release(struct dax_device *dax_dev, void *holder);
 void owner_wait(void);
 bool owner_exists(struct fsdev *fsdev);

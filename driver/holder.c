@@ -105,9 +105,10 @@ static int claim_and_pin(struct dax_device *dax_dev, void *holder,
  * @holder: who claims it; an address that is the caller's alone
  * @ops: what to call when its memory fails or is about to go, or NULL
  *
- * This is the claim of fs_dax_get(), and excludes that of fs_dax_get_by_bdev() and is excluded by
- * it. Whoever has claimed calls owner_release() once, whether or not the device was removed
- * meanwhile; until then the dax_device stays, even if the memory does not.
+ * It excludes the claim of fs_dax_get_by_bdev() and is excluded by it. Who is on the block device
+ * without such a claim is not seen here: the caller has claimed the block device, or calls
+ * owner_claim_alone(). Whoever has claimed calls owner_release() once, whether or not the device
+ * was removed meanwhile; until then the dax_device stays, even if the memory does not.
  *
  * @ops are called from memory failure handling and from unbind, may sleep, and are given device
  * offsets in bytes. Removal is told as offset 0, length COMPAT_PRE_REMOVE_LEN and flags
@@ -131,6 +132,79 @@ int owner_claim(struct dax_device *dax_dev, void *holder, const struct dax_holde
 	else
 		rc = claim_and_pin(dax_dev, holder, ops);
 	dax_read_unlock(id);
+	return rc;
+}
+
+/* A device in fsdev mode, as long as the caller keeps it: put_device() follows. */
+static int find_device(struct dax_device *dax_dev, struct device **dev)
+{
+	int rc = 0, id;
+
+	id = dax_read_lock();
+	if (!dax_dev || !dax_alive(dax_dev))
+		rc = -ENODEV;
+	else if (!access_is_ours(dax_dev))
+		rc = -EOPNOTSUPP;
+	else
+		*dev = get_device(fsdev_dev(fsdev_of(dax_dev)));
+	dax_read_unlock(id);
+	return rc;
+}
+
+/*
+ * The order of the two is what makes the exclusion. Claims of a block device come one after the
+ * other; so one that came before this finds its claimer there, and one that comes after it finds,
+ * when the disk is opened, the holder that is there by then.
+ */
+static int claim_both(struct fsdev *fsdev, void *holder, const struct dax_holder_operations *ops)
+{
+	struct compat_disk_claim disk;
+	int rc;
+
+	/* quick to see; it is asked again */
+	if (owner_exists(fsdev))
+		return -EBUSY;
+	rc = disk_claim(fsdev, &disk, &disk);
+	if (rc)
+		return rc;
+	rc = owner_claim(fsdev_dax(fsdev), holder, ops);
+	disk_unclaim(&disk);
+	return rc;
+}
+
+/**
+ * owner_claim_alone() - become the one user of a device in fsdev mode, without its block device
+ * @dax_dev: the device; NULL counts as a dead one
+ * @holder: who claims it; an address that is the caller's alone
+ * @ops: what to call when its memory fails or is about to go, or NULL
+ *
+ * This is the claim of fs_dax_get(). As owner_claim(), but it also excludes, and is excluded by,
+ * whoever has claimed the block device without telling the DAX device. Who has the block device
+ * open and has not claimed it, is left alone.
+ *
+ * Context: may sleep; waits for a probe or removal of the device that is under way, so not from
+ * inside @ops.
+ * Return: 0; -ENODEV if the device is dead or has left, -EOPNOTSUPP if it is not in fsdev mode,
+ * -EBUSY if it has a holder or its block device has, -EINVAL without @holder; -EPERM if the block
+ * device is not for the calling process.
+ */
+int owner_claim_alone(struct dax_device *dax_dev, void *holder,
+		      const struct dax_holder_operations *ops)
+{
+	struct device *dev;
+	int rc;
+
+	rc = find_device(dax_dev, &dev);
+	if (rc)
+		return rc;
+	/* keeps the disk; removal has this lock, and takes the disk's own inside it, as we do */
+	device_lock(dev);
+	if (access_is_ours(dax_dev))
+		rc = claim_both(fsdev_of(dax_dev), holder, ops);
+	else
+		rc = -ENODEV;
+	device_unlock(dev);
+	put_device(dev);
 	return rc;
 }
 

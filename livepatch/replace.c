@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 
 #include "livepatch.h"
 #include "core/holder.h"
@@ -115,39 +116,63 @@ int replace_dax_holder_notify_failure(struct dax_device *dax_dev, u64 offset, u6
 }
 
 /* Is it in fsdev mode, the kernel's own driver or ours? As the kernel finds out. */
-static int check_mode(struct dax_device *dax_dev)
+static int check_mode(const struct dev_dax *dev_dax)
+{
+	const struct dax_device_driver *driver;
+
+	if (!dev_dax->dev.driver)
+		return -ENODEV;
+	driver = container_of(dev_dax->dev.driver, struct dax_device_driver, drv);
+	return compat_is_fsdev_mode(driver) ? 0 : -EOPNOTSUPP;
+}
+
+static int find_disk(struct device *child, void *devt)
+{
+	if (!child->class || strcmp(child->class->name, "block"))
+		return 0;
+	*(dev_t *)devt = child->devt;
+	return 1;
+}
+
+/*
+ * If there is a block device of the same memory, who has claimed that uses the memory, also if the
+ * DAX device has not been told (ext4, EROFS, device-mapper). So it is claimed during the claim,
+ * after which its driver refuses it to others.
+ */
+static int claim_with_disk(struct dev_dax *dev_dax, void *holder,
+			   const struct dax_holder_operations *ops)
+{
+	struct holder_words words = words_of(dev_dax->dax_dev);
+	struct compat_disk_claim disk;
+	dev_t devt;
+	int rc;
+
+	if (!device_for_each_child(&dev_dax->dev, &devt, find_disk))
+		return holder_claim(&words, holder, ops);
+	/* quick to see; it is asked again */
+	if (holder_exists(&words))
+		return -EBUSY;
+	rc = compat_claim_disk(devt, &disk, &disk);
+	if (rc)
+		return rc;
+	rc = holder_claim(&words, holder, ops);
+	compat_unclaim_disk(&disk);
+	return rc;
+}
+
+static int check_and_claim(struct dax_device *dax_dev, void *holder,
+			   const struct dax_holder_operations *ops)
 {
 	struct dev_dax *dev_dax = dax_get_private(dax_dev);
-	const struct dax_device_driver *driver;
-	int rc = 0;
+	int rc;
 
 	if (!dev_dax)
 		return -ENODEV;
 	device_lock(&dev_dax->dev);
-	driver = container_of(dev_dax->dev.driver, struct dax_device_driver, drv);
-	if (!dev_dax->dev.driver)
-		rc = -ENODEV;
-	else if (!compat_is_fsdev_mode(driver))
-		rc = -EOPNOTSUPP;
+	rc = check_mode(dev_dax);
+	if (!rc)
+		rc = claim_with_disk(dev_dax, holder, ops);
 	device_unlock(&dev_dax->dev);
-	return rc;
-}
-
-/*
- * The device may have changed its driver since it was looked at, and then it does not have the
- * operations of a file system's device any more.
- */
-static int claim(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *ops)
-{
-	struct holder_words words = words_of(dax_dev);
-	int rc, id;
-
-	id = dax_read_lock();
-	if (dax_alive(dax_dev) && !READ_ONCE(dax_dev->ops))
-		rc = -EOPNOTSUPP;
-	else
-		rc = holder_claim(&words, holder, ops);
-	dax_read_unlock(id);
 	return rc;
 }
 
@@ -158,7 +183,7 @@ static int claim(struct dax_device *dax_dev, void *holder, const struct dax_hold
  * @ops: what to call when its memory fails or goes
  *
  * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is not in fsdev
- * mode, -EBUSY if it has a holder, -EINVAL without @holder.
+ * mode, -EBUSY if it or a block device of the same memory has a holder, -EINVAL without @holder.
  */
 int replace_fs_dax_get(struct dax_device *dax_dev, void *holder,
 		       const struct dax_holder_operations *ops)
@@ -171,9 +196,7 @@ int replace_fs_dax_get(struct dax_device *dax_dev, void *holder,
 		return -ENODEV;
 	}
 	dax_read_unlock(id);
-	rc = check_mode(dax_dev);
-	if (!rc)
-		rc = claim(dax_dev, holder, ops);
+	rc = check_and_claim(dax_dev, holder, ops);
 	if (rc)
 		put_dax(dax_dev);
 	return rc;

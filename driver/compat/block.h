@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Allocating a disk with DAX: from 6.11 on its features are part of the queue's limits, before
- * that flags of the queue.
+ * Disks: allocating one with DAX, whose features are part of the queue's limits from 6.11 on and
+ * flags of the queue before that; hearing that it is opened; claiming it.
  */
 #ifndef FSDEV_COMPAT_BLOCK_H
 #define FSDEV_COMPAT_BLOCK_H
@@ -55,6 +55,37 @@ static inline struct gendisk *compat_alloc_dax_disk(const struct compat_disk_lim
 }
 #endif
 
+/*
+ * COMPAT_DISK_OPEN(name, inner): the function for block_device_operations.open, around @inner,
+ * which gets the disk, and whether whoever opens it claims it or a partition of it.
+ */
+#ifdef FSDEV_HAVE_DISK_OPEN_GENDISK
+#define COMPAT_DISK_OPEN(name, inner)							\
+static int name(struct gendisk *disk, blk_mode_t mode)					\
+{											\
+	return inner(disk, mode & BLK_OPEN_EXCL);					\
+}
+#else
+#define COMPAT_DISK_OPEN(name, inner)							\
+static int name(struct block_device *bdev, fmode_t mode)				\
+{											\
+	return inner(bdev->bd_disk, mode & FMODE_EXCL);					\
+}
+#endif
+
+/**
+ * compat_disk_claimed() - has somebody claimed a disk or a partition of it?
+ * @disk: the disk
+ *
+ * Context: open of the disk by somebody who claims it: all claims of it come one after the other,
+ * and this one is not counted yet. Otherwise the answer may be out of date when it is there.
+ * Return: true if somebody has.
+ */
+static inline bool compat_disk_claimed(const struct gendisk *disk)
+{
+	return READ_ONCE(disk->part0->bd_holder);
+}
+
 /**
  * struct compat_disk_claim - a disk that is open so that nobody else may claim it
  * @file: or @bdev: what is open
@@ -69,20 +100,20 @@ struct compat_disk_claim {
 
 /**
  * compat_claim_disk() - opens a disk so that nobody else may claim it
- * @disk: the disk
+ * @devt: number of the disk
  * @holder: who claims it
  * @claim: for compat_unclaim_disk()
  *
+ * Context: may sleep, also until somebody else's claim has come about or failed.
  * Return: 0 or a negative errno.
  */
-static inline int compat_claim_disk(struct gendisk *disk, void *holder,
-				    struct compat_disk_claim *claim)
+static inline int compat_claim_disk(dev_t devt, void *holder, struct compat_disk_claim *claim)
 {
 #ifdef FSDEV_HAVE_BDEV_FILE_OPEN_BY_DEV
-	claim->file = bdev_file_open_by_dev(disk_devt(disk), BLK_OPEN_READ, holder, NULL);
+	claim->file = bdev_file_open_by_dev(devt, BLK_OPEN_READ, holder, NULL);
 	return PTR_ERR_OR_ZERO(claim->file);
 #else
-	claim->bdev = blkdev_get_by_dev(disk_devt(disk), FMODE_READ | FMODE_EXCL, holder);
+	claim->bdev = blkdev_get_by_dev(devt, FMODE_READ | FMODE_EXCL, holder);
 	return PTR_ERR_OR_ZERO(claim->bdev);
 #endif
 }

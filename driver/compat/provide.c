@@ -12,7 +12,7 @@
 #ifndef FSDEV_HAVE_FS_DAX_GET
 int fs_dax_get(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *hops)
 {
-	return owner_claim(dax_dev, holder, hops);
+	return owner_claim_alone(dax_dev, holder, hops);
 }
 EXPORT_SYMBOL_GPL(fs_dax_get);
 #endif

@@ -34,9 +34,11 @@
  * @holder: who claims it
  * @hops: what to call when its memory fails or goes
  *
- * Excludes, and is excluded by, a file system on the block device of the same memory.
+ * Excludes, and is excluded by, a file system or mapped device on the block device of the same
+ * memory. (The function of 7.x does not see those that claim the block device only, as ext4; with
+ * fsdev_livepatch it does.)
  *
- * Context: may sleep.
+ * Context: may sleep; takes the device's lock, so not from inside @hops.
  * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is alive and not in
  * fsdev mode, -EBUSY if it has a holder. (The function of 7.x calls a device that is being removed
  * -EBUSY.)

@@ -170,6 +170,9 @@ void holder_drop(struct test_device *device);
 /* owner.c */
 extern const struct test_verb owner_verbs[];
 
+/* rivals.c */
+extern const struct test_verb rivals_verbs[];
+
 /* storm.c */
 extern const struct test_verb storm_verbs[];
 

@@ -9,7 +9,29 @@
 # shellcheck source=tests/vm/kernel-lib.sh
 . "$(dirname -- "$0")/kernel-lib.sh"
 
-enodev=-19 eopnotsupp=-95
+enodev=-19 eopnotsupp=-95 ebusy=-16
+disk=/dev/fsdev10.0 mnt=/mnt/owner
+mkdir -p $mnt
+
+# excludes NAME TYPE: the file system that is on the disk, and an owner without the block device, each way
+excludes() {
+	ok "$1 mounted" mount -t "$2" -o dax=always $disk $mnt
+	is "$1 uses DAX" yes "$(dax-file is-dax $mnt/file)"
+	refused "with $1 mounted the device cannot be claimed" run hold-direct 10
+	is "and $1 works on" "256 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/file 0 $MIB 1)"
+	umount $mnt
+	ok "$1 unmounted, it can be claimed" run hold-direct 10
+	refused "claimed, it is not for $1" mount -t "$2" -o dax=always $disk $mnt
+	refused "nor for $1 without DAX" mount -t "$2" -o ro $disk $mnt
+	ok "let go" run let-go 10
+	ok "then it is for $1 again" mount -t "$2" -o dax=always $disk $mnt
+	umount $mnt
+}
+
+# not_claimed WHO: the two words know of nobody, and all the same it cannot be claimed
+not_claimed() {
+	points "$1" refused 10 $ebusy
+}
 
 begin 10
 make_dynamic 10 0 1024
@@ -24,23 +46,40 @@ points "in fsdev" exclusion 10
 # where the kernel has an fs_dax_get() of its own, scenario livepatch is about that
 grep -q ' fs_dax_get.*\[fsdev\]' /proc/kallsyms && points "in fsdev" claim-removed 10
 
-# a file system on the block device, and an owner without one
-mkfs.xfs -q -f -m rmapbt=1,reflink=0 -d su=2m,sw=1 /dev/fsdev10.0 || fail "mkfs.xfs"
-mkdir -p /mnt/owner
-ok "XFS mounted" mount -o dax=always /dev/fsdev10.0 /mnt/owner
+# a file system on the block device, and an owner without one; first XFS, which holds the DAX device as well
+mkfs.xfs -q -f -m rmapbt=1,reflink=0 -d su=2m,sw=1 $disk || fail "mkfs.xfs"
+mount -o dax=always $disk $mnt || fail "mount"
+dax-file fill $mnt/file 0 $MIB 1
 like "XFS holds the device" "holder=set" "$(state 10 holder)"
-refused "with XFS mounted the device cannot be claimed" run hold-direct 10
-dax-file fill /mnt/owner/file 0 $MIB 1
-is "and XFS works on" "256 good, 0 wrong, 0 lost" "$(dax-file verify /mnt/owner/file 0 $MIB 1)"
-umount /mnt/owner
-ok "unmounted, it can be claimed" run hold-direct 10
-mount -o dax=always /dev/fsdev10.0 /mnt/owner || fail "mount"
-is "claimed, it is not for XFS, which goes without DAX" no "$(dax-file is-dax /mnt/owner/file)"
-umount /mnt/owner
+umount $mnt
+excludes XFS xfs
+like "the log says why it was not mounted" "mount \([0-9]+\) does not get $disk: the memory has an owner" "$(dmesg)"
+# the others claim the block device only; the kernel's own fs_dax_get() does not look at that
+grep -q ' fs_dax_get.*\[fsdev\]' /proc/kallsyms || ok "the livepatch loads" modprobe fsdev_livepatch
+mkfs.ext4 -q -F -b 4096 $disk 16M || fail "mkfs.ext4"
+mount -o dax=always $disk $mnt || fail "mount"
+dax-file fill $mnt/file 0 $MIB 1
+not_claimed "under ext4"
+umount $mnt
+excludes ext4 ext4
+mkdir -p /tmp/tree
+dax-file pattern 1 $MIB >/tmp/tree/file
+mkfs.erofs --quiet $disk /tmp/tree >/tmp/mkfs 2>&1 || cat /tmp/mkfs
+excludes EROFS erofs
+ok "device-mapper takes the disk" dmsetup create over --table "0 2048 linear $disk 0"
+not_claimed "under device-mapper"
+dmsetup remove over
+ok "claimed" run hold-direct 10
+refused "then it is not for device-mapper" dmsetup create over --table "0 2048 linear $disk 0"
+refused "nor for mkfs" mkfs.ext4 -q -F -b 4096 $disk 16M
+is "who only reads is in nobody's way" 4096 "$(dd if=$disk bs=4096 count=1 iflag=direct status=none | wc -c)"
+exec 7<$disk
 ok "let go" run let-go 10
-mount -o dax=always /dev/fsdev10.0 /mnt/owner || fail "mount"
-is "then XFS has it again" yes "$(dax-file is-dax /mnt/owner/file)"
-umount /mnt/owner
+ok "claimed with the disk open" run hold-direct 10
+refused "then EROFS is refused too" mount -t erofs -o dax=always $disk $mnt
+exec 7<&-
+ok "let go again" run let-go 10
+points "both at once" rivals 10 2000
 
 # an owner hears of failures, and of removal
 ok "claimed again" run hold-direct 10
