@@ -40,5 +40,5 @@ release_of() {
 
 # boot_stamp: what the initramfs of every kernel was made from.
 boot_stamp() {
-	cat "$lab_dir/init" "$lab_dir/initramfs" | sha256sum | cut -d' ' -f1
+	cat "$lab_dir/init" "$lab_dir/initramfs" "$FSDEV_LAB/stamp" | sha256sum | cut -d' ' -f1
 }

@@ -17,7 +17,7 @@ wait_line() {
 	local n
 
 	for ((n = 0; n < patience; n++)); do
-		grep -qE -- "$2" "$tmp/$1" && return
+		has_line "$2" "$tmp/$1" && return
 		sleep 0.1
 	done
 	cat "$tmp/$1"

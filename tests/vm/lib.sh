@@ -2,7 +2,8 @@
 # What the demo and the scenarios share in a guest: making DAX devices, changing their driver, mounting.
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-export PATH=$top/build/vm:$PATH
+# no locale: a dozen files for each program that starts
+export PATH=$top/build/vm:$PATH LC_ALL=C
 MIB=$((1 << 20))
 
 fail() {
@@ -20,11 +21,14 @@ region_start() {
 	echo $(($(cat "$known")))
 }
 
-# driver_of DEV: which driver has it, or "none".
+# driver_of DEV: which driver has it, or "none". No program is started for it: it is asked for all the time.
 driver_of() {
-	local link=/sys/bus/dax/devices/$1/driver
+	local driver
 
-	if [ -e "$link" ]; then basename "$(readlink -f "$link")"; else echo none; fi
+	for driver in /sys/bus/dax/drivers/*; do
+		[ -e "$driver/$1" ] && echo "${driver##*/}" && return
+	done
+	echo none
 }
 
 # give DEV DRIVER: takes the device from its driver, if any, and gives it to another; fails where that does not bind.

@@ -12,6 +12,8 @@ start() {
 	local name=$1
 
 	shift
+	# what one of that name said before is not to be taken for its word
+	: >"/tmp/$name"
 	"$@" >"/tmp/$name" 2>&1 &
 	names+=("$name") pids+=($!)
 }
@@ -19,7 +21,7 @@ start() {
 all_ready() {
 	local name
 
-	for name in "${names[@]}"; do until grep -qE '^(ready|[0-9]+)$' "/tmp/$name"; do sleep 0.05; done; done
+	for name in "${names[@]}"; do until has_line '^(ready|[0-9]+)$' "/tmp/$name"; do sleep 0.2; done; done
 }
 
 # all_ended [NAME]: they go over their pages all the time, so they have met the removal by now, or never will. The one with
@@ -59,9 +61,9 @@ unwaited() {
 	"$@" &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
+		sleep 0.5
 		[ "$(dmesg | grep -c 'removal waits')" = "$said" ] || { dmesg | grep 'removal waits' && return 1; }
 		[ -z "$(walks)" ] || { walks && return 1; }
-		sleep 0.1
 	done
 	wait $pid
 }

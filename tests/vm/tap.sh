@@ -24,9 +24,29 @@ is() {
 got:    $3"; fi
 }
 
+# matches PATTERN TEXT: an extended regular expression that has to match one line of it. Starts no program.
+matches() {
+	local line
+
+	while IFS= read -r line; do
+		[[ ! $line =~ $1 ]] || return 0
+	done <<<"$2"
+	return 1
+}
+
+# has_line PATTERN FILE: the same for what a file holds by now
+has_line() {
+	local line
+
+	while IFS= read -r line || [ -n "$line" ]; do
+		[[ ! $line =~ $1 ]] || return 0
+	done <"$2"
+	return 1
+}
+
 # like NAME PATTERN GOT: an extended regular expression that has to match.
 like() {
-	if grep -qE -- "$2" <<<"$3"; then tap_point 0 "$1"; else tap_point 1 "$1" "wanted: $2
+	if matches "$2" "$3"; then tap_point 0 "$1"; else tap_point 1 "$1" "wanted: $2
 got:    $3"; fi
 }
 
