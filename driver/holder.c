@@ -84,24 +84,9 @@ static int call_holder(const void *ops, void *arg)
 					  failure->mf_flags);
 }
 
-/* The reference keeps the words until the release. */
-static int claim_and_pin(struct dax_device *dax_dev, void *holder,
-			 const struct dax_holder_operations *ops)
-{
-	struct holder_words words = words_of(dax_dev);
-	int rc;
-
-	if (!igrab(dax_inode(dax_dev)))
-		return -ENODEV;
-	rc = holder_claim(&words, holder, ops);
-	if (rc)
-		put_dax(dax_dev);
-	return rc;
-}
-
 /**
  * owner_claim() - become the one holder of a device in fsdev mode
- * @dax_dev: the device; NULL counts as a dead one
+ * @dax_dev: a device that stays bound to this driver during the call
  * @holder: who claims it; an address that is the caller's alone
  * @ops: what to call when its memory fails or is about to go, or NULL
  *
@@ -116,22 +101,20 @@ static int claim_and_pin(struct dax_device *dax_dev, void *holder,
  * more.
  *
  * Context: may sleep; not from inside @ops.
- * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is not in fsdev
- * mode, -EBUSY if it has a holder, -EINVAL without @holder.
+ * Return: 0; -ENODEV if the device is dead or being removed, -EBUSY if it has a holder, -EINVAL
+ * without @holder.
  */
 int owner_claim(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *ops)
 {
-	int rc, id;
+	struct holder_words words = words_of(dax_dev);
+	int rc;
 
-	/* a device that is seen alive in here keeps its operations until the section ends */
-	id = dax_read_lock();
-	if (!dax_dev || !dax_alive(dax_dev))
-		rc = -ENODEV;
-	else if (!access_is_ours(dax_dev))
-		rc = -EOPNOTSUPP;
-	else
-		rc = claim_and_pin(dax_dev, holder, ops);
-	dax_read_unlock(id);
+	/* the reference keeps the words until the release */
+	if (!igrab(dax_inode(dax_dev)))
+		return -ENODEV;
+	rc = holder_claim(&words, holder, ops);
+	if (rc)
+		put_dax(dax_dev);
 	return rc;
 }
 

@@ -3,13 +3,14 @@
  * Rivals: one claims the DAX device without the block device, another the block device without
  * the DAX device, as fast as they can.
  *
- *   rivals ID ROUNDS     each tries so often; never do both have it
+ *   rivals ID ROUNDS     the first tries so often; never do both have it
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kprobes.h>
 #include <linux/kthread.h>
 
 #include "fsdev_test.h"
@@ -23,7 +24,7 @@ struct rival {
 	unsigned int pace;
 	struct task_struct *task;
 	bool has, done;
-	unsigned long got, refused, both, wrong;
+	unsigned long tries, got, refused, both, wrong;
 	int error;
 	struct compat_disk_claim disk;
 };
@@ -31,7 +32,7 @@ struct rival {
 static const struct dax_holder_operations no_operations;
 static struct dax_device *contested;
 static dev_t contested_disk;
-static unsigned long tries;
+static unsigned long rounds;
 
 static int claim_dax(struct rival *me)
 {
@@ -66,44 +67,117 @@ static void have(struct rival *me)
 	smp_store_release(&me->has, false);
 }
 
-static int rival_main(void *data)
+static void try(struct rival *me)
+{
+	int rc = me->claim(me);
+
+	if (!rc) {
+		have(me);
+		me->release(me);
+		me->got++;
+	} else if (rc == -EBUSY) {
+		me->refused++;
+	} else {
+		me->wrong++;
+		me->error = rc;
+	}
+	WRITE_ONCE(me->tries, me->tries + 1);
+	/* of another length each time, so that the other one comes in everywhere */
+	udelay(me->tries * me->pace % 61);
+	cond_resched();
+}
+
+static int dax_main(void *data)
 {
 	struct rival *me = data;
 
-	for (unsigned long i = 0; i < tries; i++) {
-		int rc = me->claim(me);
-
-		if (!rc) {
-			have(me);
-			me->release(me);
-			me->got++;
-		} else if (rc == -EBUSY) {
-			me->refused++;
-		} else {
-			me->wrong++;
-			me->error = rc;
-		}
-		/* of another length each time, so that the other one comes in everywhere */
-		udelay(i * me->pace % 61);
-		cond_resched();
-	}
+	while (me->tries < rounds)
+		try(me);
 	WRITE_ONCE(me->done, true);
 	while (!kthread_should_stop())
 		msleep(20);
 	return 0;
 }
 
-static void compete(struct rival *dax, struct rival *disk)
+/* Never sleeps for longer than a claim takes: the other one waits for its tries. */
+static int disk_main(void *data)
 {
-	dax->task = kthread_run(rival_main, dax, "fsdev_test/dax");
-	disk->task = kthread_run(rival_main, disk, "fsdev_test/disk");
-	if (!IS_ERR(dax->task) && !IS_ERR(disk->task))
-		while (!READ_ONCE(dax->done) || !READ_ONCE(disk->done))
+	struct rival *me = data;
+
+	while (!kthread_should_stop())
+		try(me);
+	return 0;
+}
+
+/*
+ * The one that claims the DAX device rests when it has given the block device back, until the other
+ * has tried once from beginning to end. Both have a processor of their own.
+ */
+static struct rival *resting;
+static unsigned long rested, in_vain;
+
+static int whose_rest(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	const struct rival *dax = READ_ONCE(resting);
+
+	return !dax || current != READ_ONCE(dax->task);
+}
+
+static int rest(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	const struct rival *disk = resting->other;
+	unsigned long until = READ_ONCE(disk->tries) + 2;
+
+	rested++;
+	for (int i = 0; READ_ONCE(disk->tries) < until; i++) {
+		/* the scenario fails then; the machine goes on */
+		if (i == 10 * USEC_PER_SEC) {
+			in_vain++;
+			break;
+		}
+		udelay(1);
+	}
+	return 0;
+}
+
+static struct kretprobe given_back = {
+#ifdef FSDEV_HAVE_BDEV_FILE_OPEN_BY_DEV
+	.kp.symbol_name = "bdev_fput",
+#else
+	.kp.symbol_name = "blkdev_put",
+#endif
+	.entry_handler = whose_rest,
+	.handler = rest,
+};
+
+static int start(struct rival *me, int (*thread)(void *data), unsigned int cpu)
+{
+	me->task = kthread_create_on_cpu(thread, me, cpu, "fsdev_test/%u");
+	if (IS_ERR(me->task))
+		return PTR_ERR(me->task);
+	wake_up_process(me->task);
+	return 0;
+}
+
+static int compete(struct rival *dax, struct rival *disk)
+{
+	unsigned int cpu = cpumask_first(cpu_online_mask);
+	unsigned int next = cpumask_next(cpu, cpu_online_mask);
+	int rc;
+
+	if (next >= nr_cpu_ids)
+		return -ENODEV;
+	rc = start(disk, disk_main, next);
+	if (rc)
+		return rc;
+	rc = start(dax, dax_main, cpu);
+	if (!rc) {
+		while (!READ_ONCE(dax->done))
 			msleep(20);
-	if (!IS_ERR(dax->task))
 		kthread_stop(dax->task);
-	if (!IS_ERR(disk->task))
-		kthread_stop(disk->task);
+	}
+	kthread_stop(disk->task);
+	return rc;
 }
 
 static void report_rival(const struct rival *me, const char *name)
@@ -113,6 +187,23 @@ static void report_rival(const struct rival *me, const char *name)
 		    me->refused, me->wrong, me->error);
 }
 
+static int watch_them(struct rival *dax, struct rival *disk)
+{
+	int rc;
+
+	given_back.kp.addr = NULL;
+	rested = 0;
+	in_vain = 0;
+	rc = register_kretprobe(&given_back);
+	if (rc)
+		return rc;
+	WRITE_ONCE(resting, dax);
+	rc = compete(dax, disk);
+	unregister_kretprobe(&given_back);
+	WRITE_ONCE(resting, NULL);
+	return rc;
+}
+
 static int rivals(char **word)
 {
 	struct test_device *device = device_find(word[0]);
@@ -120,8 +211,9 @@ static int rivals(char **word)
 	struct rival disk = { .claim = claim_disk, .release = release_disk, .pace = 11 };
 	struct file *open;
 	char path[32];
+	int rc;
 
-	if (!device || kstrtoul(word[1], 0, &tries))
+	if (!device || kstrtoul(word[1], 0, &rounds))
 		return -EINVAL;
 	contested = test_dax(device);
 	snprintf(path, sizeof(path), "/dev/fsdev%d.0", device->id);
@@ -132,10 +224,14 @@ static int rivals(char **word)
 	contested_disk = I_BDEV(open->f_mapping->host)->bd_dev;
 	dax.other = &disk;
 	disk.other = &dax;
-	compete(&dax, &disk);
+	rc = watch_them(&dax, &disk);
 	fput(open);
+	if (rc)
+		return rc;
 	report_point(!dax.both && !disk.both, "never have both been claimed");
 	report_note("seen %lu and %lu times", dax.both, disk.both);
+	report_point(rested && !in_vain, "the disk was tried just when it had been given back");
+	report_note("%lu times, %lu in vain", rested, in_vain);
 	report_rival(&dax, "the DAX device");
 	report_rival(&disk, "the block device");
 	return 0;

@@ -79,7 +79,7 @@ ok "claimed with the disk open" run hold-direct 10
 refused "then EROFS is refused too" mount -t erofs -o dax=always $disk $mnt
 exec 7<&-
 ok "let go again" run let-go 10
-points "both at once" rivals 10 2000
+points "both at once" rivals 10 1000
 
 # an owner hears of failures, and of removal
 ok "claimed again" run hold-direct 10
