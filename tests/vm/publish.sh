@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# lab: --soft-reserved 256M
+# Images in memory that hosts share: published, verified, attached; cut short, altered, too large, published while attached,
+# and cut off at every step of publishing: the generation before stays readable.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/vm/tap.sh
+. "$(dirname -- "$0")/tap.sh"
+export PATH=$top/build:$PATH
+
+dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/publish
+mkdir -p /tmp/tree
+
+# gives NAME STATUS PATTERN COMMAND...: the command ends with that status and says something that matches.
+gives() {
+	local name=$1 want=$2 pattern=$3 out status=0
+
+	shift 3
+	out=$("$@" 2>&1 </dev/null) || status=$?
+	is "$name: status" "$want" "$status"
+	like "$name: says so" "$pattern" "$out"
+}
+
+# tree N: the files of generation N
+tree() {
+	head -c 6M /dev/urandom >/tmp/tree/weights
+	echo "$1" >/tmp/tree/number
+}
+
+give $dev fsdev
+gives "attach: nothing there" 1 "nothing whole is published" fsdevctl attach $dev $mnt
+gives "publish: no folder" 2 "no folder" fsdevctl publish /nowhere $dev
+mkfs.ext4 -q -F $disk
+gives "publish: over a file system" 1 "there is ext4 on it already" fsdevctl publish /tmp/tree $dev
+tree 1
+gives "publish" 0 "generation 1, 6" fsdevctl publish /tmp/tree $dev --force
+gives "attach" 0 "generation 1 on $mnt" fsdevctl attach $dev $mnt
+is "the files" "$(sha256sum </tmp/tree/weights)" "$(sha256sum <$mnt/weights)"
+is "DAX" yes "$(dax-file is-dax $mnt/weights)"
+gives "attach again" 0 "attached already" fsdevctl attach $dev $mnt
+gives "check: nothing newer" 0 "1 is published, 1 is attached" fsdevctl attach $dev $mnt --check
+
+tree 2
+gives "publish while the one before is attached" 0 "generation 2" fsdevctl publish /tmp/tree $dev
+gives "check: something newer" 5 "2 is published, 1 is attached" fsdevctl attach $dev $mnt --check
+is "the one before is as it was" 1 "$(cat $mnt/number)"
+gives "publish over what is attached" 3 "generation 1, which the new one would overwrite, is still attached" \
+	fsdevctl publish /tmp/tree $dev
+exec 5<$mnt/number
+gives "attach the newer one while files are open" 3 "somebody has files of it open" fsdevctl attach $dev $mnt
+exec 5<&-
+gives "attach the newer one" 0 "generation 2 on $mnt" fsdevctl attach $dev $mnt
+is "the newer one's files" "2 $(sha256sum </tmp/tree/weights)" "$(cat $mnt/number) $(sha256sum <$mnt/weights)"
+gives "detach" 0 "" fsdevctl attach $dev $mnt --detach
+
+# the host dies: at the call that writes the claim, wipes the header, after the image, and at the header
+tree 3
+for call in 1 2 3; do
+	strace -f -o /tmp/strace -P $disk -e "inject=pwrite64:signal=KILL:when=$call" fsdevctl publish /tmp/tree $dev --force \
+		>/dev/null 2>&1
+	dmsetup remove --retry fsdev0.0-gen3 2>/dev/null
+	gives "died at write $call: the one before" 0 "generation 2 on $mnt" fsdevctl attach $dev $mnt
+	is "died at write $call: its files" 2 "$(cat $mnt/number)"
+	fsdevctl attach $dev $mnt --detach
+done
+gives "publish after that" 0 "generation 3" fsdevctl publish /tmp/tree $dev
+
+# another host was publishing: its claim has another boot id
+printf 'FSDEVCLM\7\0\0\0\0\0\0\0another-boot-id' | dd of=$disk bs=8192 seek=1 conv=notrunc,fsync status=none
+printf 'elsewhere' | dd of=$disk bs=1 seek=$((8192 + 64)) conv=notrunc,fsync status=none
+gives "another host is publishing" 3 "host elsewhere \(process 7\) is publishing; if it is dead, give --force" \
+	fsdevctl publish /tmp/tree $dev
+tree 4
+gives "and is dead" 0 "generation 4" fsdevctl publish /tmp/tree $dev --force
+
+# altered and cut short: generation 4 lies in slot 0, whose area begins at 2 MiB
+dd if=/dev/urandom of=$disk bs=4096 seek=$(((2 * MIB + 3 * MIB) / 4096)) count=1 conv=notrunc,fsync oflag=direct status=none
+gives "altered" 1 "generation 4 is not what was published: its checksum differs" fsdevctl attach $dev $mnt
+dd if=/dev/urandom of=$disk bs=4096 count=1 conv=notrunc,fsync oflag=direct status=none
+gives "a header that is no header: the other counts" 0 "generation 3 on $mnt" fsdevctl attach $dev $mnt
+fsdevctl attach $dev $mnt --detach
+head -c 140M /dev/zero | tr '\0' x >/tmp/tree/large
+gives "larger than there is room" 1 "is the folder larger than the room" fsdevctl publish /tmp/tree $dev
+rm /tmp/tree/large
+gives "the one before is still there" 0 "generation 3 on $mnt" fsdevctl attach $dev $mnt
+gives "disable while attached" 3 "/dev/mapper/fsdev0.0-gen3 is made of $disk" fsdevctl disable $dev
+fsdevctl attach $dev $mnt --detach
+finish
