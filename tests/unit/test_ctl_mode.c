@@ -26,6 +26,7 @@
 #include "fsdevctl/users.h"
 
 #define BLOCKS 3
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What the kernel knows. Parent and child share it. */
 static struct world {
@@ -341,7 +342,7 @@ static void fails_once(enum mode from, enum mode to)
 {
 	int writes = 1;
 
-	for (unsigned int i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+	for (unsigned int i = 0; i < COUNT(errors); i++) {
 		for (int at = 1; at <= writes; at++) {
 			start(from);
 			world->fail_at = at;
