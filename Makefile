@@ -7,6 +7,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 KERNELS ?= 6.1 6.12 7
+RELEASE ?= $(shell uname -r)
 export FSDEV_LAB
 
 help:
@@ -26,7 +27,7 @@ module:
 ifdef KERNEL
 	@lab/enter driver/build "$$(lab/release $(KERNEL))"
 else
-	@driver/build "$$(uname -r)"
+	@driver/build "$(RELEASE)"
 endif
 
 ## make test [KERNELS="..."] [SUITES="..."]   every test; ends with "N passed, N failed"
@@ -41,8 +42,52 @@ lint:
 test-mutants:
 	@tests/mutants/run $(MUTANTS)
 
+## make deb                     Debian packages in build/deb/VERSION: fsdev-dkms, fsdevctl, libfsdev-dev
+deb:
+	@lab/enter packaging/deb $(VERSION)
+
+## make install [DESTDIR=DIR]   the module (for the running kernel, or RELEASE), the tool, its boot files, the header
+install: module install-tool install-headers
+	install -d $(DESTDIR)/usr/lib/modules/$(RELEASE)/updates
+	for module in build/module/$(RELEASE)/install/updates/*.ko; do \
+		[ $${module##*/} = fsdev_test.ko ] || install -m 644 $$module $(DESTDIR)/usr/lib/modules/$(RELEASE)/updates/; \
+	done
+	[ -n "$(DESTDIR)" ] || depmod $(RELEASE)
+
+BUILD ?= $(CURDIR)/build
+
+install-tool:
+	$(MAKE) -s -C fsdevctl BUILD=$(BUILD)
+	install -d $(addprefix $(DESTDIR)/usr/,sbin lib/udev/rules.d lib/systemd/system share/man/man5 share/man/man8 \
+		share/bash-completion/completions)
+	install -m 755 $(BUILD)/fsdevctl $(DESTDIR)/usr/sbin/
+	install -m 644 packaging/70-fsdev.rules $(DESTDIR)/usr/lib/udev/rules.d/
+	install -m 644 packaging/fsdev.service $(DESTDIR)/usr/lib/systemd/system/
+	install -m 644 packaging/completion.bash $(DESTDIR)/usr/share/bash-completion/completions/fsdevctl
+	[ ! -e docs/man/fsdev.4 ] || install -D -m 644 -t $(DESTDIR)/usr/share/man/man4 docs/man/fsdev.4
+	install -m 644 docs/man/*.5 $(DESTDIR)/usr/share/man/man5/
+	install -m 644 docs/man/*.8 $(DESTDIR)/usr/share/man/man8/
+
+install-headers:
+	install -d $(DESTDIR)/usr/include
+	install -m 644 uapi/fsdev.h $(DESTDIR)/usr/include/
+
+# what DKMS builds from: the sources, and the reader of a kernel's type information
+src_dir = $(DESTDIR)/usr/src/fsdev-$(shell cat VERSION)
+install-dkms:
+	$(MAKE) -s -C layout BUILD=$(BUILD)
+	install -d $(DESTDIR)/usr/lib/fsdev $(src_dir)
+	install -m 755 $(BUILD)/btf2layout $(DESTDIR)/usr/lib/fsdev/
+	find Kbuild driver core uapi $(wildcard livepatch) -name '*.[ch]' -o -name Kbuild | xargs -I{} install -D -m 644 {} $(src_dir)/{}
+	install -m 644 VERSION $(src_dir)/
+	install -D -m 755 packaging/dkms-build $(src_dir)/packaging/dkms-build
+
+## make test-packages           the .deb files in guests: install, upgrade, kernel update, removal; and a boot with fstab
+test-packages:
+	@lab/make && $(MAKE) -s module KERNEL=6.12 && $(MAKE) -s module KERNEL=7 && tests/packages/run
+
 ## make clean                   remove what was built; the lab stays
 clean:
 	rm -rf build
 
-.PHONY: help lab demo module test lint test-mutants clean
+.PHONY: help lab demo module test lint test-mutants test-packages deb install install-tool install-headers install-dkms clean

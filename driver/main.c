@@ -153,3 +153,4 @@ module_exit(fsdev_exit);
 MODULE_DESCRIPTION("Storage for DAX file systems on character DAX devices");
 MODULE_AUTHOR("The fsdev authors");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(FSDEV_VERSION);

@@ -1,0 +1,36 @@
+# bash completion for fsdevctl: commands, options as each command's help lists them, and devices
+# shellcheck shell=bash
+
+_fsdevctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]-} words=''
+
+	case $prev in
+	--type) words='xfs ext4 erofs' ;;
+	--mode) words='devdax system-ram kernel-fsdev' ;;
+	--mount | --from | --dir)
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+		;;
+	--svg)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--device) words=$(cd /sys/bus/dax/devices 2>/dev/null && echo dax*) ;;
+	*)
+		if [ "$COMP_CWORD" = 1 ]; then
+			words="--help --version $(fsdevctl --help | sed -n 's/^  \([a-z]*\) .*/\1/p')"
+		elif [[ $cur == -* ]]; then
+			words=$(fsdevctl "$command" --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
+		elif [ "$command" = config ]; then
+			words='check apply link'
+		elif [ "$command" = publish ] && [ "$COMP_CWORD" = 2 ]; then
+			mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+			return
+		else
+			words=$(cd /sys/bus/dax/devices 2>/dev/null && echo dax*)
+		fi
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+complete -F _fsdevctl fsdevctl

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Before systemd starts in a guest: what an administrator has done on that machine before it was rebooted.
+set -eu
+top=$(cd -- "$(dirname -- "$0")/../.." && pwd -P)
+# the .deb of the tool as it is unpacked and configured; the module is the tree's
+dpkg -i "$top/build/deb/$(cat "$top/VERSION")"/fsdevctl_*.deb >/dev/null
+printf '[data]\nnvdimm-uuid = %s\n' "$(cat "$top/build/packages/uuid")" >/etc/fsdev.d/10-data.conf
+mkdir -p /data
+echo '/dev/fsdev/data /data xfs dax=always 0 0' >/etc/fstab
