@@ -22,6 +22,10 @@ demo: KERNEL ?= 6.12
 demo:
 	@demo/run "$(KERNEL)"
 
+## make tour                    the pictures of README.md, from a run in a VM
+tour:
+	@lab/make && lab/enter make -s -C fsdevctl && lab/run --kernel 6.12 --soft-reserved 640M -- demo/tour
+
 ## make module [KERNEL=6.12]    build the module for a kernel of the lab; without KERNEL for the one that runs
 module:
 ifdef KERNEL
@@ -58,19 +62,20 @@ BUILD ?= $(CURDIR)/build
 
 install-tool:
 	$(MAKE) -s -C fsdevctl BUILD=$(BUILD)
-	install -d $(addprefix $(DESTDIR)/usr/,sbin lib/udev/rules.d lib/systemd/system share/man/man5 share/man/man8 \
+	install -d $(addprefix $(DESTDIR)/usr/,sbin lib/udev/rules.d lib/systemd/system share/man/man4 share/man/man5 share/man/man8 \
 		share/bash-completion/completions)
 	install -m 755 $(BUILD)/fsdevctl $(DESTDIR)/usr/sbin/
 	install -m 644 packaging/70-fsdev.rules $(DESTDIR)/usr/lib/udev/rules.d/
 	install -m 644 packaging/fsdev.service $(DESTDIR)/usr/lib/systemd/system/
 	install -m 644 packaging/completion.bash $(DESTDIR)/usr/share/bash-completion/completions/fsdevctl
-	[ ! -e docs/man/fsdev.4 ] || install -D -m 644 -t $(DESTDIR)/usr/share/man/man4 docs/man/fsdev.4
+	install -m 644 docs/man/*.4 $(DESTDIR)/usr/share/man/man4/
 	install -m 644 docs/man/*.5 $(DESTDIR)/usr/share/man/man5/
 	install -m 644 docs/man/*.8 $(DESTDIR)/usr/share/man/man8/
 
 install-headers:
-	install -d $(DESTDIR)/usr/include
+	install -d $(DESTDIR)/usr/include/fsdev
 	install -m 644 uapi/fsdev.h $(DESTDIR)/usr/include/
+	install -m 644 include/fsdev/dax.h $(DESTDIR)/usr/include/fsdev/
 
 # what DKMS builds from: the sources, and the reader of a kernel's type information
 src_dir = $(DESTDIR)/usr/src/fsdev-$(shell cat VERSION)
@@ -78,7 +83,7 @@ install-dkms:
 	$(MAKE) -s -C layout BUILD=$(BUILD)
 	install -d $(DESTDIR)/usr/lib/fsdev $(src_dir)
 	install -m 755 $(BUILD)/btf2layout $(DESTDIR)/usr/lib/fsdev/
-	find Kbuild driver core uapi $(wildcard livepatch) -name '*.[ch]' -o -name Kbuild | xargs -I{} install -D -m 644 {} $(src_dir)/{}
+	find Kbuild driver core include livepatch uapi -name '*.[ch]' -o -name Kbuild | xargs -I{} install -D -m 644 {} $(src_dir)/{}
 	install -m 644 VERSION $(src_dir)/
 	install -D -m 755 packaging/dkms-build $(src_dir)/packaging/dkms-build
 
@@ -90,4 +95,4 @@ test-packages:
 clean:
 	rm -rf build
 
-.PHONY: help lab demo module test lint test-mutants test-packages deb install install-tool install-headers install-dkms clean
+.PHONY: help lab demo tour module test lint test-mutants test-packages deb install install-tool install-headers install-dkms clean

@@ -32,13 +32,16 @@ static const struct opt opts[] = {
 };
 
 #define WORDS 16
+#define SMALL (1ull << 30)
 
 /* The command that makes the file system; ends with NULL. */
-static void make_command(const char *words[WORDS], const char *disk)
+static void make_command(const char *words[WORDS], const char *disk, uint64_t size)
 {
 	/* rmapbt: XFS can tell the file of a bad page; no reflink: no copy breaks a 2 MiB mapping */
-	static const char * const xfs[] = { "mkfs.xfs", "-q", "-f", "-m", "rmapbt=1,reflink=0", "-d",
-		"su=2m,sw=1,extszinherit=512", NULL };
+	static const char * const xfs[] = { "mkfs.xfs", "-q", "-f", "-m", "rmapbt=1,reflink=0", "-l",
+		"su=32k", "-d", "su=2m,sw=1,extszinherit=512", NULL };
+	/* as many groups as it takes for a stripe, its log would not fit into one of them */
+	static const char * const small[] = { "-d", "agcount=4", NULL };
 	static const char * const ext4[] = { "mkfs.ext4", "-q", "-F", "-b", "4096", "-E",
 		"stride=512,stripe_width=512,nodiscard", NULL };
 	/* data that stands beside the inode has no page of its own to be mapped */
@@ -49,6 +52,8 @@ static void make_command(const char *words[WORDS], const char *disk)
 
 	for (; form[n]; n++)
 		words[n] = form[n];
+	for (unsigned int i = 0; form == xfs && size < SMALL && small[i]; i++)
+		words[n++] = small[i];
 	words[n++] = disk;
 	if (form == erofs)
 		words[n++] = from;
@@ -173,7 +178,7 @@ static enum outcome make(const struct device *device)
 	outcome = may_overwrite(device, disk);
 	if (outcome != DONE)
 		return outcome;
-	make_command(words, disk);
+	make_command(words, disk, device->size);
 	if (dry_run) {
 		show_command(words);
 		if (mount_dir)

@@ -179,6 +179,15 @@ static int write_all(struct shared *shared, struct image *image, const char *dir
 	return rc;
 }
 
+static const char *reason(int rc)
+{
+	if (rc == -ENOENT)
+		return "mkfs.erofs or dmsetup is not installed: apt install erofs-utils dmsetup";
+	if (rc == -ENOSPC)
+		return "the folder is larger than the room there is, half of the device";
+	return rc > 0 ? "the program above failed" : strerror(-rc);
+}
+
 static enum outcome publish(struct shared *shared, const char *dir)
 {
 	const struct device *device = shared->device;
@@ -207,10 +216,8 @@ static enum outcome publish(struct shared *shared, const char *dir)
 	rc = write_all(shared, &image, dir);
 	if (rc)
 		return say(FAILED, "%s: generation %llu was not published: %s; %s", device->name,
-			   (unsigned long long)image.generation, rc == -ENOENT ?
-			   "mkfs.erofs or dmsetup is not installed: apt install erofs-utils dmsetup" :
-			   rc > 0 ? "the program above failed; is the folder larger than the room there is?" :
-			   strerror(-rc), newest ? "the one before is as it was" : "there is none");
+			   (unsigned long long)image.generation, reason(rc),
+			   newest ? "the one before is as it was" : "there is none");
 	printf("%s: generation %llu, %s\n", device->name, (unsigned long long)image.generation,
 	       size_text(size, image.len));
 	return DONE;

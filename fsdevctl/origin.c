@@ -14,12 +14,18 @@
 #include "device.h"
 #include "origin.h"
 
-/* The next device whose region is @path or lies below it. */
+/* The next device whose region is @path, which may be told by way of a link, or lies below it. */
 static struct device *below(struct devices *devices, const char *path, struct device *after)
 {
 	struct device *end = devices->device + devices->count;
-	const char *part = !strncmp(path, "/sys/devices", 12) ? path + 12 : path;
-	size_t len = strlen(part);
+	const char *part;
+	char real[PATH_MAX];
+	size_t len;
+
+	if (realpath(path, real))
+		path = real;
+	part = !strncmp(path, "/sys/devices", 12) ? path + 12 : path;
+	len = strlen(part);
 
 	for (struct device *one = after ? after + 1 : devices->device; one < end; one++)
 		if (!strncmp(one->region_path, part, len) &&

@@ -1,39 +1,29 @@
-#!/usr/bin/env bash
-# lab: --soft-reserved 256M
-# Images in memory that hosts share: published, verified, attached; cut short, altered, too large, published while attached,
-# and cut off at every step of publishing: the generation before stays readable.
-# shellcheck source=tests/vm/lib.sh
-. "$(dirname -- "$0")/lib.sh"
-# shellcheck source=tests/vm/tap.sh
-. "$(dirname -- "$0")/tap.sh"
-export PATH=$top/build:$PATH
+# shellcheck shell=bash
+# Part of scenario ctl: images in memory that hosts share: published, verified, attached; cut short, altered, too large,
+# published while attached, and cut off at every step of publishing: the generation before stays readable.
 
-dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/publish
-mkdir -p /tmp/tree
-
-# gives NAME STATUS PATTERN COMMAND...: the command ends with that status and says something that matches.
-gives() {
-	local name=$1 want=$2 pattern=$3 out status=0
-
-	shift 3
-	out=$("$@" 2>&1 </dev/null) || status=$?
-	is "$name: status" "$want" "$status"
-	like "$name: says so" "$pattern" "$out"
-}
-
+dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/ctl
 # tree N: the files of generation N
 tree() {
-	head -c 6M /dev/urandom >/tmp/tree/weights
+	head -c 3M /dev/urandom >/tmp/tree/weights
 	echo "$1" >/tmp/tree/number
 }
 
-give $dev fsdev
+rm -rf /tmp/tree && mkdir /tmp/tree
+shape $dev 0:64
+fsdevctl enable $dev 2>/dev/null
+umount $mnt 2>/dev/null
 gives "attach: nothing there" 1 "nothing whole is published" fsdevctl attach $dev $mnt
 gives "publish: no folder" 2 "no folder" fsdevctl publish /nowhere $dev
 mkfs.ext4 -q -F $disk
 gives "publish: over a file system" 1 "there is ext4 on it already" fsdevctl publish /tmp/tree $dev
 tree 1
-gives "publish" 0 "generation 1, 6" fsdevctl publish /tmp/tree $dev --force
+gives "publish --dry-run" 0 "generation 1 would be written at 0x200000.*nothing was changed" \
+	fsdevctl publish /tmp/tree $dev --force --dry-run
+gives "publish" 0 "generation 1, 3" fsdevctl publish /tmp/tree $dev --force
+gives "attach --dry-run" 0 "generation 1 is good and would be mounted; nothing was changed" \
+	fsdevctl attach $dev $mnt --dry-run
+refused "attach --dry-run: mounts nothing" mountpoint -q $mnt
 gives "attach" 0 "generation 1 on $mnt" fsdevctl attach $dev $mnt
 is "the files" "$(sha256sum </tmp/tree/weights)" "$(sha256sum <$mnt/weights)"
 is "DAX" yes "$(dax-file is-dax $mnt/weights)"
@@ -53,11 +43,16 @@ gives "attach the newer one" 0 "generation 2 on $mnt" fsdevctl attach $dev $mnt
 is "the newer one's files" "2 $(sha256sum </tmp/tree/weights)" "$(cat $mnt/number) $(sha256sum <$mnt/weights)"
 gives "detach" 0 "" fsdevctl attach $dev $mnt --detach
 
+if ! whole; then
+	fsdevctl disable $dev 2>/dev/null
+	return
+fi
+
 # the host dies: at the call that writes the claim, wipes the header, after the image, and at the header
 tree 3
 for call in 1 2 3; do
-	strace -f -o /tmp/strace -P $disk -e "inject=pwrite64:signal=KILL:when=$call" fsdevctl publish /tmp/tree $dev --force \
-		>/dev/null 2>&1
+	(strace -f -e trace=pwrite64 -o /tmp/strace -P $disk -e "inject=pwrite64:signal=KILL:when=$call" fsdevctl publish /tmp/tree $dev --force \
+		) >/dev/null 2>&1
 	dmsetup remove --retry fsdev0.0-gen3 2>/dev/null
 	gives "died at write $call: the one before" 0 "generation 2 on $mnt" fsdevctl attach $dev $mnt
 	is "died at write $call: its files" 2 "$(cat $mnt/number)"
@@ -74,15 +69,15 @@ tree 4
 gives "and is dead" 0 "generation 4" fsdevctl publish /tmp/tree $dev --force
 
 # altered and cut short: generation 4 lies in slot 0, whose area begins at 2 MiB
-dd if=/dev/urandom of=$disk bs=4096 seek=$(((2 * MIB + 3 * MIB) / 4096)) count=1 conv=notrunc,fsync oflag=direct status=none
+dd if=/dev/urandom of=$disk bs=4096 seek=$(((2 * MIB + 2 * MIB) / 4096)) count=1 conv=notrunc,fsync oflag=direct status=none
 gives "altered" 1 "generation 4 is not what was published: its checksum differs" fsdevctl attach $dev $mnt
 dd if=/dev/urandom of=$disk bs=4096 count=1 conv=notrunc,fsync oflag=direct status=none
 gives "a header that is no header: the other counts" 0 "generation 3 on $mnt" fsdevctl attach $dev $mnt
 fsdevctl attach $dev $mnt --detach
-head -c 140M /dev/zero | tr '\0' x >/tmp/tree/large
-gives "larger than there is room" 1 "is the folder larger than the room" fsdevctl publish /tmp/tree $dev
+head -c 33M /dev/zero | tr '\0' x >/tmp/tree/large
+gives "larger than there is room" 1 "the folder is larger than the room there is" fsdevctl publish /tmp/tree $dev
 rm /tmp/tree/large
 gives "the one before is still there" 0 "generation 3 on $mnt" fsdevctl attach $dev $mnt
 gives "disable while attached" 3 "/dev/mapper/fsdev0.0-gen3 is made of $disk" fsdevctl disable $dev
 fsdevctl attach $dev $mnt --detach
-finish
+fsdevctl disable $dev 2>/dev/null

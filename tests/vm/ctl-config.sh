@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# Part of scenario ctl: the configuration, and an NVDIMM namespace that is known by its UUID.
+
+dev=dax0.0
+conf=/etc/fsdev.d
+mkdir -p $conf
+rm -f $conf/*
+fsdevctl enable $dev 2>/dev/null
+low=$(printf '%#x' "$(region_start $dev)")
+gives "config: nothing" 0 "has no section" fsdevctl config check
+printf '[weights]\naddress = %s\nsize = 384M\n' "$low" >$conf/10.conf
+gives "config check" 0 "$dev \(fsdev now\): \[weights\] in $conf/10.conf:1: fsdev" fsdevctl config check
+fsdevctl disable $dev 2>/dev/null
+gives "config apply --dry-run" 0 "give it to driver fsdev" fsdevctl config apply --dry-run
+is "config apply --dry-run: changes nothing" device_dax "$(driver_of $dev)"
+printf '[a]\ncolour = red\n[b]\n[c]\nsize = 1Q\nsize\n' >$conf/20.conf
+gives "config with mistakes" 2 "$conf/20.conf:2: there is no key 'colour': the keys are nvdimm-uuid" fsdevctl config apply
+gives "config with mistakes: all are told" 2 "$conf/20.conf:5: size '1Q' is no number" fsdevctl config check
+is "config with mistakes: nothing is changed" device_dax "$(driver_of $dev)"
+printf '[other]\naddress = 0x1000\n' >$conf/20.conf
+gives "config check: a section about nothing" 5 "\[other\] in $conf/20.conf:1 is about no device" fsdevctl config check
+rm $conf/20.conf
+gives "config apply" 0 "$dev: fsdev, by \[weights\]" fsdevctl config apply
+is "config apply: the mode" fsdev "$(driver_of $dev)"
+is "config link" "FSDEV_NAME=weights" "$(fsdevctl config link --device $dev)"
+
+region=$(ndctl list -R | jq -r 'if type == "array" then .[0] else . end | .dev')
+uuid=$(ndctl create-namespace -f -e "namespace${region#region}.0" -m devdax | jq -r .uuid)
+nv=$(fsdevctl list --json | jq -r ".[]|select(.uuid==\"$uuid\").chardev")
+like "nvdimm: known by its UUID" "^dax" "$nv"
+printf '[pmem]\nnvdimm-uuid = %s\n' "${uuid^^}" >$conf/20.conf
+gives "nvdimm: config apply" 0 "$nv: fsdev, by \[pmem\]" fsdevctl config apply
+gives "nvdimm: mkfs" 0 "its files are DAX, 2 MiB mappings work" \
+	fsdevctl mkfs "$nv" --type ext4 --mount /mnt/pmem --force
+dax-file fill /mnt/pmem/file 0 4096 1
+is "nvdimm: a MAP_SYNC mapping is granted" yes "$(dax-file map-sync /mnt/pmem/file)"
+umount /mnt/pmem
+gives "nvdimm: disable" 0 "$nv: devdax" fsdevctl disable "$nv"
+
+gives "doctor: nothing at boot" 5 "the udev rule 70-fsdev.rules is missing" fsdevctl doctor
+mkdir -p /etc/udev/rules.d && : >/etc/udev/rules.d/70-fsdev.rules
+gives "doctor: nothing is wrong" 0 "no problem was found" fsdevctl doctor
+rm -r $conf

@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# Part of scenario ctl: file systems on a device, who uses it, and bad memory: injected, told by monitor as it comes, listed
+# with the file it belongs to, found by scrub, repaired.
+
+dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/ctl
+fsdevctl enable $dev 2>/dev/null
+gives "errors: none" 0 "no bad memory is known" fsdevctl errors $dev
+gives "inject: nobody to ask" 2 "there is nobody to ask; give --yes" fsdevctl inject $dev 1M
+gives "inject: asked, and the answer is no" 1 "nothing was changed" \
+	sh -c "(sleep 1; echo n) | script -qec 'fsdevctl inject $dev 1M' /dev/null"
+gives "inject --dry-run" 0 "nothing was changed" fsdevctl inject $dev 1M --dry-run
+gives "inject past the end" 2 "lies past the end" fsdevctl inject $dev 384M --yes
+gives "repair past the end" 2 "reaches past the end" fsdevctl repair $dev 383M+2M
+gives "repair where nothing is bad" 0 "nothing in all is bad" fsdevctl repair $dev all
+gives "scrub --dry-run" 0 "nothing was changed" fsdevctl scrub $dev --dry-run
+gives "mkfs --dry-run" 0 "^mkfs.xfs .*rmapbt=1" fsdevctl mkfs $dev --type xfs --mount $mnt --dry-run
+is "none of it has changed anything" "0 fsdev" \
+	"$(blkid -p -o value -s TYPE $disk)$(lists $dev .bad_bytes) $(driver_of $dev)"
+
+mkdir -p /tmp/tree && head -c 2M /dev/urandom >/tmp/tree/file && echo small >/tmp/tree/small
+# bad_memory TYPE: a page of the file fails, is told, shown and repaired
+bad_memory() {
+	local at monitor
+
+	at=$(device_offset $mnt/file $((1 * MIB)))
+	fsdevctl monitor $dev --json --count 2 >/tmp/events 2>/tmp/monitor &
+	monitor=$!
+	until grep -q watching /tmp/monitor; do sleep 0.1; done
+	gives "$1: inject" 0 "has failed, as a test" fsdevctl inject $dev "$at" --yes
+	gives "$1: errors --files" 5 "$(printf '%#x' "$at").*$mnt/file at byte 0x100000" fsdevctl errors $dev --files
+	is "$1: errors --json" "$at 4096 $mnt/file 1048576" "$(fsdevctl errors $dev --files --json |
+		jq -r '.[0]|"\(.offset) \(.length) \(.file) \(.file_offset)"')"
+	gives "$1: map shows it, and the file" 0 "device $(printf '%#x' "$at")\\+0x1000 .*$mnt/file" fsdevctl map $dev
+	gives "$1: repair --dry-run" 0 "$mnt/file at byte 0x100000" fsdevctl repair $dev "$at" --dry-run
+	if [ "$1" = xfs ]; then
+		is "list counts it" 4096 "$(lists $dev .bad_bytes)"
+		gives "scrub" 5 "4 KiB bad in 1 places" fsdevctl scrub $dev
+		gives "doctor: bad memory" 5 "$dev: 4096 bytes are bad: fsdevctl errors $dev --files" fsdevctl doctor
+	fi
+	gives "$1: repair" 0 "4 KiB good again, 0 B bad" fsdevctl repair $dev "$at" --yes
+	wait $monitor
+	is "$1: monitor told both" "failure $at 4096
+cleared $at 4096" "$(jq -r '"\(.event) \(.offset) \(.length)"' /tmp/events)"
+}
+
+for type in xfs ext4 erofs; do
+	from=() large=', 2 MiB mappings work'
+	[ $type != erofs ] || from=(--from /tmp/tree) large=''
+	gives "$type: mkfs" 0 "$type, its files are DAX$large" \
+		fsdevctl mkfs $dev --type $type --mount $mnt --force "${from[@]}"
+	[ $type = erofs ] || dax-file fill $mnt/file 0 $((4 * MIB)) 1
+	sync
+	is "$type: it is DAX" yes "$(dax-file is-dax $mnt/file)"
+	is "$type: list says where" "$mnt" "$(lists $dev '.users[]|select(.kind=="mount").mountpoint')"
+	gives "$type: disable names the mount" 3 "$disk is mounted on $mnt \($type\)" fsdevctl disable $dev
+	gives "$type: mkfs does too" 3 "in use: $disk is mounted on $mnt" \
+		fsdevctl mkfs $dev --type $type --force "${from[@]}"
+	is "$type: it stays" fsdev "$(driver_of $dev)"
+	if [ $type = xfs ] || whole; then bad_memory $type; fi
+	if [ $type = xfs ]; then
+		gives "all of it is good" 0 "all of it can be read" fsdevctl scrub $dev
+		gives "--force says what happens, and does it" 0 "file systems on it shut down" fsdevctl disable $dev --force
+		is "--force: the mode" device_dax "$(driver_of $dev)"
+		umount $mnt
+		fsdevctl enable $dev 2>/dev/null
+	else
+		umount $mnt
+	fi
+done
+gives "mkfs over a file system" 1 "there is erofs on it already; --force" fsdevctl mkfs $dev --type xfs
+like "map: the hole" "hole +$(printf '%#x-%#x' $(($(region_start $dev) + 128 * MIB)) $(($(region_start $dev) + 256 * MIB - 1)))  128 MiB" \
+	"$(fsdevctl map $dev)"
+ok "map --svg" fsdevctl map $dev --svg /tmp/map.svg
+is "map --svg: a band for each range" 3 "$(grep -c '<polygon' /tmp/map.svg)"
+
+# --- others that use it
+mkfs.ext4 -q -F -b 4096 $disk
+unshare -m sh -c "mount -o dax=always $disk $mnt && echo mounted && exec sleep 1000" >/tmp/unshared &
+until grep -q mounted /tmp/unshared; do sleep 0.1; done
+gives "mounted in another namespace" 3 "mounted on $mnt \(ext4\) in the mount namespace of process" fsdevctl disable $dev
+kill $!
+wait $! 2>/dev/null
+until ! grep -q "$disk " /proc/*/mountinfo 2>/dev/null; do sleep 0.1; done
+dmsetup create ctl --table "0 $(blockdev --getsz $disk) linear $disk 0"
+gives "a mapped device" 3 "/dev/mapper/ctl is made of $disk" fsdevctl disable $dev
+dmsetup remove --retry ctl
+mount $disk $mnt
+gives "doctor: a mount without DAX" 5 "$mnt is mounted without dax=always" fsdevctl doctor
+umount $mnt
