@@ -9,6 +9,8 @@ is "the device's mode" fsdev "$(fsdevctl list --json | jq -r '.[]|select(.kind==
 is "fstab's line is mounted" "xfs dax=always" \
 	"$(findmnt -no FSTYPE /data) $(findmnt -no OPTIONS /data | grep -o 'dax=[a-z]*')"
 is "with its file" "written before the boot" "$(cat /data/file)"
+is "the other device's mode, too" fsdev "$(fsdevctl list --json | jq -r '.[]|select(.kind=="soft-reserved").mode')"
+like "and its link" "^fsdev[0-9]" "$(basename "$(readlink -f /dev/fsdev/scratch)")"
 is "the unit has done its work" "active" "$(systemctl is-active fsdev.service)"
 is "nothing of it has failed" "" "$(systemctl --failed --plain --no-legend | grep -E 'fsdev|data|local-fs')"
 is "doctor finds nothing wrong" "no problem was found" "$(fsdevctl doctor 2>&1)"

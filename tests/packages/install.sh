@@ -14,10 +14,11 @@ echo "# installed in $((SECONDS - begin)) s, with the module built for $release"
 like "DKMS has built it for this kernel" "fsdev/$version~old, $release, x86_64: installed" "$(dkms status fsdev)"
 is "the tool's version" "fsdevctl $version~old" "$(fsdevctl --version)"
 ok "the manual page" test -e /usr/share/man/man8/fsdevctl.8.gz
-ok "the header compiles" sh -c 'echo "#include <fsdev.h>" | gcc -x c -fsyntax-only -'
+ok "the header compiles" sh -c 'printf "#include <fsdev.h>\n" | gcc -x c -fsyntax-only -'
 is "completion knows the commands" "monitor" "$(bash -c '. /usr/share/bash-completion/completions/fsdevctl
 	COMP_WORDS=(fsdevctl mon) COMP_CWORD=1; _fsdevctl; echo "${COMPREPLY[*]}"')"
 is "doctor finds nothing wrong" "no problem was found" "$(fsdevctl doctor 2>&1)"
+ok "the livepatch loads" modprobe fsdev_livepatch
 ok "enable" fsdevctl enable $dev
 ok "mkfs" fsdevctl mkfs $dev --type xfs --mount $mnt
 head -c 4M /dev/urandom >$mnt/file
@@ -48,6 +49,7 @@ echo "# built in $((SECONDS - begin)) s"
 like "DKMS has it for $next" "fsdev/$version, $next, x86_64: installed" "$(dkms status fsdev)"
 module=$(find "/lib/modules/$next/updates/dkms/" -name 'fsdev.ko*')
 like "the module is there" "fsdev.ko" "$module"
+ok "and the livepatch" sh -c "ls /lib/modules/$next/updates/dkms/fsdev_livepatch.ko*"
 cp "$module" "$top/build/packages/"
 
 ok "removal with the device bound and mounted" dpkg --purge fsdev-dkms fsdevctl libfsdev-dev

@@ -23,7 +23,7 @@ fi
 
 # dax_of REGION: the DAX device of a CXL region, once it has come
 dax_of() {
-	until fsdevctl list --json | jq -er ".[]|select(.cxl_region==\"$1\").chardev"; do sleep 0.1; done
+	for _ in {1..100}; do fsdevctl list --json | jq -er ".[]|select(.cxl_region==\"$1\").chardev" && return; sleep 0.1; done
 }
 
 ok "a region" cxl create-region -m -t ram -d decoder0.0 -w 1 mem0

@@ -73,7 +73,19 @@ like "map: the hole" "hole +$(printf '%#x-%#x' $(($(region_start $dev) + 128 * M
 ok "map --svg" fsdevctl map $dev --svg /tmp/map.svg
 is "map --svg: a band for each range" 3 "$(grep -c '<polygon' /tmp/map.svg)"
 
-# --- others that use it
+# --- others that use it; docs/examples/owner.c is one
+owner /dev/$dev >/tmp/owner 2>&1 &
+until grep -q "^own" /tmp/owner; do sleep 0.1; done
+fsdevctl inject $dev 2M --yes >/dev/null
+fsdevctl repair $dev 2M --yes >/dev/null
+gives "an owner" 3 "process $! \(owner\) has /dev/$dev open" fsdevctl disable $dev
+gives "an owner: --force" 0 "$dev: devdax" fsdevctl disable $dev --force
+wait $!
+is "the owner was told of all of it" "own /dev/$dev: 402653184 bytes in 3 ranges
+lost 4096 bytes at 2097152
+4096 bytes at 2097152 are good again
+the device goes" "$(sed 's/^[0-9]*: //' /tmp/owner)"
+fsdevctl enable $dev 2>/dev/null
 mkfs.ext4 -q -F -b 4096 $disk
 unshare -m sh -c "mount -o dax=always $disk $mnt && echo mounted && exec sleep 1000" >/tmp/unshared &
 until grep -q mounted /tmp/unshared; do sleep 0.1; done
