@@ -3,6 +3,7 @@
 set -eu
 top=$(cd -- "$(dirname -- "$0")/../.." && pwd -P)
 # the .deb of the tool as it is unpacked and configured; the module is the tree's
+rm -f /var/lib/man-db/auto-update
 dpkg -i "$top/build/deb/$(cat "$top/VERSION")"/fsdevctl_*.deb >/dev/null
 # of the device that firmware has set aside, only the address stays the same
 low=$(cat /sys/bus/dax/devices/dax*/mapping0/start 2>/dev/null | head -n 1)

@@ -13,6 +13,8 @@ mkdir -p $mnt
 alone() {
 	umount "/usr/lib/modules/$release/updates" 2>/dev/null
 	mkdir -p /var/lib/dkms
+	# the index of manual pages, which an emulated machine is long at
+	rm -f /var/lib/man-db/auto-update
 	depmod
 	# DKMS builds for every kernel that has headers; here there is one
 	for other in /usr/lib/modules/*; do

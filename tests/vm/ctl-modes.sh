@@ -77,10 +77,13 @@ fsdevctl disable $dev 2>/dev/null
 if whole; then
 	# the parent is killed: the child ends what was begun. Both are: the next command knows what the mode was.
 	for whom in parent both; do
-		strace -f --seccomp-bpf -e trace=openat -o /tmp/strace -P $bus/drivers/fsdev/bind -e inject=openat:delay_enter=2000000 \
+		rm -f /tmp/strace
+		strace -f -e trace=openat -o /tmp/strace -P $bus/drivers/fsdev/bind -e inject=openat:signal=STOP \
 			fsdevctl enable $dev >/dev/null 2>&1 &
-		until [ "$(driver_of $dev)" = none ]; do sleep 0.1; done
-		if [ $whom = parent ]; then kill -9 "$(pgrep -o -x fsdevctl)"; else pkill -9 -x fsdevctl; fi
+		until grep -qs 'stopped by SIGSTOP' /tmp/strace; do sleep 0.1; done
+		child=$(pgrep -n -x fsdevctl)
+		[ $whom = parent ] || kill -9 "$(pgrep -o -x fsdevctl)" "$child"
+		[ $whom = both ] || { kill -9 "$(pgrep -o -x fsdevctl)" && kill -CONT "$child"; }
 		wait $! 2>/dev/null
 		until ! pgrep -x fsdevctl >/dev/null; do sleep 0.1; done
 		if [ $whom = parent ]; then
