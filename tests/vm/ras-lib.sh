@@ -26,13 +26,27 @@ check_at() {
 	printf 'mce 0 9 0xbd000000000000c0 0x5 %#x 0x8c\n' "$1" >/run/lab/monitor
 }
 
+# comes COMMAND...: waits until it succeeds; on nd_pmem for twenty seconds, as there it may never
+comes() {
+	local end=$((SECONDS + 20))
+
+	until "$@"; do
+		[[ $dev != pmem* ]] || ((SECONDS < end)) || return 1
+		sleep 0.05
+	done
+}
+
+more_failures() {
+	[ "$(failures)" -gt "$1" ]
+}
+
 # machine_check PHYSICAL: ... until the kernel has handled it, and changed its mapping
 machine_check() {
 	local before
 
 	before=$(failures)
 	check_at "$1"
-	until [ "$(failures)" -gt "$before" ]; do sleep 0.05; done
+	comes more_failures "$before"
 	# mce_work goes on for a moment; whatever is queued behind it has its turn after that
 	sleep 0.3
 }

@@ -3,8 +3,8 @@
 # Real machine checks, raised by the emulated memory controller: in a mapped page of a file, in every range, in a page that
 # nobody maps, under a running read() and write(), under a mapping of 2 MiB, twice in one page, in the file system's own
 # blocks, and in a device that is being unbound. What is bad is fenced, and repaired by writing.
-#   tests/vm/ras.sh [pmem0 [CASE...]]    the same on a disk of nd_pmem, for docs/ras.md: says what happens and judges nothing
-# shellcheck disable=SC2086  # names without blanks
+#   tests/vm/ras.sh [pmem0 [CASE...]]    the same on a disk of nd_pmem: says what happens and judges nothing; see tests/nd-pmem
+# shellcheck disable=SC2086,SC2317  # names without blanks; some functions are called by others
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
@@ -29,6 +29,32 @@ here() {
 seen() {
 	if [[ $dev == dax* ]]; then is "$@"; else echo "# seen: $1: $3"; fi
 }
+
+# done_by NAME COMMAND...: the same for a command that has to succeed
+done_by() {
+	local name=$1 status=0
+
+	if [[ $dev == dax* ]]; then ok "$@" && return; fi
+	shift
+	"$@" >/dev/null 2>&1 || status=$?
+	echo "# seen: $name: $([ $status = 0 ] && echo worked || echo "failed, status $status")"
+}
+
+# lines_of PATTERN FILE N: has the file so many lines with it?
+lines_of() {
+	[ "$(grep -c "$1" "$2")" -ge "$3" ]
+}
+
+# leave, come_back: the device goes from its driver, and to it again
+leave() {
+	if [[ $dev == dax* ]]; then give $dev none; else echo "$namespace" >/sys/bus/nd/drivers/nd_pmem/unbind; fi
+}
+
+come_back() {
+	if [[ $dev == dax* ]]; then give $dev fsdev && return; fi
+	echo "$namespace" >/sys/bus/nd/drivers/nd_pmem/bind && comes test -b $disk
+}
+[[ $dev == dax* ]] || namespace=$(basename "$(readlink -f /sys/block/$dev/device)")
 
 fresh() {
 	mkfs.xfs -q -f -m rmapbt=1,reflink=0 -d su=2m,sw=1,agcount=2 -l size=64m,su=4k $disk || fail "mkfs"
@@ -122,11 +148,11 @@ if here reading; then
 	at=$(blocks $mnt/reading 4096)
 	ras-file loop-read $mnt/reading 4096 4 >/tmp/read 2>&1 &
 	reader=$!
-	until grep -q all /tmp/read; do sleep 0.05; done
+	comes grep -q all /tmp/read
 	machine_check "$(phys_of "$at")"
-	until grep -q EIO /tmp/read; do sleep 0.05; done
+	comes grep -q EIO /tmp/read
 	seen "during read(): overwritten meanwhile" 4096 "$(ras-file write $mnt/reading 4096 4096 4)"
-	until [ "$(grep -c all /tmp/read)" = 2 ]; do sleep 0.05; done
+	comes lines_of all /tmp/read 2
 	kill $reader
 	wait $reader
 	# a copy that had begun is short, which the DAX core calls EFAULT if it is nothing at all
@@ -139,7 +165,7 @@ if here writing; then
 	at=$(blocks $mnt/writing 4096)
 	ras-file loop-write $mnt/writing 4096 5 >/tmp/write 2>&1 &
 	writer=$!
-	until grep -q all /tmp/write; do sleep 0.05; done
+	comes grep -q all /tmp/write
 	machine_check "$(phys_of "$at")"
 	# it repairs the page itself, by going on
 	for _ in {1..100}; do [ -n "$(bad)" ] || break; sleep 0.1; done
@@ -177,7 +203,7 @@ if here metadata; then
 	seen "file system's own block: made anew, bad is" "" "$(bad)"
 fi
 
-if here unbinding && [[ $dev == dax* ]]; then
+if here unbinding; then
 	file held 1024 7
 	offset=$(blocks $mnt/held 8192)
 	at=$(phys_of "$offset")
@@ -185,14 +211,18 @@ if here unbinding && [[ $dev == dax* ]]; then
 		hold /tmp/1 $mnt/held
 		[ $moment = before ] && machine_check "$at"
 		[ $moment = during ] && check_at "$at"
-		ok "failing $moment unbinding: unbound" give $dev none
+		done_by "failing $moment unbinding: unbound" leave
 		[ $moment = after ] && machine_check "$at"
 		let_go
-		like "failing $moment unbinding: the process" "^SIGBUS (AO|AR|ADRERR) at" "$(tail -n 1 /tmp/1)"
+		if [[ $dev == dax* ]]; then
+			like "failing $moment unbinding: the process" "^SIGBUS (AO|AR|ADRERR) at" "$(tail -n 1 /tmp/1)"
+		else
+			seen "failing $moment unbinding: the process" "" "$(tail -n 1 /tmp/1)"
+		fi
 		umount $mnt
-		ok "failing $moment unbinding: bound" give $dev fsdev
-		is "failing $moment unbinding: nothing is bad in the new life" "" "$(bad)"
-		ok "failing $moment unbinding: it can be written" \
+		done_by "failing $moment unbinding: bound" come_back
+		seen "failing $moment unbinding: nothing is bad in the new life" "" "$(bad)"
+		done_by "failing $moment unbinding: it can be written" \
 			dd if=/dev/zero of=$disk bs=4k count=2 seek=$((offset / 4096)) oflag=direct conv=notrunc
 		mount -o dax=always $disk $mnt
 	done
