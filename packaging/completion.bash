@@ -15,7 +15,7 @@ _fsdevctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--device) words=$(cd /sys/bus/dax/devices 2>/dev/null && echo dax*) ;;
+	--device) words=$(cd /sys/bus/dax/devices 2>/dev/null && ls) ;;
 	*)
 		if [ "$COMP_CWORD" = 1 ]; then
 			words="--help --version $(fsdevctl --help | sed -n 's/^  \([a-z]*\) .*/\1/p')"
@@ -27,7 +27,7 @@ _fsdevctl() {
 			mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 			return
 		else
-			words=$(cd /sys/bus/dax/devices 2>/dev/null && echo dax*)
+			words=$(cd /sys/bus/dax/devices 2>/dev/null && ls)
 		fi
 		;;
 	esac
