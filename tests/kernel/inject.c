@@ -6,7 +6,10 @@
  *   inject-begin          from here on calls are counted
  *   inject-end
  *   steps                 a note for each function that can be made to fail
- *   calls                 a note for each of them that the last probe called, and how often
+ *   count                 the next probe's calls of functions that the kernel itself calls all the
+ *                         time count too, as they do while something is armed
+ *   calls                 a note for each of them that the last probe called, and how often; ends
+ *                         count
  *   early                 the last probe could not fail any more when it let the bus know the page
  *                         map
  *   arm NAME N            call N of the function, by fsdev, fails in every probe until disarmed
@@ -46,6 +49,7 @@ struct step {
 	const char *name;
 	long result;
 	bool inside;
+	bool hot;	/* called all the time: not watched but for a probe, as that slows everything */
 	struct kprobe probe;
 	bool there;
 	unsigned int calls, calls_inside;
@@ -53,12 +57,12 @@ struct step {
 
 static struct step steps[] = {
 	/* memory */
-	{ "kvmalloc_node", GIVES_NULL },
-	{ "__kvmalloc_node_noprof", GIVES_NULL },
-	{ "__kmalloc", GIVES_NULL },
-	{ "__kmalloc_noprof", GIVES_NULL },
-	{ "kmalloc_trace", GIVES_NULL },
-	{ "__kmalloc_cache_noprof", GIVES_NULL },
+	{ "kvmalloc_node", GIVES_NULL, .hot = true },
+	{ "__kvmalloc_node_noprof", GIVES_NULL, .hot = true },
+	{ "__kmalloc", GIVES_NULL, .hot = true },
+	{ "__kmalloc_noprof", GIVES_NULL, .hot = true },
+	{ "kmalloc_trace", GIVES_NULL, .hot = true },
+	{ "__kmalloc_cache_noprof", GIVES_NULL, .hot = true },
 	{ "devm_kmalloc", GIVES_NULL },
 	/* what is undone when the device is unbound */
 	{ "devm_add_action", GIVES(ENOMEM) },
@@ -105,13 +109,14 @@ struct pair {
 	const char *undo;
 	const char *make[2];
 	bool ours;	/* the kernel does not do it of its own while a device is bound */
+	bool hot;	/* as of a step */
 	struct kprobe probe;
 	bool there;
 	int undone;
 };
 
 static struct pair pairs[] = {
-	{ "kvfree", { "kvmalloc_node", "__kvmalloc_node_noprof" } },
+	{ "kvfree", { "kvmalloc_node", "__kvmalloc_node_noprof" }, .hot = true },
 	{ "dax_remove_host", { "dax_add_host" }, .ours = true },
 	{ "put_disk", { "__blk_alloc_disk" }, .ours = true },
 	{ "del_gendisk", { "device_add_disk" }, .ours = true },
@@ -229,8 +234,26 @@ static struct kretprobe bus_probe = {
 	.handler = bus_probe_return,
 };
 
+static void watch(struct kprobe *probe, bool on)
+{
+	if (on == !kprobe_disabled(probe))
+		return;
+	if (on ? enable_kprobe(probe) : disable_kprobe(probe))
+		pr_err("fsdev_test: %s is not watched as it should be\n", probe->symbol_name);
+}
+
+static void watch_hot(bool on)
+{
+	for (int i = 0; i < ARRAY_SIZE(steps); i++)
+		if (steps[i].there && steps[i].hot)
+			watch(&steps[i].probe, on);
+	for (int i = 0; i < ARRAY_SIZE(pairs); i++)
+		if (pairs[i].there && pairs[i].hot)
+			watch(&pairs[i].probe, on);
+}
+
 static int add_probe(struct kprobe *probe, const char *name, kprobe_pre_handler_t handler,
-		     bool *there)
+		     bool hot, bool *there)
 {
 	int rc;
 
@@ -238,6 +261,8 @@ static int add_probe(struct kprobe *probe, const char *name, kprobe_pre_handler_
 	probe->symbol_name = name;
 	probe->pre_handler = handler;
 	probe->post_handler = after_step;
+	if (hot)
+		probe->flags = KPROBE_FLAG_DISABLED;
 	rc = register_kprobe(probe);
 	*there = !rc;
 	if (rc && rc != -ENOENT)
@@ -287,9 +312,11 @@ static int inject_begin(char **word)
 		return rc;
 	injecting = true;
 	for (int i = 0; i < ARRAY_SIZE(steps) && !rc; i++)
-		rc = add_probe(&steps[i].probe, steps[i].name, step_called, &steps[i].there);
+		rc = add_probe(&steps[i].probe, steps[i].name, step_called, steps[i].hot,
+			       &steps[i].there);
 	for (int i = 0; i < ARRAY_SIZE(pairs) && !rc; i++)
-		rc = add_probe(&pairs[i].probe, pairs[i].undo, undo_called, &pairs[i].there);
+		rc = add_probe(&pairs[i].probe, pairs[i].undo, undo_called, pairs[i].hot,
+			       &pairs[i].there);
 	if (rc)
 		inject_exit();
 	return rc;
@@ -309,8 +336,15 @@ static int steps_verb(char **word)
 	return 0;
 }
 
+static int count(char **word)
+{
+	watch_hot(true);
+	return injecting ? 0 : -EINVAL;
+}
+
 static int calls(char **word)
 {
+	watch_hot(false);
 	for (int i = 0; i < ARRAY_SIZE(steps); i++)
 		if (!steps[i].inside && steps[i].calls)
 			report_note("%s %u", steps[i].name, steps[i].calls);
@@ -367,6 +401,7 @@ static int arm_step(char **word, bool inside)
 			armed_inside = inside;
 			fired = false;
 			armed = &steps[i];
+			watch_hot(true);
 			return 0;
 		}
 	return -ENOENT;
@@ -386,6 +421,7 @@ static int disarm(char **word)
 {
 	report_point(armed && fired, "the call was made, and failed");
 	armed = NULL;
+	watch_hot(false);
 	return 0;
 }
 
@@ -418,6 +454,7 @@ const struct test_verb inject_verbs[] = {
 	{ "inject-begin", 0, inject_begin },
 	{ "inject-end", 0, inject_end },
 	{ "steps", 0, steps_verb },
+	{ "count", 0, count },
 	{ "calls", 0, calls },
 	{ "early", 0, early },
 	{ "balance", 0, balance },

@@ -493,6 +493,8 @@ static int cmd_log(char **argv)
 		}
 		printf("%" PRIu64 "\n", n);
 		fflush(stdout);
+		/* others need the processor too */
+		usleep(1000);
 	}
 	printf("ended %s\n", strerror(errno));
 	return 0;

@@ -60,14 +60,19 @@ grown() {
 	awk -v leak=$leak 'NR == FNR { was[$1] = $2; next } $2 - was[$1] >= leak { print $1 }' <(echo "$1") <(echo "$2")
 }
 
-# world ID: all that a device which has bound leaves in the system's sight
+# world ID: all that a device which has bound leaves in the system's sight. It is asked for at each call: one program is
+# started for it.
 world() {
-	cat /proc/iomem
-	ls /dev /sys/block /sys/class/block
-	find "$(readlink -f "/sys/bus/dax/devices/dax$1.0")" -printf '%P %l\n' | sort
-	echo "references: $(cat /sys/module/fsdev/refcnt)"
-	grep -v '^dax[0-9.]* driver=fsdev' $control/state
+	local lines line
+
+	echo "$(</proc/iomem)"
+	printf '%s\n' /dev/* /sys/block/* /sys/class/block/*
+	find "/sys/bus/dax/devices/dax$1.0/" -printf '%P %l\n'
+	echo "references: $(</sys/module/fsdev/refcnt)"
+	mapfile -t lines <$control/state
+	for line in "${lines[@]}"; do [[ $line =~ ^dax[0-9.]*\ driver=fsdev ]] || echo "$line"; done
 }
+declare -A world_of
 
 # fails ID VERB CALL N: the device's bind fails at that call, and leaves the world as it was before any bind
 fails() {
@@ -79,7 +84,7 @@ fails() {
 	[ "$verb" != arm ] || points "$what" balance
 	points "$what" disarm
 	is "$what: the error is handed on" "${5-Cannot allocate memory}" "$error"
-	is "$what: nothing is left" "$(cat "/tmp/world$id")" "$(world "$id")"
+	is "$what: nothing is left" "${world_of[$id]}" "$(world "$id")"
 	is "$what: the next bind works" bound "$(bind "dax$id.0" fsdev)"
 	unbind "dax$id.0"
 }
@@ -126,6 +131,7 @@ loses_nothing() {
 every_call() {
 	local calls=() line n
 
+	run count
 	is "dax$1.0: binds" bound "$(bind "dax$1.0" fsdev)"
 	points "dax$1.0" early
 	run calls
@@ -142,7 +148,7 @@ begin 10 20
 make_dynamic 10 0 512
 ok "two ranges" shape dax10.0 64:4 8:6
 make_static 20 $((520 << 10)) 4096 $((518 << 10)) 6144
-for id in 10 20; do world $id >/tmp/world$id; done
+for id in 10 20; do world_of[$id]=$(world $id); done
 is "nothing is bound yet" "none none" "$(driver_of dax10.0) $(driver_of dax20.0)"
 run inject-begin || fail "cannot inject"
 

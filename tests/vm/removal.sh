@@ -57,8 +57,8 @@ under() {
 		start shared-two dax-file hold $mnt/shared-two
 	fi
 	start log dax-file log $mnt/log sync
-	start copy sh -c "echo ready; while dd if=/dev/zero of=$mnt/copy bs=1M count=8 conv=notrunc; do sleep 0.1; done"
-	start disk sh -c "echo ready; while dd if=$disk of=/dev/null bs=1M count=16 iflag=direct; do sleep 0.1; done"
+	start copy sh -c "echo ready; while dd if=/dev/zero of=$mnt/copy bs=1M count=8 conv=notrunc; do sleep 0.3; done"
+	start disk sh -c "echo ready; while dd if=$disk of=/dev/null bs=1M count=16 iflag=direct; do sleep 0.3; done"
 	all_ready
 	begin=$(cut -d' ' -f1 /proc/uptime)
 	ok "$type: unbind" unwaited give $dev none
