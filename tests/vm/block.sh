@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --soft-reserved 768M
+# lab: --cpus 1 --soft-reserved 768M
 # The block device of a device with ranges that have holes and lie out of order: what is written is found where the
 # geometry says, by the block device and by the physical address, and what was refused changed nothing.
 . "$(dirname -- "$0")/lib.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --soft-reserved 1536M
+# lab: --cpus 1 --soft-reserved 1536M
 # The demo's own story, step by step, as a test: it ends at the first step that differs.
 . "$(dirname -- "$0")/lib.sh"
 . "$(dirname -- "$0")/tap.sh"

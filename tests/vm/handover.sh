@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --soft-reserved 512M --append rcupdate.rcu_expedited=1
+# lab: --cpus 1 --soft-reserved 512M --append rcupdate.rcu_expedited=1
 # One device goes from driver to driver, in any order and a thousand times, and nothing is lost on the way: memory,
 # resources, nodes, minor numbers, references to modules. Loading the module takes no device.
 . "$(dirname -- "$0")/lib.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --soft-reserved 3G --append log_buf_len=4M --append rcupdate.rcu_expedited=1
+# lab: --cpus 1 --soft-reserved 3G --append log_buf_len=4M --append rcupdate.rcu_expedited=1
 # Devices that no firmware gives us, and what only the kernel sees of them: every page structure, the page map, what a
 # holder is told of failures and of removal, and what direct access and zeroing do in every range.
 # shellcheck source=tests/vm/lib.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --soft-reserved 512M
+# lab: --cpus 1 --soft-reserved 512M
 # A device goes to the kernel's memory driver and comes back: as ordinary memory, off line again, and under fsdev with a
 # file system, several times.
 . "$(dirname -- "$0")/lib.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --nvdimm build/vm/nvdimm-mem-@KERNEL@:512M --nvdimm build/vm/nvdimm-dev-@KERNEL@:512M
+# lab: --cpus 1 --nvdimm build/vm/nvdimm-mem-@KERNEL@:512M --nvdimm build/vm/nvdimm-dev-@KERNEL@:512M
 # Real static devices: devdax namespaces of two NVDIMMs, one with its page structures in memory, one with them on the
 # device, in front of the data. After fsdev each works as device_dax again, with its data.
 . "$(dirname -- "$0")/lib.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --soft-reserved 512M --append log_buf_len=4M
+# lab: --cpus 1 --soft-reserved 512M --append log_buf_len=4M
 # A page of a file fails under each file system: every process that maps it gets SIGBUS, the rest of the file is served, and
 # overwriting repairs it. And a thousand random pages of one file, all of which are repaired.
 # shellcheck source=tests/vm/lib.sh
