@@ -14,10 +14,12 @@
  *   told-once ID PAGE      we have been told of this page, once, and of nothing else
  *   damage ID PAGE         reading back what was written there fails, until "mend-page"
  *   mend-page
+ *   repair-waits ID PAGE   a page fails as by the hardware, and is repaired at once
  *   copy-fails ID PAGE     a machine check in a copy of the kernel's own, which it survives
  */
 #include <linux/bitmap.h>
 #include <linux/kprobes.h>
+#include <linux/memremap.h>
 #include <linux/module.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -409,6 +411,27 @@ void ras_exit(void)
 	mend_page(NULL);
 }
 
+/*
+ * After such a report the kernel takes the page out of its own mapping, within a second; a repair
+ * that came before would be undone by that.
+ */
+static int repair_waits(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	unsigned long page, pfn = page_of(word, &page), began = jiffies;
+	struct dev_pagemap *pgmap = device ? device->dev_dax->pgmap : NULL;
+	int rc;
+
+	if (!pfn || !pgmap || !pgmap->ops)
+		return -EINVAL;
+	pgmap->ops->memory_failure(pgmap, pfn, 1, MF_ACTION_REQUIRED);
+	rc = test_dax(device)->ops->zero_page_range(test_dax(device), page, 1);
+	report_point(!rc && time_after_eq(jiffies, began + HZ),
+		     "a repair waits for the kernel to be done with the page");
+	report_note("error %d after %lu ticks of %d", rc, jiffies - began, HZ);
+	return 0;
+}
+
 /* What the processor reports of such a check, as the kernel hands it on; no emulated one does. */
 static int copy_fails(char **word)
 {
@@ -444,6 +467,7 @@ const struct test_verb ras_verbs[] = {
 	{ "told-once", 2, told_once },
 	{ "damage", 2, break_page },
 	{ "mend-page", 0, mend_page },
+	{ "repair-waits", 2, repair_waits },
 	{ "copy-fails", 2, copy_fails },
 	{ }
 };

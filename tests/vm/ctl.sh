@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --soft-reserved 640M --nvdimm build/vm/ctl-@KERNEL@:512M
+# lab: --cpus 1 --soft-reserved 640M --nvdimm build/vm/ctl-@KERNEL@:512M
 # fsdevctl on real devices: one of three ranges and an NVDIMM namespace. Every change of mode ends in the new mode or back in
 # the old one, whichever step fails; nothing is taken from whoever uses it; bad input changes nothing. Its parts, which may be
 # named to run only some: ctl-PART.sh.
