@@ -49,7 +49,7 @@ struct step {
 	const char *name;
 	long result;
 	bool inside;
-	bool hot;	/* called all the time: not watched but for a probe, as that slows everything */
+	bool hot;	/* called all the time: watched during a probe only, as it costs */
 	struct kprobe probe;
 	bool there;
 	unsigned int calls, calls_inside;
