@@ -29,31 +29,33 @@ everybody_told() {
 	for name in "$@"; do like "$what: who has $name mapped is told" "SIGBUS BUS_ADRERR" "$(tail -n 1 "/tmp/$name")"; done
 }
 
+# device_mapper WHAT FILE...: these are mapped while the device goes. Pages that several files share name none of them; a file
+# of its own beside them would have the driver find the file system all the same.
 device_mapper() {
-	local sectors
+	local what="dm, $1" sectors name files=("${@:2}")
 
 	sectors=$(blockdev --getsz $disk)
-	ok "dm: a table over the device" dmsetup create under --table "0 $sectors linear $disk 0"
+	ok "$what: a table over the device" dmsetup create under --table "0 $sectors linear $disk 0"
 	mkfs.xfs -q -f -m rmapbt=1,reflink=1 $mapped && mount -o dax=always $mapped $mnt
-	dax-file fill $mnt/held 0 $((4 * MIB)) 4
-	for n in one two; do cp --reflink=always $mnt/held $mnt/$n; done
-	dax-file fill $mnt/dirty 0 $((4 * MIB)) 5
-	is "dm: the file is mapped with DAX" yes "$(dax-file is-dax $mnt/held)"
+	dax-file fill $mnt/"${files[0]}" 0 $((4 * MIB)) 4
+	for name in "${files[@]:1}"; do cp --reflink=always $mnt/"${files[0]}" $mnt/"$name"; done
+	is "$what: the file is mapped with DAX" yes "$(dax-file is-dax $mnt/"${files[0]}")"
 	sync
 	none_yet
-	for n in held one two; do start $n dax-file hold $mnt/$n; done
-	start dirty dax-file hold-write $mnt/dirty
+	for name in "${files[@]}"; do
+		if [ "$name" = dirty ]; then start "$name" dax-file hold-write $mnt/"$name"; else start "$name" dax-file hold $mnt/"$name"; fi
+	done
 	all_ready
-	ok "dm: unbind" unwaited give $dev none
-	everybody_told dm held one two dirty
-	refused "dm: a new mapping finds nothing" dax-file verify $mnt/held 0 4096 4
-	ok "dm: unmount" umount $mnt
-	ok "dm: the table goes" dmsetup remove under
-	ok "dm: bind again" give $dev fsdev
+	ok "$what: unbind" unwaited give $dev none
+	everybody_told "$what" "${files[@]}"
+	refused "$what: a new mapping finds nothing" dax-file verify $mnt/"${files[0]}" 0 4096 4
+	ok "$what: unmount" umount $mnt
+	ok "$what: the table goes" dmsetup remove under
+	ok "$what: bind again" give $dev fsdev
 	dmsetup create under --table "0 $sectors linear $disk 0"
-	ok "dm: mount again" mount -o dax=always $mapped $mnt
-	for n in held one two; do
-		is "dm: $n is there" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/$n 0 $((4 * MIB)) 4)"
+	ok "$what: mount again" mount -o dax=always $mapped $mnt
+	for name in "${files[@]}"; do
+		is "$what: $name is there" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/"$name" 0 $((4 * MIB)) 4)"
 	done
 	umount $mnt
 	dmsetup remove under
@@ -175,7 +177,8 @@ region() {
 }
 
 base=$(region_start $dev)
-device_mapper
+device_mapper shared held one two
+device_mapper alone dirty
 erofs
 refusals
 platform
