@@ -58,12 +58,13 @@ unwaited() {
 	local said pid
 
 	said=$(dmesg | grep -c 'removal waits')
-	"$@" &
+	# not into the caller's pipe, whose end would be waited for
+	"$@" >/tmp/taken 2>&1 &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
 		sleep 0.5
 		[ "$(dmesg | grep -c 'removal waits')" = "$said" ] || { dmesg | grep 'removal waits' && return 1; }
 		[ -z "$(walks)" ] || { walks && return 1; }
 	done
-	wait $pid
+	wait $pid || { cat /tmp/taken && return 1; }
 }
