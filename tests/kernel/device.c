@@ -14,6 +14,7 @@
  *   take START LENGTH ID      reserves memory; undone by "yield ID"
  *   yield ID
  */
+#include <linux/fs.h>
 #include <linux/ioport.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
@@ -48,6 +49,22 @@ struct test_device *device_find(const char *id)
 			return device;
 	pr_err("fsdev_test: there is no device %d\n", wanted);
 	return NULL;
+}
+
+/**
+ * device_disk() - opens the block device of a device in fsdev mode
+ * @device: the device
+ * @flags: as of open()
+ *
+ * Context: may sleep.
+ * Return: the file, for fput(); or an error pointer.
+ */
+struct file *device_disk(const struct test_device *device, int flags)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/dev/fsdev%d.0", device->id);
+	return filp_open(path, flags, 0);
 }
 
 static int device_probe(struct platform_device *pdev)

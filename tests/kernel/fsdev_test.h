@@ -79,6 +79,7 @@ __printf(1, 2) void report_note(const char *format, ...);
 extern const struct test_verb device_verbs[];
 extern struct list_head test_devices;
 struct test_device *device_find(const char *id);
+struct file *device_disk(const struct test_device *device, int flags);
 int device_init(void);
 void device_exit(void);
 

@@ -47,11 +47,9 @@ static const struct dax_holder_operations holder_operations = {
 
 static int claim_disk(struct test_device *device, struct test_claim *claim)
 {
-	char path[32];
 	u64 start;
 
-	snprintf(path, sizeof(path), "/dev/fsdev%d.0", device->id);
-	claim->file = filp_open(path, O_RDWR, 0);
+	claim->file = device_disk(device, O_RDWR);
 	if (IS_ERR(claim->file))
 		return PTR_ERR(claim->file);
 	claim->dax_dev = fs_dax_get_by_bdev(I_BDEV(claim->file->f_mapping->host), &start, claim,

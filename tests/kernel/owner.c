@@ -90,14 +90,12 @@ static int exclusion(char **word)
 	struct test_device *device = device_find(word[0]);
 	struct dax_device *dax_dev;
 	struct file *disk;
-	char path[32];
 	int rc;
 
 	if (!device)
 		return -EINVAL;
 	dax_dev = test_dax(device);
-	snprintf(path, sizeof(path), "/dev/fsdev%d.0", device->id);
-	disk = filp_open(path, O_RDWR, 0);
+	disk = device_disk(device, O_RDWR);
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
 

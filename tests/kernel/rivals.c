@@ -210,15 +210,13 @@ static int rivals(char **word)
 	struct rival dax = { .claim = claim_dax, .release = release_dax, .pace = 7 };
 	struct rival disk = { .claim = claim_disk, .release = release_disk, .pace = 11 };
 	struct file *open;
-	char path[32];
 	int rc;
 
 	if (!device || kstrtoul(word[1], 0, &rounds))
 		return -EINVAL;
 	contested = test_dax(device);
-	snprintf(path, sizeof(path), "/dev/fsdev%d.0", device->id);
 	/* open and not claimed: in nobody's way */
-	open = filp_open(path, O_RDONLY, 0);
+	open = device_disk(device, O_RDONLY);
 	if (IS_ERR(open))
 		return PTR_ERR(open);
 	contested_disk = I_BDEV(open->f_mapping->host)->bd_dev;
