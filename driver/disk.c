@@ -7,10 +7,16 @@
 #include <linux/blkdev.h>
 #include <linux/dax.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "fsdev.h"
+
+static bool announce_first;
+module_param(announce_first, bool, 0644);
+MODULE_PARM_DESC(announce_first,
+		 "tell who holds a device of its removal before its block device goes, as the kernel's drivers do; XFS of 7.x may then take for ever (default: N)");
 
 /* One stretch of a bio, which may lie across ranges. */
 static blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf, unsigned int len,
@@ -249,6 +255,19 @@ static void disk_hide_bad(struct fsdev *fsdev)
 }
 
 /*
+ * A holder that is told of the removal while it has its disk answers with what it knows to do: XFS
+ * of 7.x with a walk over four billion pages for each file.
+ */
+static void announce(struct fsdev *fsdev)
+{
+	if (READ_ONCE(announce_first))
+		owner_announce(fsdev);
+	else if (owner_exists(fsdev))
+		dev_info(fsdev_dev(fsdev),
+			 "the block device goes before its holder is told of the removal, to keep XFS of 7.x from a walk without end (parameter announce_first is N)\n");
+}
+
+/*
  * From here on nobody finds the DAX device through the disk. Deleting the disk writes what a
  * mounted file system still has in memory, which needs the device alive, and has the file
  * system shut down.
@@ -259,6 +278,7 @@ static void disk_remove(void *data)
 
 	dax_remove_host(fsdev->disk);
 	revoke_note_supers(fsdev);
+	announce(fsdev);
 	del_gendisk(fsdev->disk);
 	put_disk(fsdev->disk);
 	disk_hide_bad(fsdev);

@@ -125,6 +125,7 @@ void owner_release(struct dax_device *dax_dev, void *holder);
 void owner_wait(void);
 bool owner_exists(struct fsdev *fsdev);
 int owner_notify(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags);
+void owner_announce(struct fsdev *fsdev);
 void owner_remove(struct fsdev *fsdev);
 
 /* lookup.c */

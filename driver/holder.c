@@ -270,6 +270,33 @@ int owner_notify(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
 	return holder_notify(&words, call_holder, &failure);
 }
 
+/* What a holder is told of the removal. */
+static struct failure removal_of(struct fsdev *fsdev)
+{
+	return (struct failure){
+		.dax_dev = fsdev_dax(fsdev),
+		.offset = 0,
+		.len = COMPAT_PRE_REMOVE_LEN,
+		.mf_flags = COMPAT_MF_PRE_REMOVE,
+	};
+}
+
+/**
+ * owner_announce() - tells the holder of a device that it will be removed
+ * @fsdev: the device
+ *
+ * It stays alive until owner_remove(), which then need not tell. Claims are stopped already.
+ *
+ * Context: may sleep; unbind, once.
+ */
+void owner_announce(struct fsdev *fsdev)
+{
+	struct holder_words words = words_of(fsdev_dax(fsdev));
+	struct failure removal = removal_of(fsdev);
+
+	holder_close(&words, call_holder, &removal);
+}
+
 /**
  * owner_remove() - takes a device from its holder, and makes it dead
  * @fsdev: the device
@@ -282,14 +309,8 @@ int owner_notify(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
  */
 void owner_remove(struct fsdev *fsdev)
 {
-	struct dax_device *dax_dev = fsdev_dax(fsdev);
-	struct holder_words words = words_of(dax_dev);
-	struct failure removal = {
-		.dax_dev = dax_dev,
-		.offset = 0,
-		.len = COMPAT_PRE_REMOVE_LEN,
-		.mf_flags = COMPAT_MF_PRE_REMOVE,
-	};
+	struct holder_words words = words_of(fsdev_dax(fsdev));
+	struct failure removal = removal_of(fsdev);
 
 	holder_kill(&words, call_holder, &removal);
 }

@@ -115,8 +115,32 @@ pinned() {
 	umount $mnt
 }
 
+# order: what came first when the device went, the disk's end or the announcement to XFS. Without files there is no walk.
+order() {
+	local probes=/sys/kernel/tracing/kprobe_events
+
+	mkfs.xfs -q -f -m rmapbt=1 $disk && mount -o dax=always $disk $mnt
+	echo 'p:announced xfs_dax_notify_failure' >>$probes
+	echo 'p:deleted del_gendisk' >>$probes
+	for event in announced deleted; do echo 1 >/sys/kernel/tracing/events/kprobes/$event/enable; done
+	echo >/sys/kernel/tracing/trace
+	give $dev none
+	umount $mnt
+	for event in announced deleted; do echo 0 >/sys/kernel/tracing/events/kprobes/$event/enable; done
+	grep -oE ' (announced|deleted): ' /sys/kernel/tracing/trace | tr -d ' :' | paste -sd' '
+	for event in announced deleted; do echo -:$event >>$probes; done
+	give $dev fsdev
+}
+
 under xfs mkfs.xfs -q -f -d su=2m,sw=1 -m rmapbt=1,reflink=0
 under xfs-reflink mkfs.xfs -q -f -d su=2m,sw=1 -m rmapbt=1,reflink=1
 under ext4 mkfs.ext4 -q -F -b 4096 -E stride=512,stripe-width=512
 pinned
+
+parameter=/sys/module/fsdev/parameters/announce_first
+is "the disk goes before XFS is told" "deleted announced" "$(order)"
+like "which the log says" "goes before its holder is told of the removal" "$(dmesg | grep announce_first)"
+echo Y >$parameter
+is "with announce_first it is the other way round" "announced deleted" "$(order)"
+echo N >$parameter
 finish
