@@ -9,19 +9,12 @@ release=$(uname -r)
 dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/packages
 mkdir -p $mnt
 
-# The lab puts this tree's modules in place; here they come from packages.
-alone() {
-	umount "/usr/lib/modules/$release/updates" 2>/dev/null
-	mkdir -p /var/lib/dkms
-	# the index of manual pages, which an emulated machine is long at
-	rm -f /var/lib/man-db/auto-update
-	depmod
-	# DKMS builds for every kernel that has headers; here there is one
-	for other in /usr/lib/modules/*; do
-		[ "${other##*/}" = "$release" ] || mount -t tmpfs tmpfs "$other"
-	done
-}
-
+# debs VERSION: its packages
 debs() {
 	ls "$top/build/deb/$1"/*.deb
+}
+
+# dkms_line VERSION RELEASE: what DKMS says of a module that it has built and installed
+dkms_line() {
+	echo "fsdev/$1, $2, x86_64: installed"
 }

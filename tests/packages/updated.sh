@@ -1,17 +1,40 @@
 #!/usr/bin/env bash
-# In a guest of the next series: the module that DKMS built for it, on the series before, works.
+# In a guest that systemd has booted with the kernel of the next series, on the machine that was updated: what was configured is
+# there. Then everything is removed while the device is bound and mounted.
 set -u
 top=$(cd -- "$(dirname -- "$0")/../.." && pwd -P)
 # shellcheck source=tests/packages/lib.sh
 . "$top/tests/packages/lib.sh"
-alone
-mkdir -p "/lib/modules/$release/updates/dkms"
-cp "$top"/build/packages/fsdev.ko* "/lib/modules/$release/updates/dkms/"
-depmod
-dpkg -i "$top/build/deb/$version"/fsdevctl_*.deb >/dev/null
+
+is "the kernel is the next one" "$(cat "$top/build/next")" "$release"
+like "the module is the packages'" "^/lib/modules/.*/updates/dkms/fsdev.ko" "$(modinfo -n fsdev)"
+is "and loaded" "$version" "$(cat /sys/module/fsdev/version)"
+is "the device's mode" fsdev "$(fsdevctl list --json | jq -r '.[0].mode')"
+is "fstab's line is mounted" "xfs dax=always" \
+	"$(findmnt -no FSTYPE /data) $(findmnt -no OPTIONS /data | grep -o 'dax=[a-z]*')"
+is "with the data of the kernel before" "$(cat "$top/build/packages/sum")" "$(sha256sum </data/data)"
 is "doctor finds nothing wrong" "no problem was found" "$(fsdevctl doctor 2>&1)"
-ok "enable" fsdevctl enable $dev
-ok "mkfs" fsdevctl mkfs $dev --type xfs --mount $mnt
-umount $mnt
-ok "disable" fsdevctl disable $dev
+is "no unit has failed" "" "$(systemctl --failed --plain --no-legend | grep -E 'fsdev|data|local-fs')"
+
+echo "mine = not the package's" >/etc/fsdev.d/90-mine.conf
+begin=$SECONDS
+out=$(dpkg --purge fsdev-dkms fsdevctl libfsdev-dev 2>&1)
+is "removal with the device bound and mounted" 0 $?
+echo "# removed: $((SECONDS - begin)) s"
+like "and says that the device stays as it is" "^fsdevctl: $dev stays in fsdev mode until" "$out"
+like "and that fstab still names it" "^fsdevctl: /etc/fstab mounts from /dev/fsdev" "$out"
+is "the file system goes on" "$(cat "$top/build/packages/sum")" "$(sha256sum </data/data)"
+is "DKMS has nothing left" "" "$(dkms status fsdev)"
+is "no module is left" "" "$(find /lib/modules/*/updates -name 'fsdev*' 2>/dev/null)"
+is "the index of modules neither" "" "$(modprobe -qnR fsdev)"
+is "no file is left but the administrator's" "/etc/fsdev.d
+/etc/fsdev.d/10-data.conf
+/etc/fsdev.d/90-mine.conf" "$(find /usr/sbin/fsdevctl /usr/lib/udev/rules.d/70-fsdev.rules /usr/src/fsdev-* /usr/lib/fsdev \
+	/usr/lib/systemd/system/fsdev.service /etc/systemd/system/*/fsdev.service /usr/include/fsdev* /etc/fsdev.d \
+	/var/lib/dkms/fsdev 2>/dev/null | sort)"
+umount /data
+echo $dev >/sys/bus/dax/drivers/fsdev/unbind
+ok "the module can leave" rmmod fsdev
+echo $dev >/sys/bus/dax/drivers/device_dax/bind
+is "the device has its driver again" device_dax "$(basename "$(readlink /sys/bus/dax/devices/$dev/driver)")"
 finish
