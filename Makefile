@@ -91,8 +91,26 @@ install-dkms:
 test-packages:
 	@lab/make && $(MAKE) -s module KERNEL=6.12 && $(MAKE) -s module KERNEL=7 && tests/packages/run
 
+## make soak ROUNDS=N [SEED=S] [KERNEL=6.12]    random rounds over two devices
+soak: KERNEL ?= 6.12
+soak: ROUNDS ?= 1000
+soak:
+	@tests/long soak "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
+
+## make races ROUNDS=N [KERNEL=6.12]            everything at once, for longer
+races: KERNEL ?= 6.12
+races: ROUNDS ?= 1000
+races:
+	@tests/long races "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
+
+## make power-loss KILLS=N [SEED=S] [KERNEL=6.12]   kill the VM and see what had been promised
+power-loss: KERNEL ?= 6.12
+power-loss: KILLS ?= 100
+power-loss:
+	@tests/power/run --kernel "$(KERNEL)" --kills "$(KILLS)" $(if $(SEED),--seed $(SEED))
+
 ## make clean                   remove what was built; the lab stays
 clean:
 	rm -rf build
 
-.PHONY: help lab demo tour module test lint test-mutants test-packages deb install install-tool install-headers install-dkms clean
+.PHONY: help lab demo tour module test lint test-mutants test-packages soak races power-loss deb install install-tool install-headers install-dkms clean

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# long: --soft-reserved 512M --append log_buf_len=1M
+# Everything at once: the device is bound and unbound, ROUNDS times, while others open and read its disk, mount it, map files,
+# fail pages, own and watch the device, read and write every attribute, load and unload the module. Nobody has to succeed; the kernel has to stay
+# whole, nothing may hang, and the device has to work afterwards.
+# shellcheck disable=SC2317,SC2086  # what goes on meanwhile is called by name, and no path here has blanks
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/vm/tap.sh
+. "$(dirname -- "$0")/tap.sh"
+
+dev=dax0.0 disk=/dev/fsdev0.0 rounds=${ROUNDS:-25} mnt=/mnt/races
+sysfs=/sys/bus/dax/devices/$dev drivers=/sys/bus/dax/drivers
+mkdir -p $mnt /run/races
+base=$(region_start $dev)
+modprobe -a device_dax hwpoison_inject
+shape $dev 0:128 200:200
+give $dev fsdev
+[ "$(driver_of $dev)" = fsdev ] || fail "cannot bind $dev"
+mkfs.xfs -q -f -m rmapbt=1 $disk
+
+# meanwhile NAME COMMAND...: again and again until the rounds are over; counts how often
+meanwhile() {
+	local name=$1 n=0
+
+	shift
+	while [ -e /run/races/go ]; do
+		"$@" >/dev/null 2>&1
+		n=$((n + 1))
+		echo $n >"/run/races/$name"
+		# one processor per two of them at best: the binder has to come by
+		sleep 0.0$((RANDOM % 5))
+	done
+}
+
+open_close() { exec 5<$disk && exec 5<&-; }
+direct() { dd if=$disk of=/dev/null bs=64k count=16 iflag=direct; }
+write_disk() { dd if=/dev/zero of=$disk bs=4k count=1 seek=$((100 << 8)) oflag=direct conv=notrunc,nocreat; }
+use_mount() {
+	mount -o dax=always $disk $mnt || return
+	dax-file fill $mnt/file 0 65536 $RANDOM
+	dax-file verify $mnt/file 0 65536 1
+	umount $mnt || umount -l $mnt
+}
+page_fails() { echo $(((base >> 12) + RANDOM % 32768)) >/sys/kernel/debug/hwpoison/corrupt-pfn; }
+# not those of the ranges: see upstream/dax-size-mapping-deadlock.md
+read_attributes() {
+	find -L $sysfs /sys/block/fsdev0.0 $drivers/fsdev -maxdepth 2 -type f ! -path '*/mapping[0-9]*' ! -name '*bind' -exec cat {} +
+}
+write_attributes() {
+	# where that succeeds, too little is left for a file system
+	if ((RANDOM % 40 == 0)); then
+		echo 0 >$sysfs/size
+		printf %x-%x $((base + (450 << 20))) $((base + (452 << 20) - 1)) >$sysfs/mapping
+	fi
+	echo $((2 << 20)) >$sysfs/align
+	echo dax7.$((RANDOM % 9)) >$drivers/fsdev/new_id
+	echo dax7.$((RANDOM % 9)) >$drivers/fsdev/remove_id
+}
+module() { rmmod fsdev || modprobe fsdev; }
+# not mapped: see upstream/device-dax-open-race.md
+open_dax() { fsdev-node info /dev/$dev; }
+own() { fsdev-node try /dev/$dev w own; }
+watch() { fsdev-node try /dev/$dev r watch; }
+
+touch /run/races/go
+pids=()
+for name in open_close direct write_disk use_mount page_fails read_attributes write_attributes module open_dax own watch; do
+	meanwhile $name $name &
+	pids+=($!)
+done
+bound=0
+for ((round = 0; round < rounds; round++)); do
+	driver=fsdev
+	# its size is being taken from it all the time
+	[ "$(cat $sysfs/size)" = $((328 * MIB)) ] || shape $dev 0:128 200:200 >/dev/null 2>&1
+	((RANDOM % 5)) || driver=device_dax
+	give $dev $driver 2>/dev/null && bound=$((bound + 1))
+	sleep 0.$((RANDOM % 3))
+	give $dev none 2>/dev/null
+done
+rm /run/races/go
+wait "${pids[@]}"
+for name in /run/races/*; do echo "# ${name##*/}: $(cat "$name") times"; done
+is "$rounds rounds have ended" "$rounds" "$round"
+like "the device was bound in some of them" '^[1-9]' "$bound"
+while mountpoint -q $mnt; do umount $mnt; done
+ok "the device has its ranges again" shape $dev 0:128 200:200
+ok "the device binds" give $dev fsdev
+mkfs.xfs -q -f -m rmapbt=1 $disk
+ok "and carries a file system" mount -o dax=always $disk $mnt
+dax-file fill $mnt/file 0 $((4 * MIB)) 1
+is "with its data" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/file 0 $((4 * MIB)) 1)"
+umount $mnt
+ok "the module can go" rmmod fsdev
+finish
