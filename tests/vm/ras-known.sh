@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab: --cpus 1 --nvdimm build/vm/ras-nvdimm-@KERNEL@:256M --qemu "-cpu Skylake-Server"
+# lab: --cpus 1 --nvdimm build/vm/ras-nvdimm-@KERNEL@:256M --qemu "-cpu Skylake-Server,-xsave,-pclmulqdq"
 # Memory that the platform knows to be bad before the device is bound: a machine check in an NVDIMM that nobody uses goes to the
 # NVDIMM bus alone. Binding takes it over, so that no file system steps on it.
 # shellcheck source=tests/vm/lib.sh
