@@ -101,7 +101,7 @@ soak:
 races: KERNEL ?= 6.12
 races: ROUNDS ?= 1000
 races:
-	@tests/long races "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
+	@tests/long races "$(KERNEL)" "$(ROUNDS)"
 
 ## make power-loss KILLS=N [SEED=S] [KERNEL=6.12]   kill the VM and see what had been promised
 power-loss: KERNEL ?= 6.12

@@ -285,7 +285,8 @@ static struct failure removal_of(struct fsdev *fsdev)
  * owner_announce() - tells the holder of a device that it will be removed
  * @fsdev: the device
  *
- * It stays alive until owner_remove(), which then need not tell. Claims are stopped already.
+ * Claims are stopped from then on. It stays alive until owner_remove(), which then has nobody to
+ * tell.
  *
  * Context: may sleep; unbind, once.
  */

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # long: --soft-reserved 512M --append log_buf_len=1M
 # Everything at once: the device is bound and unbound, ROUNDS times, while others open and read its disk, mount it, map files,
-# fail pages, own and watch the device, read and write every attribute, load and unload the module. Nobody has to succeed; the kernel has to stay
-# whole, nothing may hang, and the device has to work afterwards.
+# fail pages, own and watch the device, read and write attributes, load and unload the module. Nobody has to succeed; the
+# kernel has to stay whole, nothing may hang, and the device has to work afterwards.
 # shellcheck disable=SC2317,SC2086  # what goes on meanwhile is called by name, and no path here has blanks
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
@@ -72,7 +72,7 @@ done
 bound=0
 for ((round = 0; round < rounds; round++)); do
 	driver=fsdev
-	# its size is being taken from it all the time
+	# its size is taken from it now and then
 	[ "$(cat $sysfs/size)" = $((328 * MIB)) ] || shape $dev 0:128 200:200 >/dev/null 2>&1
 	((RANDOM % 5)) || driver=device_dax
 	give $dev $driver 2>/dev/null && bound=$((bound + 1))

@@ -117,7 +117,7 @@ pinned() {
 
 # order: what came first when the device went, the disk's end or the announcement to XFS. Without files there is no walk.
 order() {
-	local probes=/sys/kernel/tracing/kprobe_events
+	local event probes=/sys/kernel/tracing/kprobe_events
 
 	mkfs.xfs -q -f -m rmapbt=1 $disk && mount -o dax=always $disk $mnt
 	echo 'p:announced xfs_dax_notify_failure' >>$probes

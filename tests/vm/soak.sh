@@ -125,7 +125,7 @@ for n in 0 1; do
 	round=0 fresh $n
 done
 minors=$(stat -c '%t:%T' /dev/fsdev0.0 /dev/fsdev1.0)
-early=$((rounds / 10 + 2))
+early=$((rounds > 2 ? rounds / 10 + 2 : rounds))
 for ((round = 1; round <= rounds; round++)); do
 	n=$((RANDOM % 2))
 	work $n
