@@ -184,16 +184,26 @@ static const struct block_device_operations disk_fops = {
 	.submit_bio = disk_submit_bio,
 };
 
-/* The list anew: all that is bad, as far as it has room. */
+/* Whether the list has an end in front of what is bad, perhaps. */
+static bool shown_full(const struct fsdev *fsdev)
+{
+	return fsdev->badblocks.count >= MAX_BADBLOCKS;
+}
+
+static void show(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	compat_badblocks_set(&fsdev->badblocks, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT);
+}
+
+/* The list anew: all that is bad, from the first on, as far as there is room. */
 static void show_all(struct fsdev *fsdev)
 {
 	struct badrange_piece piece;
 	u64 at = 0;
 
 	compat_badblocks_clear(&fsdev->badblocks, 0, rangemap_size(&fsdev->map) >> SECTOR_SHIFT);
-	fsdev->badblocks_cut = false;
-	while (!fsdev->badblocks_cut && badrange_next(&fsdev->bad, &at, &piece))
-		disk_set_bad(fsdev, piece.offset, piece.len);
+	while (!shown_full(fsdev) && badrange_next(&fsdev->bad, &at, &piece))
+		show(fsdev, piece.offset, piece.len);
 }
 
 /**
@@ -202,16 +212,20 @@ static void show_all(struct fsdev *fsdev)
  * @offset: device offset; a multiple of the page size
  * @len: bytes; a multiple of the page size
  *
- * The kernel's list has room for 512 stretches. What goes beyond is not shown there, but is bad
- * all the same.
+ * The kernel's list has room for 512 stretches and shows the first ones; what goes beyond is bad
+ * all the same. A full one is made anew and not added to: 6.12 would widen its first entry, with a
+ * warning that counts the new sectors twice.
  *
  * Context: @fsdev->bad_lock. Does nothing while there is no block device.
  */
 void disk_set_bad(struct fsdev *fsdev, u64 offset, u64 len)
 {
-	if (fsdev->badblocks.page &&
-	    !compat_badblocks_set(&fsdev->badblocks, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT))
-		fsdev->badblocks_cut = true;
+	if (!fsdev->badblocks.page)
+		return;
+	if (shown_full(fsdev))
+		show_all(fsdev);
+	else
+		show(fsdev, offset, len);
 }
 
 /**
@@ -225,13 +239,10 @@ void disk_set_bad(struct fsdev *fsdev, u64 offset, u64 len)
  */
 void disk_set_good(struct fsdev *fsdev, u64 offset, u64 len)
 {
-	bool cleared;
-
 	if (!fsdev->badblocks.page)
 		return;
-	cleared = compat_badblocks_clear(&fsdev->badblocks, offset >> SECTOR_SHIFT,
-					 len >> SECTOR_SHIFT);
-	if (!cleared || fsdev->badblocks_cut)
+	if (shown_full(fsdev) ||
+	    !compat_badblocks_clear(&fsdev->badblocks, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT))
 		show_all(fsdev);
 }
 

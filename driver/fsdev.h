@@ -38,7 +38,6 @@ struct gendisk;
  * @bad_lock: whoever changes one of these two, or repairs a page, holds it
  * @scratch: a page to read back into, under @bad_lock
  * @badblocks: what the block device shows of @bad, under @bad_lock; its list has an end
- * @badblocks_cut: that end was met
  * @stopped: no work begins any more, under @bad_lock
  * @watcher: hears of machine checks that a copy of the kernel's has survived
  * @report: reports what is in @untold
@@ -64,7 +63,6 @@ struct fsdev {
 	struct chardev *chardev;
 	struct fsdev_super *supers;
 	bool persistent;
-	bool badblocks_cut;
 	bool stopped;
 	struct badrange bad;
 	struct badrange untold;

@@ -29,25 +29,21 @@
  * compat_badblocks_set() - adds to the list of a disk's bad blocks
  * @bb: the list
  * @sector: first one
- * @sectors: how many
- *
- * Return: whether the list had room for all.
+ * @sectors: how many; as many as there is room for are added, from the first on
  */
-static inline bool compat_badblocks_set(struct badblocks *bb, sector_t sector, sector_t sectors)
+static inline void compat_badblocks_set(struct badblocks *bb, sector_t sector, sector_t sectors)
 {
 #ifdef FSDEV_HAVE_BADBLOCKS_SECTOR_T
-	return badblocks_set(bb, sector, sectors, 1);
+	badblocks_set(bb, sector, sectors, 1);
 #else
 	/* the count is an int: in steps */
 	while (sectors) {
 		int n = min_t(sector_t, sectors, 1 << 30);
 
-		if (badblocks_set(bb, sector, n, 1))
-			return false;
+		badblocks_set(bb, sector, n, 1);
 		sector += n;
 		sectors -= n;
 	}
-	return true;
 #endif
 }
 

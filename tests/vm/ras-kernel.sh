@@ -126,6 +126,16 @@ is "450 bad pages: listed" 450 "$(bad | wc -w)"
 is "450 bad pages: the last of them" "$((1098 * 4096))+4096" "$(bad | sed 's/.* //')"
 ok "all of it written" dd if=/dev/zero of=$disk bs=1M count=64 oflag=direct
 is "nothing is bad" "" "$(bad)"
+# a full list whose first entry would be widened to the front, which 6.12 warns of
+run fail-at 10 60 2 1150
+is "546 bad pages: listed" 512 "$(bad | wc -w)"
+for page in 45 30 15 0; do
+	fsdev-node span /dev/dax10.0 add-bad $((page * 4096)) 65536 0 >/dev/null
+done
+is "... and 60 in front of them: listed from the first on" "512 0+$((61 * 4096)) $((62 * 4096))+4096" \
+	"$(bad | wc -w) $(bad | cut -d' ' -f1,2)"
+ok "all of it written" dd if=/dev/zero of=$disk bs=1M count=64 oflag=direct
+is "nothing is bad" "" "$(bad)"
 
 # the log's limit is each device's own; what was said above is forgotten after five seconds
 sleep 6
