@@ -46,6 +46,10 @@ lint:
 test-mutants:
 	@tests/mutants/run $(MUTANTS)
 
+## make bench [KERNELS="..."] [PARTS="..."]   against nd_pmem and the kernel's own drivers, in guest instructions
+bench:
+	@bench/run --kernels "$(KERNELS)" $(if $(PARTS),--parts "$(PARTS)")
+
 ## make deb                     Debian packages in build/deb/VERSION: fsdev-dkms, fsdevctl, libfsdev-dev
 deb:
 	@lab/enter packaging/deb $(VERSION)
@@ -54,7 +58,7 @@ deb:
 install: module install-tool install-headers
 	install -d $(DESTDIR)/usr/lib/modules/$(RELEASE)/updates
 	for module in build/module/$(RELEASE)/install/updates/*.ko; do \
-		[ $${module##*/} = fsdev_test.ko ] || install -m 644 $$module $(DESTDIR)/usr/lib/modules/$(RELEASE)/updates/; \
+		case $$module in */fsdev_test.ko|*/fsdev_bench.ko) continue ;; esac; install -m 644 $$module $(DESTDIR)/usr/lib/modules/$(RELEASE)/updates/; \
 	done
 	[ -n "$(DESTDIR)" ] || depmod $(RELEASE)
 
@@ -113,4 +117,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab demo tour module test lint test-mutants test-packages soak races power-loss deb install install-tool install-headers install-dkms clean
+.PHONY: help lab demo tour module test lint test-mutants test-packages bench soak races power-loss deb install install-tool install-headers install-dkms clean

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The measurements.
+ */
+#include <linux/dax.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "fsdev_bench.h"
+
+#define BATCHES 8
+#define CALLS 1024	/* in a batch */
+#define FAILURES 24
+
+/* Always the same numbers, so that two runs ask for the same pages. */
+static u32 next_random(u32 *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 4;
+}
+
+#ifdef FSDEV_HAVE_DAX_PFN_T
+#define PFN_OF(pfn) pfn_t_to_pfn(pfn)
+typedef pfn_t bench_pfn;
+#else
+#define PFN_OF(pfn) (pfn)
+typedef unsigned long bench_pfn;
+#endif
+
+/* Nanoseconds of a batch, in which there is no interrupt. */
+static u64 one_batch(struct dax_device *dax_dev, const pgoff_t *page, long asked, long *worst)
+{
+	bench_pfn pfn = {};
+	unsigned long flags;
+	void *kaddr;
+	u64 start;
+
+	local_irq_save(flags);
+	start = ktime_get_ns();
+	for (int i = 0; i < CALLS; i++)
+		*worst = min(*worst, dax_direct_access(dax_dev, page[i], asked, DAX_ACCESS, &kaddr,
+						       &pfn));
+	start = ktime_get_ns() - start;
+	local_irq_restore(flags);
+	return start;
+}
+
+/**
+ * measure_access() - cost of dax_direct_access()
+ * @device: on which
+ * @pages: of the device
+ * @asked: how many pages are asked for each time; the first is a multiple of it
+ * @random: the pages are asked for in a random order
+ * @hundredths: where to put the hundredths of a nanosecond that one call takes
+ *
+ * Context: may sleep.
+ * Return: the fewest pages that a call gave, or a negative errno.
+ */
+long measure_access(struct bench_device *device, unsigned long pages, long asked, bool random,
+		    u64 *hundredths)
+{
+	unsigned long places = pages / asked;
+	pgoff_t *page = kcalloc(CALLS, sizeof(*page), GFP_KERNEL);
+	u64 took, sum = 0;
+	long worst = asked;
+	u32 state = 1;
+	int id;
+
+	if (!page)
+		return -ENOMEM;
+	id = dax_read_lock();
+	/* one batch more than counts, for what is met for the first time */
+	for (int batch = 0; batch <= BATCHES; batch++) {
+		for (int i = 0; i < CALLS; i++)
+			page[i] = asked * ((random ? next_random(&state) :
+					    batch * (places / BATCHES) + i) % places);
+		took = one_batch(device->dax_dev, page, asked, &worst);
+		if (batch)
+			sum += took;
+	}
+	dax_read_unlock(id);
+	kfree(page);
+	*hundredths = div_u64(sum * 100, BATCHES * CALLS);
+	return worst;
+}
+
+static u64 notified_at;
+
+static int note_failure(struct dax_device *dax_dev, u64 offset, u64 len, int flags)
+{
+	notified_at = ktime_get_ns();
+	return 0;
+}
+
+static const struct dax_holder_operations note_operations = {
+	.notify_failure = note_failure,
+};
+
+static long one_failure(struct dax_device *dax_dev, pgoff_t page, u64 *took)
+{
+	bench_pfn pfn = {};
+	void *kaddr;
+	u64 start;
+	long rc;
+
+	int id = dax_read_lock();
+
+	rc = dax_direct_access(dax_dev, page, 1, DAX_ACCESS, &kaddr, &pfn);
+	dax_read_unlock(id);
+	if (rc < 0)
+		return rc;
+	notified_at = 0;
+	start = ktime_get_ns();
+	rc = memory_failure(PFN_OF(pfn), 0);
+	if (!notified_at)
+		return rc ?: -ENODATA;
+	*took = notified_at - start;
+	return 0;
+}
+
+/**
+ * measure_failure() - cost of a failing page, until the holder is told
+ * @device: on which; nobody holds it
+ * @pages: of the device
+ * @hundredths: where to put the hundredths of a nanosecond that it takes
+ *
+ * Claims the device by hand, which works without a block device on every kernel.
+ *
+ * Context: may sleep.
+ * Return: 0, or a negative errno.
+ */
+long measure_failure(struct bench_device *device, unsigned long pages, u64 *hundredths)
+{
+	struct dax_device *dax_dev = device->dax_dev;
+	u64 took, least = U64_MAX;
+	u32 state = 7;
+	long rc = 0;
+	int done = 0;
+
+	if (dax_dev->holder_data)
+		return -EBUSY;
+	dax_dev->holder_ops = &note_operations;
+	dax_dev->holder_data = device;
+	while (done < FAILURES) {
+		rc = one_failure(dax_dev, next_random(&state) % pages, &took);
+		if (rc == -EHWPOISON)
+			continue;	/* this one has failed before */
+		if (rc)
+			break;
+		least = min(least, took);
+		done++;
+	}
+	dax_dev->holder_ops = NULL;
+	dax_dev->holder_data = NULL;
+	*hundredths = least * 100;
+	return rc;
+}
