@@ -297,9 +297,9 @@ static void widen(const struct badrange *bad, struct badrange_span *pages)
 {
 	const struct badrange_list *list = list_of(bad);
 	const struct badrange_span *next;
-	unsigned long at, last = joined(bad, pages, &at);
+	unsigned long at;
 
-	if (last > at || list->count[0] < list->room)
+	if (list->count[0] < list->room || joined(bad, pages, &at) > at)
 		return;
 	next = &list->span[at];
 	if (at == list->count[0] || (at && pages->first - next[-1].end < next->first - pages->end))

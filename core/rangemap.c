@@ -237,13 +237,14 @@ static void make_crowd(const struct rangemap *map, struct rangemap_crowd *crowd,
 }
 
 /* Makes the outer table, and a crowd of every cell in which too many ranges begin. */
-static void make_tables(struct rangemap *map, u32 cells, void *crowd)
+static void make_tables(struct rangemap *map, u64 granule, u32 cells, void *crowd)
 {
 	const struct rangemap_entry *end = &map->entry[map->nr];
 	u32 k;
 
 	map->crowds = crowd;
-	map->shift = shift_for(map->size, cells);
+	map->near_shift = shift_for(map->size / granule, cells);
+	map->shift = map->near_shift + shift_for(granule, 1);
 	cells = fill_table(map, map->cell, map->shift, map->entry, 0, map->size);
 	for (k = 0; k < cells; k++) {
 		const struct rangemap_entry *before = rangemap_named(map, map->cell[k]);
@@ -306,7 +307,7 @@ int rangemap_build(struct rangemap *map, size_t bytes, const struct rangemap_ran
 	merge(map, (void *)map + l.entries, ranges, nr);
 	make_way_back(map, ranges, nr, order, (void *)map + l.address);
 	if (map->nr > 1)
-		make_tables(map, l.cells, (void *)map + l.crowds);
+		make_tables(map, granule, l.cells, (void *)map + l.crowds);
 	return 0;
 }
 

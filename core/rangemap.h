@@ -79,6 +79,7 @@ struct rangemap_crowd {
  * @first_delta: what the first range adds to an offset
  * @size: bytes of the device
  * @shift: log2 of the bytes that a cell of the outer table covers
+ * @near_shift: log2 of the granules that it covers
  * @nr: ranges, after merging
  * @half: the greatest power of two not above @nr
  * @address: physical addresses of the ranges, ascending
@@ -95,6 +96,7 @@ struct rangemap {
 	u64 first_delta;
 	u64 size;
 	u32 shift;
+	u32 near_shift;
 	u32 nr;
 	u32 half;
 	const u64 *address;
@@ -195,6 +197,43 @@ static inline u64 rangemap_lookup(const struct rangemap *map, u64 offset, u64 *p
 	entry = rangemap_find(map, offset);
 	*phys = offset + entry[0].delta;
 	return entry[1].start - offset;
+}
+
+/**
+ * rangemap_lookup_near() - the physical address of a granule, where it takes few steps
+ * @map: a map that rangemap_build() has built
+ * @granule: which one, counted from the start of the device, in which it lies
+ * @granule_shift: log2 of what rangemap_build() was given as granule; a constant
+ * @phys: where to put the physical address
+ *
+ * Finds what lies in the first range, or in the range that reaches into the granule's cell: with
+ * ranges of equal size that is everything. It counts in granules, so that finding the cell leaves
+ * the offset as it is and needs no copy.
+ *
+ * Context: any; takes no lock. The cost does not depend on the number of ranges.
+ * Return: as rangemap_lookup(), or 0 where that has to be asked.
+ */
+static inline u64 rangemap_lookup_near(const struct rangemap *map, u64 granule,
+				       unsigned int granule_shift, u64 *phys)
+{
+	u64 offset = granule << granule_shift, end = map->first_end, delta, cell;
+	const struct rangemap_entry *entry;
+
+	if (offset < end) {
+		delta = map->first_delta;
+	} else {
+		cell = map->cell[rangemap_cell(granule, map->near_shift)];
+		entry = rangemap_named(map, cell);
+		end = entry[1].start;
+		/* found anew, so that both times the addition is part of the load */
+		unrelated(cell);
+		entry = rangemap_named(map, cell);
+		delta = entry[0].delta;
+		if (unlikely(offset >= end))
+			return 0;
+	}
+	*phys = offset + delta;
+	return end - offset;
 }
 
 /**

@@ -6,6 +6,13 @@
 #ifndef FSDEV_CORE_TYPES_H
 #define FSDEV_CORE_TYPES_H
 
+/* The compiler is not to know that @x is what it was; no instruction. */
+#ifdef __CPROVER__
+#define unrelated(x) ((void)(x))
+#else
+#define unrelated(x) asm("" : "+r" (x))
+#endif
+
 #ifdef __KERNEL__
 
 #include <linux/bitops.h>

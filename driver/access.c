@@ -11,44 +11,70 @@
 #include "fsdev.h"
 #include "include/fsdev/dax.h"
 
-/*
- * As many pages as lie in physical memory behind each other from page @pgoff of the device on, and
- * not more than @nr_pages: a longer request is shortened. The address comes from the page's own
- * physical address, as two ranges may have anything between them.
- */
-static __always_inline long direct_access(struct dax_device *dax_dev, pgoff_t pgoff,
-					  long nr_pages, enum dax_access_mode mode, void **kaddr,
-					  unsigned long *pfn)
+/* What the range map has not at hand. Takes its arguments where the operations have them. */
+static noinline __noclone long far_access(const struct fsdev *fsdev, u64 offset, long nr_pages,
+					  int unused, void **kaddr, compat_pfn *pfn)
 {
-	const struct fsdev *fsdev = fsdev_of(dax_dev);
-	u64 phys, len;
+	u64 phys, len = rangemap_lookup(&fsdev->map, offset, &phys);
 
-	if (unlikely(nr_pages < 0))
-		return -EINVAL;
-	if (unlikely(pgoff > PHYS_PFN(U64_MAX)))
-		return -ERANGE;
-	len = rangemap_lookup(&fsdev->map, PFN_PHYS(pgoff), &phys);
 	if (unlikely(!len))
 		return -ERANGE;
 	if (kaddr)
 		*kaddr = __va(phys);
 	if (pfn)
-		*pfn = PHYS_PFN(phys);
+		*pfn = compat_pfn_of(PHYS_PFN(phys));
 	return min_t(u64, nr_pages, PHYS_PFN(len));
 }
 
-COMPAT_DIRECT_ACCESS(fsdev_direct_access, direct_access)
+/*
+ * As many pages as lie in physical memory behind each other from page @pgoff of the device on, and
+ * not more than @nr_pages: a longer request is shortened. The address comes from the page's own
+ * physical address, as two ranges may have anything between them.
+ *
+ * What most requests ask for pays for nothing else: the rest is a jump to far_access(), so that no
+ * register has to be saved here.
+ */
+static __always_inline long near_access(const struct fsdev *fsdev, pgoff_t pgoff, long nr_pages,
+					void **kaddr, compat_pfn *pfn)
+{
+	u64 phys, len;
+
+	len = rangemap_lookup_near(&fsdev->map, pgoff, PAGE_SHIFT, &phys);
+	if (unlikely(!len))
+		return far_access(fsdev, PFN_PHYS(pgoff), nr_pages, 0, kaddr, pfn);
+	if (kaddr)
+		*kaddr = __va(phys);
+	if (pfn)
+		*pfn = compat_pfn_of(PHYS_PFN(phys));
+	return min_t(u64, nr_pages, PHYS_PFN(len));
+}
+
+/* The same for whatever may be asked. */
+static __always_inline long direct_access(const struct fsdev *fsdev, pgoff_t pgoff, long nr_pages,
+					  void **kaddr, compat_pfn *pfn)
+{
+	if (unlikely(nr_pages < 0))
+		return -EINVAL;
+	if (unlikely(pgoff >= fsdev->pages))
+		return -ERANGE;
+	return near_access(fsdev, pgoff, nr_pages, kaddr, pfn);
+}
+
+static long fsdev_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+				enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+{
+	return direct_access(fsdev_of(dax_dev), pgoff, nr_pages, kaddr, pfn);
+}
 
 /*
  * The same while part of the device is bad: it ends before the first bad page. If that is the one
  * asked for, only a recovery write gets it, alone, as it is repaired page by page.
  */
-static __always_inline long fenced_access(struct dax_device *dax_dev, pgoff_t pgoff,
-					  long nr_pages, enum dax_access_mode mode, void **kaddr,
-					  unsigned long *pfn)
+static noinline long fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+				   enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
 {
 	const struct fsdev *fsdev = fsdev_of(dax_dev);
-	long n = direct_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
+	long n = direct_access(fsdev, pgoff, nr_pages, kaddr, pfn);
 	u64 good;
 
 	if (unlikely(n <= 0))
@@ -60,7 +86,30 @@ static __always_inline long fenced_access(struct dax_device *dax_dev, pgoff_t pg
 	return mode == DAX_RECOVERY_WRITE ? 1 : COMPAT_DAX_BAD;
 }
 
-COMPAT_DIRECT_ACCESS(fsdev_fenced_access, fenced_access)
+/* Whether no mark is in sight from a page's cell on: then fsdev->mark_sight pages are good. */
+static __always_inline bool unmarked(const struct fsdev *fsdev, pgoff_t pgoff)
+{
+	u64 sight;
+
+	memcpy(&sight, fsdev->mark + (pgoff >> (fsdev->mark_shift & 63)), sizeof(sight));
+	return !sight;
+}
+
+/*
+ * Most of the device is far from what is bad, and there it costs little more than if nothing were.
+ * A negative count is more than any as an unsigned one.
+ */
+static long fsdev_fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+				enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+{
+	const struct fsdev *fsdev = fsdev_of(dax_dev);
+
+	if (unlikely(pgoff >= fsdev->pages || (u64)nr_pages > fsdev->mark_sight ||
+		     !unmarked(fsdev, pgoff)))
+		return fenced_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
+	smp_rmb();	/* what made it good was written before it was said to be; read it after */
+	return near_access(fsdev, pgoff, nr_pages, kaddr, pfn);
+}
 
 static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
 {
@@ -68,7 +117,7 @@ static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size
 		void *kaddr;
 		long n;
 
-		n = direct_access(dax_dev, pgoff, min_t(size_t, nr_pages, LONG_MAX), DAX_ACCESS,
+		n = direct_access(fsdev_of(dax_dev), pgoff, min_t(size_t, nr_pages, LONG_MAX),
 				  &kaddr, NULL);
 		if (n < 0)
 			return n;
@@ -186,6 +235,68 @@ void access_fence(struct fsdev *fsdev)
 		cmpxchg(&fsdev_dax(fsdev)->ops, now, then);
 	else
 		cmpxchg(&fsdev_dax(fsdev)->ops, then, now);
+}
+
+/* The cells that bytes of the device lie in. */
+static u64 cell_of(const struct fsdev *fsdev, u64 offset)
+{
+	return PHYS_PFN(offset) >> (fsdev->mark_shift & 63);
+}
+
+/**
+ * access_mark() - marks where bad pages are about to be
+ * @fsdev: the device
+ * @offset: device offset in bytes
+ * @len: bytes, not 0; in the device
+ *
+ * Has to come before they are among the bad ranges.
+ *
+ * Context: @fsdev->bad_lock.
+ */
+void access_mark(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	u8 *mark = fsdev->mark + cell_of(fsdev, offset);
+	u8 *last = fsdev->mark + cell_of(fsdev, offset + len - 1);
+
+	for (; mark <= last; mark++)
+		WRITE_ONCE(*mark, 1);
+}
+
+/**
+ * access_unmark() - takes the marks away where nothing is bad any more
+ * @fsdev: the device
+ * @offset: device offset in bytes
+ * @len: bytes, not 0; in the device
+ *
+ * Has to come after they went from the bad ranges.
+ *
+ * Context: @fsdev->bad_lock.
+ */
+void access_unmark(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	u64 bytes = PFN_PHYS(1ULL << fsdev->mark_shift), size = rangemap_size(&fsdev->map);
+
+	for (u64 cell = cell_of(fsdev, offset); cell <= cell_of(fsdev, offset + len - 1); cell++) {
+		u64 start = cell * bytes, in_device = min(bytes, size - start);
+
+		if (badrange_good(&fsdev->bad, start, in_device) == in_device)
+			WRITE_ONCE(fsdev->mark[cell], 0);
+	}
+}
+
+/**
+ * access_prepare() - gets ready for what is bad
+ * @fsdev: a device with its range map
+ *
+ * Context: probe.
+ */
+void access_prepare(struct fsdev *fsdev)
+{
+	fsdev->pages = PHYS_PFN(rangemap_size(&fsdev->map));
+	fsdev->mark_shift = FSDEV_MARK_SHIFT_MIN;
+	while ((fsdev->pages - 1) >> fsdev->mark_shift >= FSDEV_MARKS)
+		fsdev->mark_shift++;
+	fsdev->mark_sight = (FSDEV_MARKS_SEEN - 1ULL) << fsdev->mark_shift;
 }
 
 /**

@@ -79,11 +79,24 @@ static bool fence_locked(struct fsdev *fsdev, u64 *offset, u64 *len)
 {
 	make_room(&fsdev->bad);
 	badrange_widen(&fsdev->bad, offset, len);
+	access_mark(fsdev, *offset, *len);
 	if (!badrange_add(&fsdev->bad, *offset, *len))
 		return false;
-	disk_set_bad(fsdev, *offset, *len);
 	access_fence(fsdev);
 	return true;
+}
+
+/*
+ * The block device's list shows what is bad. It is for people, so whoever has to hear of a failure
+ * hears of it first; and what has been repaired by then is not shown. Under bad_lock.
+ */
+static void show_locked(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	u64 at = offset, end = offset + len;
+	struct badrange_piece piece;
+
+	while (at < end && badrange_next(&fsdev->bad, &at, &piece) && piece.offset < end)
+		disk_set_bad(fsdev, piece.offset, min(piece.len, end - piece.offset));
 }
 
 /* The same for what is about to be told: what the driver met of it needs no telling any more. */
@@ -93,9 +106,17 @@ static bool fence(struct fsdev *fsdev, u64 *offset, u64 *len)
 
 	mutex_lock(&fsdev->bad_lock);
 	new = fence_locked(fsdev, offset, len);
-	badrange_remove(&fsdev->untold, *offset, *len);
+	if (unlikely(badrange_bad(&fsdev->untold)))
+		badrange_remove(&fsdev->untold, *offset, *len);
 	mutex_unlock(&fsdev->bad_lock);
 	return new;
+}
+
+static void show(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	mutex_lock(&fsdev->bad_lock);
+	show_locked(fsdev, offset, len);
+	mutex_unlock(&fsdev->bad_lock);
 }
 
 /**
@@ -115,6 +136,7 @@ int failure_repaired(struct fsdev *fsdev, u64 offset, u64 len)
 	if (!badrange_remove(&fsdev->bad, offset, len))
 		return -ENOMEM;
 	badrange_remove(&fsdev->untold, offset, len);
+	access_unmark(fsdev, offset, len);
 	disk_set_good(fsdev, offset, len);
 	access_fence(fsdev);
 	chardev_event(fsdev, FSDEV_EVENT_CLEARED, 0, offset, len);
@@ -201,9 +223,11 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 		u64 at = piece.offset, bytes = piece.len;
 		bool new = fence(fsdev, &at, &bytes);
 
+		rc = worse(rc, owner_notify(fsdev, at, bytes, mf_flags));
+		if (new)
+			show(fsdev, at, bytes);
 		log_failure(fsdev, "memory failure at %#llx: device offset %#llx, %llu bytes%s",
 			    piece.phys, at, bytes, new ? "" : ", as before");
-		rc = worse(rc, owner_notify(fsdev, at, bytes, mf_flags));
 		chardev_event(fsdev, FSDEV_EVENT_FAILURE, event_flags(fsdev, pfn, mf_flags), at,
 			      bytes);
 		atomic_long_inc(&fsdev->reports);
@@ -308,6 +332,7 @@ void failure_read_error(struct fsdev *fsdev, u64 offset)
 	mutex_lock(&fsdev->bad_lock);
 	new = fence_locked(fsdev, &offset, &len);
 	if (new) {
+		show_locked(fsdev, offset, len);
 		make_room(&fsdev->untold);
 		badrange_add(&fsdev->untold, offset, len);
 	}
@@ -364,8 +389,9 @@ int failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
 	len = end - offset;
 	if (!fence(fsdev, &offset, &len))
 		return 0;
-	log_failure(fsdev, "known to be bad: device offset %#llx, %llu bytes", offset, len);
 	owner_notify(fsdev, offset, len, 0);
+	show(fsdev, offset, len);
+	log_failure(fsdev, "known to be bad: device offset %#llx, %llu bytes", offset, len);
 	chardev_event(fsdev, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);
 	return 0;
 }

@@ -21,6 +21,11 @@
 #include "core/rangemap.h"
 #include "uapi/fsdev.h"
 
+/* Marks of a device, how many are seen at once, and log2 of the fewest pages that one is for. */
+#define FSDEV_MARKS 4096
+#define FSDEV_MARKS_SEEN 8
+#define FSDEV_MARK_SHIFT_MIN 7
+
 struct chardev;
 struct fsdev_super;
 struct gendisk;
@@ -47,6 +52,10 @@ struct gendisk;
  * @reporting: reports of failing hardware that are going on
  * @settled: when the last of them has had its effects, in jiffies
  * @log_limit: how often the log hears of failures of this device
+ * @pages: of the device
+ * @mark_sight: how many pages from any are good where no mark is seen
+ * @mark_shift: log2 of the pages that one mark is for
+ * @mark: not 0 where one of these pages may be bad; written under @bad_lock
  * @map: device offset to physical address and back
  *
  * Lives from probe until the last devm action of the device has run; nothing outside the driver
@@ -77,6 +86,10 @@ struct fsdev {
 	atomic_t reporting;
 	unsigned long settled;
 	struct ratelimit_state log_limit;
+	u64 pages;
+	u64 mark_sight;
+	u32 mark_shift;
+	u8 mark[FSDEV_MARKS + FSDEV_MARKS_SEEN - 1];
 	struct rangemap map;	/* last: it grows with the number of ranges */
 };
 
@@ -112,6 +125,9 @@ bool access_is_ours(const struct dax_device *dax_dev);
 void *access_read_address(struct fsdev *fsdev, u64 offset, u64 *len);
 void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len);
 void access_fence(struct fsdev *fsdev);
+void access_mark(struct fsdev *fsdev, u64 offset, u64 len);
+void access_unmark(struct fsdev *fsdev, u64 offset, u64 len);
+void access_prepare(struct fsdev *fsdev);
 
 /* holder.c */
 int owner_init(void);

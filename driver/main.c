@@ -57,6 +57,7 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct rangemap_
 		kvfree(fsdev);
 		return ERR_PTR(rc);
 	}
+	access_prepare(fsdev);
 	return fsdev;
 }
 

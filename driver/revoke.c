@@ -177,18 +177,34 @@ static void revoke_page(const struct fsdev *fsdev, struct page *page, struct lef
 	left->pages++;
 }
 
+/* Pages of one memory section, whose structures follow each other. */
+static void revoke_stretch(const struct fsdev *fsdev, unsigned long pfn, unsigned long end,
+			   struct leftover *left)
+{
+	struct page *page = pfn_to_page(pfn), *last = page + (end - pfn);
+
+	while (page < last) {
+		if (likely(last - page >= COMPAT_DAX_LOOK && compat_dax_idle(page))) {
+			page += COMPAT_DAX_LOOK;
+			continue;
+		}
+		if (in_use(page))
+			revoke_page(fsdev, page, left);
+		page++;
+	}
+}
+
 static void revoke_range(const struct fsdev *fsdev, const struct rangemap_piece *piece,
 			 struct leftover *left)
 {
 	unsigned long pfn = PHYS_PFN(piece->phys), end = pfn + PHYS_PFN(piece->len);
 
-	for (; pfn < end; pfn++) {
-		struct page *page = pfn_to_page(pfn);
+	while (pfn < end) {
+		unsigned long next = min(end, ALIGN_DOWN(pfn, SZ_4K) + SZ_4K);
 
-		if (unlikely(in_use(page)))
-			revoke_page(fsdev, page, left);
-		if (!(pfn % SZ_4K))
-			cond_resched();
+		revoke_stretch(fsdev, pfn, next, left);
+		cond_resched();
+		pfn = next;
 	}
 }
 

@@ -37,30 +37,24 @@ static inline int compat_kernel_fs_dax_get(struct dax_device *dax_dev, void *hol
 #endif
 
 /*
- * COMPAT_DIRECT_ACCESS(name, inner): the function for dax_operations.direct_access, around
- * @inner, which gives a bare page frame number. Before 6.16 it came in a type with flags, and a
- * page without these two could not be mapped.
+ * A page frame number as dax_operations.direct_access gives it back. Before 6.16 it came in a type
+ * with flags, and a page without these two could not be mapped.
  */
 #ifdef FSDEV_HAVE_DAX_PFN_T
 #include <linux/pfn_t.h>
 
-#define COMPAT_DIRECT_ACCESS(name, inner)						\
-static long name(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,		\
-		 enum dax_access_mode mode, void **kaddr, pfn_t *pfn)			\
-{											\
-	unsigned long bare = 0;								\
-	long n = inner(dax_dev, pgoff, nr_pages, mode, kaddr, &bare);			\
-											\
-	if (pfn)									\
-		*pfn = __pfn_to_pfn_t(bare, PFN_DEV | PFN_MAP);				\
-	return n;									\
+typedef pfn_t compat_pfn;
+
+static inline compat_pfn compat_pfn_of(unsigned long bare)
+{
+	return __pfn_to_pfn_t(bare, PFN_DEV | PFN_MAP);
 }
 #else
-#define COMPAT_DIRECT_ACCESS(name, inner)						\
-static long name(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,		\
-		 enum dax_access_mode mode, void **kaddr, unsigned long *pfn)		\
-{											\
-	return inner(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);			\
+typedef unsigned long compat_pfn;
+
+static inline compat_pfn compat_pfn_of(unsigned long bare)
+{
+	return bare;
 }
 #endif
 

@@ -20,6 +20,34 @@
 #define COMPAT_DAX_IDLE_REFERENCES 1
 #endif
 
+/* Pages that are looked at together. */
+#define COMPAT_DAX_LOOK 8
+
+/**
+ * compat_dax_idle() - are these pages of nobody?
+ * @page: the first of COMPAT_DAX_LOOK pages, whose structures follow each other
+ *
+ * Every page of a device is looked at when it goes, so this is made to be cheap: all words of all
+ * pages that can say that a page is used are joined, and compared once. Plain reads, as nobody
+ * begins to use a page any more; who ends to use one is seen by the next look.
+ *
+ * Return: true if no file has one of them and nobody uses one; false if that may be.
+ */
+static inline bool compat_dax_idle(const struct page *page)
+{
+	unsigned long named = 0, used = 0;
+
+#pragma GCC unroll 8
+	for (int i = 0; i < COMPAT_DAX_LOOK; i++) {
+		named |= data_race((unsigned long)page[i].mapping);
+#ifdef FSDEV_HAVE_DAX_DELETE_MAPPING_RANGE
+		named |= data_race(((const struct folio *)&page[i])->share);
+#endif
+		used |= data_race(page[i]._refcount.counter);
+	}
+	return !named && used <= COMPAT_DAX_IDLE_REFERENCES;
+}
+
 /**
  * compat_dax_shared() - do several files have this page, so that it names none of them?
  * @page: a page that is no tail
