@@ -39,11 +39,11 @@ static inline bool compat_dax_idle(const struct page *page)
 
 #pragma GCC unroll 8
 	for (int i = 0; i < COMPAT_DAX_LOOK; i++) {
-		named |= data_race((unsigned long)page[i].mapping);
+		named |= data_race((unsigned long)page[i].mapping); /* plain: see above */
 #ifdef FSDEV_HAVE_DAX_DELETE_MAPPING_RANGE
-		named |= data_race(((const struct folio *)&page[i])->share);
+		named |= data_race(((const struct folio *)&page[i])->share); /* the same */
 #endif
-		used |= data_race(page[i]._refcount.counter);
+		used |= data_race(page[i]._refcount.counter); /* the same */
 	}
 	return !named && used <= COMPAT_DAX_IDLE_REFERENCES;
 }
