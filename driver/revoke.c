@@ -153,7 +153,7 @@ static struct super_block *pin_super(struct page *page)
 
 static bool in_use(struct page *page)
 {
-	return !PageTail(page) && (READ_ONCE(page->mapping) || compat_dax_shared(page) ||
+	return !PageTail(page) && (compat_dax_file(page) || compat_dax_shared(page) ||
 				   page_ref_count(page) > COMPAT_DAX_IDLE_REFERENCES);
 }
 

@@ -53,7 +53,8 @@ static inline bool compat_dax_idle(const struct page *page)
  * @page: a page that is no tail
  *
  * Before 6.15 the mapping is then a small number instead of an address; later it is NULL, and the
- * word that otherwise is the index counts the files.
+ * word that otherwise is the index counts the files. 6.1 counts them down to 0 and leaves the
+ * mapping (upstream/dax-cow-count-left.md): no file has such a page.
  */
 static inline bool compat_dax_shared(const struct page *page)
 {
@@ -61,8 +62,10 @@ static inline bool compat_dax_shared(const struct page *page)
 
 #ifdef FSDEV_HAVE_DAX_DELETE_MAPPING_RANGE
 	return !mapping && READ_ONCE(((const struct folio *)page)->share);
-#else
+#elif defined(FSDEV_HAVE_PAGE_SHARE)
 	return mapping && mapping < PAGE_SIZE;
+#else
+	return mapping && mapping < PAGE_SIZE && READ_ONCE(page->index);
 #endif
 }
 
