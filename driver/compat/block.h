@@ -8,6 +8,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/err.h>
+#include <linux/sizes.h>
 
 /**
  * struct compat_disk_limits - what a disk is
@@ -45,6 +46,8 @@ static inline struct gendisk *compat_alloc_dax_disk(const struct compat_disk_lim
 	blk_queue_logical_block_size(disk->queue, want->logical_block_size);
 	blk_queue_physical_block_size(disk->queue, want->physical_block_size);
 	blk_queue_max_hw_sectors(disk->queue, UINT_MAX);
+	/* else 1.25 MiB, where a stripe of device-mapper cuts direct access: no 2 MiB mapping */
+	disk->queue->limits.max_sectors = SZ_64M >> SECTOR_SHIFT;
 	blk_queue_flag_set(QUEUE_FLAG_NONROT, disk->queue);
 #ifdef QUEUE_FLAG_SYNCHRONOUS
 	blk_queue_flag_set(QUEUE_FLAG_SYNCHRONOUS, disk->queue);
