@@ -38,6 +38,10 @@ endif
 test:
 	@tests/run --kernels "$(KERNELS)" --suites "$(SUITES)"
 
+## make test-stack [KERNELS="..."] [SUITES="..."]   what people put on such a device: file systems, device-mapper, CXL, two hosts
+test-stack:
+	@tests/run --stack --kernels "$(KERNELS)" --suites "$(SUITES)"
+
 ## make lint                    style and static checks; part of make test
 lint:
 	@tests/run --kernels "$(KERNELS)" --suites lint
@@ -117,4 +121,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab demo tour module test lint test-mutants test-packages bench soak races power-loss deb install install-tool install-headers install-dkms clean
+.PHONY: help lab demo tour module test test-stack lint test-mutants test-packages bench soak races power-loss deb install install-tool install-headers install-dkms clean

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Owning the device: from a path to the DAX device, and what is done when its memory fails or goes.
+ */
+#include <linux/mm.h>
+#include <linux/mutex.h>
+
+#include <fsdev/dax.h>
+
+#include "slotfs.h"
+
+/*
+ * A failure can be reported while its mount is being taken down, and a release does not wait for
+ * that. So a mount is looked up by its device, under a lock, and unmounting takes it out first.
+ */
+static DEFINE_MUTEX(mounts_lock);
+static LIST_HEAD(mounts);
+
+static struct slotfs *mount_of(const struct dax_device *dax_dev)
+{
+	struct slotfs *fs;
+
+	list_for_each_entry(fs, &mounts, node)
+		if (fs->dax_dev == dax_dev)
+			return fs;
+	return NULL;
+}
+
+/* A piece of one file has failed: every process that has it mapped gets SIGBUS. */
+static int fail_piece(struct slotfs *fs, unsigned int index, u64 from, u64 to, int mf_flags)
+{
+	struct inode *inode = fs->inodes[index];
+	pgoff_t first = from >> PAGE_SHIFT, end = PAGE_ALIGN(to) >> PAGE_SHIFT;
+
+	pr_warn("slotfs: %s: file%u has lost bytes %llu to %llu\n", inode->i_sb->s_id, index, from,
+		to - 1);
+	return mf_dax_kill_procs(inode->i_mapping, first, end - first, mf_flags);
+}
+
+/* No new access, and no old mapping either. */
+static void shut_down(struct slotfs *fs)
+{
+	WRITE_ONCE(fs->gone, true);
+	for (unsigned int i = 0; i < fs->files; i++) {
+		struct address_space *mapping = fs->inodes[i]->i_mapping;
+
+		filemap_invalidate_lock(mapping);
+		unmap_mapping_range(mapping, 0, 0, 1);
+		filemap_invalidate_unlock(mapping);
+	}
+	pr_warn("slotfs: the device goes, or its superblock has failed: shut down\n");
+}
+
+/* Offsets are the device's, in bytes; a span may lie over several files. */
+static int notify(struct slotfs *fs, u64 offset, u64 len, int mf_flags)
+{
+	int rc = 0;
+
+	/*
+	 * Removal is told as a failure of all there is; 6.1 knows no such notice, and there it is
+	 * one of the first page, without which there is no file system either.
+	 */
+	if (offset < sizeof(struct slotfs_disk)) {
+		shut_down(fs);
+		return 0;
+	}
+	for (unsigned int i = 0; i < fs->files; i++) {
+		u64 start = slotfs_start(fs, i);
+		u64 from = max(offset, start), to = min(offset + len, start + fs->slot_bytes);
+
+		if (from < to)
+			rc = fail_piece(fs, i, from - start, to - start, mf_flags) ?: rc;
+	}
+	return rc;
+}
+
+static int notify_failure(struct dax_device *dax_dev, u64 offset, u64 len, int mf_flags)
+{
+	struct slotfs *fs;
+	int rc = -EOPNOTSUPP;
+
+	mutex_lock(&mounts_lock);
+	fs = mount_of(dax_dev);
+	if (fs)
+		rc = notify(fs, offset, len, mf_flags);
+	mutex_unlock(&mounts_lock);
+	return rc;
+}
+
+static const struct dax_holder_operations holder_ops = { .notify_failure = notify_failure };
+
+/**
+ * slotfs_own() - finds the device and becomes its holder
+ * @sb: what holds it; its s_fs_info gets the device
+ * @path: of a character device /dev/daxX.Y in fsdev mode
+ *
+ * Context: may sleep. What it got is given back by slotfs_disown(), also after an error.
+ * Return: 0, or what finding and claiming give.
+ */
+int slotfs_own(struct super_block *sb, const char *path)
+{
+	struct slotfs *fs = slotfs_of(sb);
+	struct dax_device *dax_dev;
+	int rc;
+
+	dax_dev = fsdev_find_dax_by_path(path);
+	if (IS_ERR(dax_dev))
+		return PTR_ERR(dax_dev);
+	fs->dax_dev = dax_dev;
+	rc = fs_dax_get(dax_dev, sb, &holder_ops);
+	if (rc)
+		return rc;
+	fs->owned = true;
+	return 0;
+}
+
+/**
+ * slotfs_follow() - from here on failures reach the mount
+ * @fs: a mount that has its files
+ */
+void slotfs_follow(struct slotfs *fs)
+{
+	mutex_lock(&mounts_lock);
+	list_add(&fs->node, &mounts);
+	mutex_unlock(&mounts_lock);
+}
+
+/**
+ * slotfs_disown() - gives the device back
+ * @sb: what holds it, whether or not all of slotfs_own() had succeeded
+ *
+ * Context: may sleep; the files are still there, as a failure may be under way in them.
+ */
+void slotfs_disown(struct super_block *sb)
+{
+	struct slotfs *fs = slotfs_of(sb);
+
+	mutex_lock(&mounts_lock);
+	list_del_init(&fs->node);
+	mutex_unlock(&mounts_lock);
+	if (fs->owned)
+		fs_put_dax(fs->dax_dev, sb);
+	if (fs->dax_dev)
+		put_dax(fs->dax_dev);
+	fs->owned = false;
+	fs->dax_dev = NULL;
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# stack: --soft-reserved 512M
+# A file system of somebody else's (tests/fs), built against the public header alone: it owns /dev/daxX.Y without a block
+# device, maps its files, hears of failures, and survives that the device goes.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/vm/tap.sh
+. "$(dirname -- "$0")/tap.sh"
+# shellcheck source=tests/vm/removal-lib.sh
+. "$(dirname -- "$0")/removal-lib.sh"
+# shellcheck source=tests/vm/stack-lib.sh
+. "$(dirname -- "$0")/stack-lib.sh"
+
+dev=dax0.0 node=/dev/dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/fs
+mkdir -p $mnt /mnt/second
+# file1, the second of the files of 32 MiB, which begin at 2 MiB, lies over the boundary
+ok "a device of two ranges" shape $dev 400:48 0:300
+base=$(region_start $dev)
+modprobe fsdev
+insmod "build/module/$(uname -r)/fs/slotfs.ko" || fail "slotfs.ko"
+like "the module keeps fsdev there" "slotfs" "$(lsmod | awk '$1 == "fsdev" { print $4 }')"
+
+# not_mounted NAME ERROR DEVICE [OPTIONS]: the log says why
+not_mounted() {
+	local said
+
+	said=$(mount -t slotfs ${4:+-o "$4"} "$3" $mnt 2>&1 && echo mounted)
+	like "$1" "$2" "$said $(dmesg | grep slotfs: | tail -n 1)"
+	! mountpoint -q $mnt || umount $mnt
+}
+
+not_mounted "without a driver" "cannot own $node: error -19" $node files=4
+give $dev device_dax
+not_mounted "under device_dax" "cannot own $node: error -95" $node files=4
+give $dev fsdev
+not_mounted "what holds no such file system" "no file system for $node: error -22" $node
+not_mounted "more files than fit" "no file system for $node: error -(34|14|6)" $node files=11
+not_mounted "no files" "files has to be from 1 to 64" $node files=0
+not_mounted "another device" "cannot own /dev/null: error" /dev/null files=4
+not_mounted "no device" "cannot own /nowhere: error -2" /nowhere files=4
+ok "mount" mount -t slotfs -o files=4 $node $mnt
+mountpoint -q $mnt || finish
+is "four files" "file0 file1 file2 file3" "$(cd $mnt && echo *)"
+refused "a second mount" mount -t slotfs $node /mnt/second
+refused "XFS on the block device meanwhile" mount -t xfs -o dax=always $disk /mnt/second
+refused "ext4, too" mount -t ext4 $disk /mnt/second
+
+for n in 0 1; do dax-file fill $mnt/file$n 0 $((32 * MIB)) $((n + 1)); done
+for n in 0 1; do good "file$n: written half by a mapping, half by write()" $mnt/file$n $((32 * MIB)) $((n + 1)); done
+is "read()" "$(dax-file pattern 1 $MIB | sha256sum)" "$(head -c $MIB $mnt/file0 | sha256sum)"
+is "it is DAX" yes "$(dax-file is-dax $mnt/file1)"
+is "file1, last page in front of the boundary" "$(printf %#x $((base + (400 + 48) * MIB - 4096)))" \
+	"$(dax-file phys $mnt/file1 $((14 * MIB - 4096)))"
+is "file1, first page behind it" "$(printf %#x "$base")" "$(dax-file phys $mnt/file1 $((14 * MIB)))"
+umount $mnt
+mount -t slotfs $node $mnt
+huge "2 MiB mappings" "16 mapped, 0 split" $mnt/file1 $((32 * MIB)) r
+refused "writing past a file's end" dd if=/dev/zero of=$mnt/file2 bs=1M count=1 seek=32 conv=notrunc
+refused "cutting a file" truncate -s 1M $mnt/file2
+refused "a new file" touch $mnt/new
+
+echo 1 >/proc/sys/vm/memory_failure_early_kill
+mapping $mnt/file1 $mnt/file2
+fails=$((20 * MIB + 8192))
+like "a failing page" "^SIGBUS BUS_MCEERR_AR at offset $fails" "$(dax-file poison $mnt/file1 $fails)"
+like "the file system knows whose it is" "slotfs: .*: file1 has lost bytes $fails to $((fails + 4095))" "$(dmesg)"
+all_ended 2
+like "who has that file mapped is told" "SIGBUS BUS_MCEERR_A[RO]" "$(met 1)"
+is "who has another is not" ready "$(met 2)"
+is "read() ends there" $fails "$(dd if=$mnt/file1 bs=4096 2>/dev/null | wc -c)"
+dd if=/dev/zero of=$mnt/file1 bs=4096 seek=$((fails / 4096)) count=1 conv=notrunc,fsync 2>/dev/null
+is "overwritten, it is whole again" $((32 * MIB)) "$(dd if=$mnt/file1 bs=1M 2>/dev/null | wc -c)"
+
+mapping $mnt/file0 $mnt/file2
+ok "unbind while it is mounted and mapped" give $dev none
+like "the file system is told" "slotfs: the device goes, or its superblock has failed" "$(dmesg)"
+all_ended
+for n in 1 2; do like "process $n, which has a file mapped, is told" "SIGBUS" "$(met $n)"; done
+refused "reading" cat $mnt/file0
+refused "a new mapping" dax-file verify $mnt/file0 0 4096 1
+give $dev fsdev
+refused "the old mount stays shut down when the device is back" cat $mnt/file0
+ok "unmount" umount $mnt
+ok "mount what is there" mount -t slotfs $node $mnt
+good "it has its data" $mnt/file0 $((32 * MIB)) 1
+umount $mnt
+mkfs.xfs -q -f $disk
+ok "unmounted, the device is for XFS" mount -o dax=always $disk $mnt
+umount $mnt
+ok "the module can go" rmmod slotfs
+ok "and fsdev" rmmod fsdev
+finish
