@@ -33,7 +33,7 @@ struct gendisk;
 /**
  * struct fsdev - a DAX device while it is bound to this driver
  * @dev_dax: the device on the DAX bus
- * @pgmap: its page map; of the device if static, ours if dynamic
+ * @slices: its page maps
  * @disk: the block device /dev/fsdevX.Y
  * @chardev: what it has in common with the descriptors of /dev/daxX.Y
  * @supers: the file systems that were mounted from it when removal began; revoke.c has them
@@ -67,7 +67,7 @@ struct gendisk;
  */
 struct fsdev {
 	struct dev_dax *dev_dax;
-	struct dev_pagemap *pgmap;
+	struct slices *slices;
 	struct gendisk *disk;
 	struct chardev *chardev;
 	struct fsdev_super *supers;
@@ -114,6 +114,50 @@ static inline struct fsdev *fsdev_of(const struct dax_device *dax_dev)
 /* parent.c */
 int parent_precede(struct fsdev *fsdev);
 void parent_exit(void);
+
+/**
+ * struct slice - a part of a device's memory that has a page map of its own
+ * @fsdev: the device
+ * @pgmap: the page map; of the device if static, ours if dynamic
+ * @mapped: the page map is mapped
+ * @node: where work on it runs best
+ * @work: what is being done to it
+ * @rc: what came of that
+ */
+struct slice {
+	struct fsdev *fsdev;
+	struct dev_pagemap *pgmap;
+	bool mapped;
+	int node;
+	int (*work)(struct slice *slice);
+	int rc;
+};
+
+/**
+ * struct slices - all the memory of a device
+ * @nr: how many; 1 for all but large devices and those of very many ranges
+ * @slice: the slices, in device order
+ */
+struct slices {
+	unsigned int nr;
+	struct slice slice[];
+};
+
+/**
+ * struct slice_place - a place in a device that is being cut
+ * @range: in which of its ranges
+ * @done: bytes of that in front of the place
+ */
+struct slice_place {
+	int range;
+	u64 done;
+};
+
+/* slice.c */
+unsigned int slice_count(const struct dev_dax *dev_dax);
+unsigned int slice_cut(const struct dev_dax *dev_dax, struct slice_place *at, u64 len,
+		       struct range *ranges);
+int slice_each(struct slices *slices, int (*work)(struct slice *slice));
 
 /* pagemap.c */
 int pagemap_install(struct fsdev *fsdev);

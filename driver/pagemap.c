@@ -4,9 +4,10 @@
  *
  * A static device brings its page map along, and the memory that it covers may begin in front
  * of the data, with metadata or the page structures themselves. A dynamic device gets one of
- * ours that covers just its ranges.
+ * ours that covers just its ranges, or several, each of a slice of them.
  */
 #include <linux/ioport.h>
+#include <linux/math64.h>
 #include <linux/slab.h>
 
 #include "fsdev.h"
@@ -41,23 +42,79 @@ static struct dev_pagemap *acquire_static(struct dev_dax *dev_dax)
 	return pgmap;
 }
 
-static struct dev_pagemap *acquire_dynamic(struct dev_dax *dev_dax)
+static struct slices *alloc_slices(struct fsdev *fsdev, unsigned int nr)
 {
-	struct device *dev = &dev_dax->dev;
+	struct device *dev = fsdev_dev(fsdev);
+	struct slices *slices = devm_kzalloc(dev, struct_size(slices, slice, nr), GFP_KERNEL);
+
+	if (!slices)
+		return NULL;
+	slices->nr = nr;
+	for (unsigned int i = 0; i < nr; i++) {
+		slices->slice[i].fsdev = fsdev;
+		slices->slice[i].node = dev_to_node(dev);
+	}
+	return slices;
+}
+
+static struct slices *slice_static(struct fsdev *fsdev)
+{
+	struct dev_pagemap *pgmap = acquire_static(fsdev->dev_dax);
+	struct slices *slices;
+
+	if (IS_ERR(pgmap))
+		return ERR_CAST(pgmap);
+	slices = alloc_slices(fsdev, 1);
+	if (!slices)
+		return ERR_PTR(-ENOMEM);
+	slices->slice[0].pgmap = pgmap;
+	return slices;
+}
+
+/* The next slice's page map, of about @len bytes. */
+static struct dev_pagemap *cut_pagemap(struct fsdev *fsdev, struct slice_place *at, u64 len)
+{
+	struct dev_dax *dev_dax = fsdev->dev_dax;
+	struct slice_place from = *at;
 	struct dev_pagemap *pgmap;
+	unsigned int nr;
+
+	nr = slice_cut(dev_dax, at, len, NULL);
+	pgmap = devm_kzalloc(fsdev_dev(fsdev), struct_size(pgmap, ranges, nr), GFP_KERNEL);
+	if (!pgmap)
+		return NULL;
+	*at = from;
+	pgmap->nr_range = slice_cut(dev_dax, at, len, pgmap->ranges);
+	return pgmap;
+}
+
+static struct slices *slice_dynamic(struct fsdev *fsdev)
+{
+	struct dev_dax *dev_dax = fsdev->dev_dax;
+	unsigned int nr = slice_count(dev_dax);
+	u64 len = div_u64(PFN_PHYS(fsdev->pages), nr);
+	struct slice_place at = { };
+	struct slices *slices;
 
 	if (dev_dax->pgmap) {
-		dev_err(dev, "mapping0: %#llx-%#llx: a dynamic device that has a page map already\n",
+		dev_err(&dev_dax->dev,
+			"mapping0: %#llx-%#llx: a dynamic device that has a page map already\n",
 			dev_dax->ranges[0].range.start, dev_dax->ranges[0].range.end);
 		return ERR_PTR(-EINVAL);
 	}
-	pgmap = devm_kzalloc(dev, struct_size(pgmap, ranges, dev_dax->nr_range), GFP_KERNEL);
-	if (!pgmap)
+	slices = alloc_slices(fsdev, nr);
+	if (!slices)
 		return ERR_PTR(-ENOMEM);
-	pgmap->nr_range = dev_dax->nr_range;
-	for (int i = 0; i < dev_dax->nr_range; i++)
-		pgmap->ranges[i] = dev_dax->ranges[i].range;
-	return pgmap;
+	slices->nr = 0;
+	/* the last one takes what is left, and cuts may have used up all before */
+	while (at.range < dev_dax->nr_range) {
+		struct slice *slice = &slices->slice[slices->nr++];
+
+		slice->pgmap = cut_pagemap(fsdev, &at, slices->nr < nr ? len : U64_MAX);
+		if (!slice->pgmap)
+			return ERR_PTR(-ENOMEM);
+	}
+	return slices;
 }
 
 static int reserve_ranges(struct dev_dax *dev_dax)
@@ -88,6 +145,44 @@ static void pagemap_clear(void *data)
 	pgmap->owner = NULL;
 }
 
+static int map_slice(struct slice *slice)
+{
+	struct device *dev = fsdev_dev(slice->fsdev);
+	struct dev_pagemap *pgmap = slice->pgmap;
+	void *addr;
+	int rc;
+
+	pgmap->vmemmap_shift = 0;
+	pgmap->type = MEMORY_DEVICE_FS_DAX;
+	pgmap->ops = &failure_pagemap_ops;
+	pgmap->owner = slice->fsdev;
+	rc = devm_add_action_or_reset(dev, pagemap_clear, pgmap);
+	if (rc)
+		return rc;
+	addr = memremap_pages(pgmap, slice->node);
+	if (IS_ERR(addr)) {
+		dev_err(dev, "cannot map %#llx-%#llx and what follows: error %ld\n",
+			pgmap->range.start, pgmap->range.end, PTR_ERR(addr));
+		return PTR_ERR(addr);
+	}
+	slice->mapped = true;
+	return 0;
+}
+
+static int unmap_slice(struct slice *slice)
+{
+	if (slice->mapped)
+		memunmap_pages(slice->pgmap);
+	slice->mapped = false;
+	return 0;
+}
+
+/* All at the same time, which devm would do one after the other. */
+static void unmap_slices(void *slices)
+{
+	slice_each(slices, unmap_slice);
+}
+
 /**
  * pagemap_install() - gives the device's memory page structures, and failures of it a way here
  * @fsdev: a device with its geometry
@@ -102,41 +197,29 @@ static void pagemap_clear(void *data)
  */
 int pagemap_install(struct fsdev *fsdev)
 {
-	struct dev_dax *dev_dax = fsdev->dev_dax;
-	struct device *dev = fsdev_dev(fsdev);
-	struct dev_pagemap *pgmap;
-	void *addr;
+	struct slices *slices;
 	int rc;
 
-	if (static_dev_dax(dev_dax))
-		pgmap = acquire_static(dev_dax);
+	if (static_dev_dax(fsdev->dev_dax))
+		slices = slice_static(fsdev);
 	else
-		pgmap = acquire_dynamic(dev_dax);
-	if (IS_ERR(pgmap))
-		return PTR_ERR(pgmap);
-	rc = reserve_ranges(dev_dax);
+		slices = slice_dynamic(fsdev);
+	if (IS_ERR(slices))
+		return PTR_ERR(slices);
+	fsdev->slices = slices;
+	rc = reserve_ranges(fsdev->dev_dax);
 	if (rc)
 		return rc;
-
-	pgmap->vmemmap_shift = 0;
-	pgmap->type = MEMORY_DEVICE_FS_DAX;
-	pgmap->ops = &failure_pagemap_ops;
-	pgmap->owner = fsdev;
-	rc = devm_add_action_or_reset(dev, pagemap_clear, pgmap);
-	if (rc)
+	rc = slice_each(slices, map_slice);
+	if (rc) {
+		unmap_slices(slices);
 		return rc;
-	fsdev->pgmap = pgmap;
-	addr = devm_memremap_pages(dev, pgmap);
-	if (IS_ERR(addr)) {
-		dev_err(dev, "cannot map %#llx-%#llx and what follows: error %ld\n",
-			pgmap->range.start, pgmap->range.end, PTR_ERR(addr));
-		return PTR_ERR(addr);
 	}
-	return 0;
+	return devm_add_action_or_reset(fsdev_dev(fsdev), unmap_slices, slices);
 }
 
 /**
- * pagemap_publish() - lets the DAX bus know the page map
+ * pagemap_publish() - lets the DAX bus know the page map, of several the first
  * @fsdev: a device whose probe can no longer fail
  *
  * kill_dev_dax() takes the pointer back when a dynamic device is unbound.
@@ -145,5 +228,5 @@ int pagemap_install(struct fsdev *fsdev)
  */
 void pagemap_publish(struct fsdev *fsdev)
 {
-	fsdev->dev_dax->pgmap = fsdev->pgmap;
+	fsdev->dev_dax->pgmap = fsdev->slices->slice[0].pgmap;
 }

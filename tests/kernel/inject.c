@@ -52,7 +52,7 @@ struct step {
 	bool hot;	/* called all the time: watched during a probe only, as it costs */
 	struct kprobe probe;
 	bool there;
-	unsigned int calls, calls_inside;
+	atomic_t calls, calls_inside;
 };
 
 static struct step steps[] = {
@@ -156,11 +156,12 @@ static int step_called(struct kprobe *probe, struct pt_regs *regs)
 	bool inside;
 	unsigned int call;
 
-	if (READ_ONCE(prober) != current)
+	inside = !within_module(caller, driver);
+	/* a call by the driver for another task is by a thread that helps the one which probes */
+	if (!READ_ONCE(prober) || (inside && READ_ONCE(prober) != current))
 		return 0;
 	driver_data = dev_get_drvdata(&probed->dev);
-	inside = !within_module(caller, driver);
-	call = inside ? ++step->calls_inside : ++step->calls;
+	call = atomic_inc_return(inside ? &step->calls_inside : &step->calls);
 	if (!inside && probed->pgmap && !static_dev_dax(probed))
 		published_early = true;
 	if (armed != step || armed_inside != inside || armed_call != call)
@@ -209,8 +210,8 @@ static int bus_probe_entry(struct kretprobe_instance *instance, struct pt_regs *
 	if (!dev->driver || dev->driver->owner != driver)
 		return 1;
 	for (int i = 0; i < ARRAY_SIZE(steps); i++) {
-		steps[i].calls = 0;
-		steps[i].calls_inside = 0;
+		atomic_set(&steps[i].calls, 0);
+		atomic_set(&steps[i].calls_inside, 0);
 	}
 	for (int i = 0; i < ARRAY_SIZE(pairs); i++)
 		pairs[i].undone = 0;
@@ -346,8 +347,8 @@ static int calls(char **word)
 {
 	watch_hot(false);
 	for (int i = 0; i < ARRAY_SIZE(steps); i++)
-		if (!steps[i].inside && steps[i].calls)
-			report_note("%s %u", steps[i].name, steps[i].calls);
+		if (!steps[i].inside && atomic_read(&steps[i].calls))
+			report_note("%s %u", steps[i].name, atomic_read(&steps[i].calls));
 	return 0;
 }
 
@@ -371,7 +372,7 @@ static int made_by(const struct pair *pair)
 	for (int i = 0; i < ARRAY_SIZE(steps); i++)
 		for (int k = 0; k < ARRAY_SIZE(pair->make); k++)
 			if (pair->make[k] && !strcmp(steps[i].name, pair->make[k]))
-				made += steps[i].calls - failed_here(&steps[i]);
+				made += atomic_read(&steps[i].calls) - failed_here(&steps[i]);
 	return made;
 }
 

@@ -37,6 +37,13 @@ static const struct dev_pagemap *map_of(const struct page *page)
 #endif
 }
 
+/* Whether it is @pgmap, or another of the same device: a large one has several. */
+static bool same_device(const struct dev_pagemap *pgmap, const struct dev_pagemap *other)
+{
+	return pgmap == other || (pgmap->owner && pgmap->owner == other->owner &&
+				  pgmap->ops == other->ops);
+}
+
 static void look_at_page(const struct dev_pagemap *pgmap, unsigned long pfn, struct look *look)
 {
 	struct page *page = pfn_to_page(pfn);
@@ -44,7 +51,7 @@ static void look_at_page(const struct dev_pagemap *pgmap, unsigned long pfn, str
 	bool mapping = READ_ONCE(page->mapping);
 	bool busy = page_ref_count(page) != COUNT_OF_FREE;
 	/* a tail page has other things in that place */
-	bool foreign = !PageTail(page) && map_of(page) != pgmap;
+	bool foreign = !PageTail(page) && !same_device(pgmap, map_of(page));
 
 	look->pages++;
 	look->compound += compound;
@@ -54,6 +61,13 @@ static void look_at_page(const struct dev_pagemap *pgmap, unsigned long pfn, str
 	look->foreign += foreign;
 	if (compound || word || mapping || busy || foreign)
 		look->worst = pfn;
+}
+
+static void look_at_range(const struct dev_pagemap *pgmap, const struct range *range,
+			  struct look *look)
+{
+	for (u64 at = range->start; at < range->end; at += PAGE_SIZE)
+		look_at_page(pgmap, PHYS_PFN(at), look);
 }
 
 /**
@@ -67,17 +81,26 @@ void look_at_map(const struct dev_pagemap *pgmap, struct look *look)
 {
 	memset(look, 0, sizeof(*look));
 	for (int i = 0; i < pgmap->nr_range; i++)
-		for (u64 at = pgmap->ranges[i].start; at < pgmap->ranges[i].end; at += PAGE_SIZE)
-			look_at_page(pgmap, PHYS_PFN(at), look);
+		look_at_range(pgmap, &pgmap->ranges[i], look);
 }
 
 static int look_at_device(const char *id, struct look *look)
 {
 	struct test_device *device = device_find(id);
+	const struct dev_dax *dev_dax;
 
-	if (!device || !device->dev_dax->dev.driver || !device->dev_dax->pgmap)
+	if (!device || !device->dev_dax->dev.driver || !device->dev_dax->pgmap ||
+	    device->kept_ranges)
 		return -ENODEV;
-	look_at_map(device->dev_dax->pgmap, look);
+	dev_dax = device->dev_dax;
+	if (device->fixed) {
+		look_at_map(dev_dax->pgmap, look);
+		return 0;
+	}
+	/* a dynamic device may have several page maps */
+	memset(look, 0, sizeof(*look));
+	for (int i = 0; i < dev_dax->nr_range; i++)
+		look_at_range(dev_dax->pgmap, &dev_dax->ranges[i].range, look);
 	return 0;
 }
 
@@ -92,7 +115,7 @@ static int folios_clean(char **word)
 	report_point(look.pages && !look.mapping, "no page with a mapping");
 	report_point(look.pages && !look.word, "no page with an index or a share count");
 	report_point(look.pages && !look.busy, "no page in use");
-	report_point(look.pages && !look.foreign, "every page points to the device's page map");
+	report_point(look.pages && !look.foreign, "every page points to a page map of the device");
 	report_note("%lu pages: compound %lu, mapping %lu, word %lu, busy %lu, foreign %lu; %#lx",
 		    look.pages, look.compound, look.mapping, look.word, look.busy, look.foreign,
 		    look.worst);

@@ -12,6 +12,7 @@
  */
 #include <linux/kprobes.h>
 #include <linux/mm.h>
+#include <linux/spinlock.h>
 
 #include "fsdev_test.h"
 
@@ -26,6 +27,9 @@ static struct {
 	bool ops, owner;
 	int inside;
 } mapped, unmapped;
+
+/* several threads map and unmap the parts of a large device */
+static DEFINE_RAW_SPINLOCK(watch_lock);
 
 static unsigned long *mark_of(unsigned long pfn)
 {
@@ -49,23 +53,26 @@ static void plant_marks(const struct dev_pagemap *pgmap)
 }
 
 /* How many marks are as they were planted. */
-static unsigned long take_marks(const struct dev_pagemap *pgmap, unsigned long *pages)
+static unsigned long take_marks(const struct dev_dax *dev_dax, unsigned long *pages)
 {
 	unsigned long good = 0;
 
-	for (int i = 0; i < pgmap->nr_range; i++)
-		for (u64 at = pgmap->ranges[i].start; at < pgmap->ranges[i].end; at += PAGE_SIZE) {
+	for (int i = 0; i < dev_dax->nr_range; i++) {
+		const struct range *range = &dev_dax->ranges[i].range;
+
+		for (u64 at = range->start; at < range->end; at += PAGE_SIZE) {
 			good += *mark_of(PHYS_PFN(at)) == mark(PHYS_PFN(at));
 			*mark_of(PHYS_PFN(at)) = 0;
 			++*pages;
 		}
+	}
 	return good;
 }
 
-/* devm_memremap_pages(dev, pgmap) begins */
+/* memremap_pages(pgmap, nid) begins */
 static int map_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	struct dev_pagemap *pgmap = (void *)regs_get_kernel_argument(regs, 1);
+	struct dev_pagemap *pgmap = (void *)regs_get_kernel_argument(regs, 0);
 
 	*(struct dev_pagemap **)instance->data = pgmap;
 	mapped.type = pgmap->type;
@@ -82,16 +89,17 @@ static int map_return(struct kretprobe_instance *instance, struct pt_regs *regs)
 
 	if (IS_ERR_VALUE(regs_return_value(regs)))
 		return 0;
+	raw_spin_lock(&watch_lock);
 	mapped.count++;
 	look_at_map(pgmap, &mapped.look);
 	if (plant_next)
 		plant_marks(pgmap);
-	plant_next = false;
+	raw_spin_unlock(&watch_lock);
 	return 0;
 }
 
 static struct kretprobe map_probe = {
-	.kp.symbol_name = "devm_memremap_pages",
+	.kp.symbol_name = "memremap_pages",
 	.entry_handler = map_entry,
 	.handler = map_return,
 	.data_size = sizeof(void *),
@@ -102,11 +110,13 @@ static int unmap_entry(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct dev_pagemap *pgmap = (void *)regs_get_kernel_argument(regs, 0);
 
+	raw_spin_lock(&watch_lock);
 	unmapped.count++;
 	unmapped.type = pgmap->type;
 	unmapped.shift = pgmap->vmemmap_shift;
 	unmapped.inside = removal_inside();
 	look_at_map(pgmap, &unmapped.look);
+	raw_spin_unlock(&watch_lock);
 	return 0;
 }
 
@@ -166,7 +176,8 @@ static int planted(char **word)
 
 	if (!device || !device->dev_dax->pgmap)
 		return -ENODEV;
-	good = take_marks(device->dev_dax->pgmap, &pages);
+	plant_next = false;
+	good = take_marks(device->dev_dax, &pages);
 	report_point(pages && good == pages,
 		     "probe wrote to no page structure after the kernel had made them");
 	report_note("%lu of %lu are as they were", good, pages);

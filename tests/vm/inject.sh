@@ -34,6 +34,7 @@ cannot_fail='
 	kobject_put bdev_ blkdev_ capable compat_ptr_ioctl ktime_get memory_failure __check_object_size __sw_hweight64 validate_usercopy
 	kmalloc_caches const_pcpu_hot current_task const_current_task
 	bus_find_device device_match_devt kern_path path_put
+	async_schedule_node_domain async_synchronize_full_domain memunmap_pages __num_online_cpus
 	__symbol_get __symbol_put arch_invalidate_pmem cancel_ empty_zero_page __zero_page iov_iter_revert msleep lookup_address
 	queue_work_on queue_delayed_work_on delayed_work_timer_fn timer_init_key system_percpu_wq system_wq mce_ boot_cpu_data
 '
@@ -138,18 +139,20 @@ every_call() {
 	run calls
 	mapfile -t calls < <(sed -n 's/^# //p' $control/report)
 	unbind "dax$1.0"
-	like "dax$1.0: probe allocates, maps, and adds a disk" "alloc.* devm_memremap_pages .* device_add_disk " "${calls[*]}"
+	like "dax$1.0: probe allocates, maps, and adds a disk" "alloc.* memremap_pages .* device_add_disk " "${calls[*]}"
 	for line in "${calls[@]}"; do
 		for ((n = 1; n <= ${line#* }; n++)); do fails "$1" arm "${line% *}" $n "$(error_of "${line% *}")"; done
 	done
 	[ -z "${2-}" ] || loses_nothing "$1" "${calls[@]}"
 }
 
-begin 10 20
+begin 10 20 30
 make_dynamic 10 0 512
 ok "two ranges" shape dax10.0 64:4 8:6
 make_static 20 $((520 << 10)) 4096 $((518 << 10)) 6144
-for id in 10 20; do world_of[$id]=$(world $id); done
+make_dynamic 30 640 384
+ok "one range that can be mapped in two slices" shape dax30.0 640:384
+for id in 10 20 30; do world_of[$id]=$(world $id); done
 is "nothing is bound yet" "none none" "$(driver_of dax10.0) $(driver_of dax20.0)"
 run inject-begin || fail "cannot inject"
 
@@ -161,6 +164,17 @@ is "every function that the driver imports is a step, or cannot fail" "" "$unkno
 
 every_call 10 loses
 every_call 20
+# a large device is mapped in slices, by several threads: when one gives up, nothing of the others is left
+echo 128 >/sys/module/fsdev/parameters/slice_mib
+echo 2 >/sys/module/fsdev/parameters/threads
+is "sliced: binds" bound "$(bind dax30.0 fsdev)"
+run calls
+is "sliced: two page maps" "# memremap_pages 2" "$(grep memremap_pages $control/report)"
+points "sliced" folios-clean 30
+unbind dax30.0
+fails 30 arm memremap_pages 1
+fails 30 arm memremap_pages 2
+echo 0 >/sys/module/fsdev/parameters/threads
 # what the kernel itself gives up half way
 fails 10 arm-inside percpu_ref_init 1
 fails 10 arm-inside arch_add_memory 1
@@ -169,6 +183,7 @@ fails 10 arm-inside device_add 1
 run inject-end
 run unmake 10
 run unmake 20
+run unmake 30
 ok "modules can go" modprobe -r fsdev_test fsdev
-is "nothing is left in /proc/iomem" "" "$(grep -iE 'dax[12]0' /proc/iomem)"
+is "nothing is left in /proc/iomem" "" "$(grep -iE 'dax[123]0' /proc/iomem)"
 finish
