@@ -135,7 +135,10 @@ static int write_image(const struct device *device, uint64_t generation, uint64_
 
 	shared_map_name(device, generation, name, sizeof(name));
 	snprintf(path, sizeof(path), "/dev/mapper/%s", name);
-	rc = shared_map(device, generation, offset, image_area_size(device->size), false);
+	/* of somebody who died while writing; in use, if what writes the image has outlived them */
+	rc = shared_map_there(device, generation) ? shared_unmap(device, generation) : 0;
+	if (!rc)
+		rc = shared_map(device, generation, offset, image_area_size(device->size), false);
 	if (rc)
 		return rc;
 	rc = cmd_run_program(words);

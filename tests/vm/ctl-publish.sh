@@ -53,11 +53,19 @@ tree 3
 for call in 1 2 3; do
 	(strace -f -e trace=pwrite64 -o /tmp/strace -P $disk -e "inject=pwrite64:signal=KILL:when=$call" fsdevctl publish /tmp/tree $dev --force \
 		) >/dev/null 2>&1
-	dmsetup remove --retry fsdev0.0-gen3 2>/dev/null
 	gives "died at write $call: the one before" 0 "generation 2 on $mnt" fsdevctl attach $dev $mnt
 	is "died at write $call: its files" 2 "$(cat $mnt/number)"
 	fsdevctl attach $dev $mnt --detach
 done
+# and while the image is written, of which a device stays
+mkdir -p /tmp/dying
+# shellcheck disable=SC2016  # its own parent
+printf '#!/bin/sh\nkill -KILL $PPID\n' >/tmp/dying/mkfs.erofs
+chmod +x /tmp/dying/mkfs.erofs
+(PATH=/tmp/dying:$PATH fsdevctl publish /tmp/tree $dev) >/dev/null 2>&1
+ok "died while the image was written: its device is there" test -e /dev/mapper/fsdev0.0-gen3
+gives "died while the image was written: the one before" 0 "generation 2 on $mnt" fsdevctl attach $dev $mnt
+fsdevctl attach $dev $mnt --detach
 gives "publish after that" 0 "generation 3" fsdevctl publish /tmp/tree $dev
 
 # another host was publishing: its claim has another boot id
