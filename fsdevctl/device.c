@@ -91,7 +91,7 @@ static int device_load(struct device *device, struct daxctl_dev *dev)
 		device->driver[0] = '\0';
 	device->mode = mode_of_driver(device->driver);
 	device->interrupted = device->mode == MODE_NONE ? journal_read(device) : MODE_OTHER;
-	device->kind = "other";
+	device->kind = KIND_UNKNOWN;
 	disk_load(device);
 	return ranges_load(device, dev);
 }

@@ -11,6 +11,7 @@
 
 #define DAX_BUS "/sys/bus/dax"
 #define DEVICE_NAME 32
+#define KIND_UNKNOWN "other"
 
 enum mode {
 	MODE_NONE,		/* no driver */
@@ -52,7 +53,7 @@ struct device_bad {
  * @ranges: its ranges, in device order
  * @nr_ranges: how many
  * @disk: its block device without /dev/, empty outside fsdev mode
- * @kind: where it comes from: "nvdimm", "cxl", "soft-reserved" or "other"
+ * @kind: where it comes from: "nvdimm", "cxl", "soft-reserved" or KIND_UNKNOWN
  * @nvdimm_uuid: of its namespace, empty for others
  * @namespace: name of its namespace, empty for others
  * @cxl_region: name of its CXL region, empty for others

@@ -137,6 +137,15 @@ static void cxls(struct devices *devices)
 	cxl_unref(ctx);
 }
 
+/* To ask a library takes longer than all the rest of a command. */
+static bool is_unknown(const struct devices *devices)
+{
+	for (unsigned int i = 0; i < devices->count; i++)
+		if (!strcmp(devices->device[i].kind, KIND_UNKNOWN))
+			return true;
+	return false;
+}
+
 /**
  * origins_load() - fills in where the devices come from
  * @devices: the devices
@@ -150,6 +159,8 @@ void origins_load(struct devices *devices)
 	for (unsigned int i = 0; i < devices->count; i++)
 		if (strstr(devices->device[i].region_path, "/hmem."))
 			devices->device[i].kind = "soft-reserved";
-	nvdimms(devices);
-	cxls(devices);
+	if (is_unknown(devices))
+		nvdimms(devices);
+	if (is_unknown(devices))
+		cxls(devices);
 }

@@ -15,10 +15,11 @@ like "list: in watch" "$dev.*devdax.*384" "$(TERM=linux script -qec "watch -t -n
 
 # memory_online: how many blocks are ordinary memory that can be given back
 memory_online() {
-	local state n=0
+	local state zones n=0
 
 	while read -r state; do
-		[ "$(cat "${state%state}valid_zones")" != Movable ] || n=$((n + 1))
+		read -r zones <"${state%state}valid_zones"
+		[ "$zones" != Movable ] || n=$((n + 1))
 	done < <(grep -l '^online' /sys/devices/system/memory/memory*/state)
 	echo $n
 }
