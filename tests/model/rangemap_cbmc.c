@@ -16,6 +16,7 @@
  *  build_outer   up to 3     32  the outer table, of up to 4 cells; which ranges are a crowd
  *  build_crowd   up to 3     32  a crowd's table
  *  lookup        up to 3     64  with 4 outer cells, and the one crowd that a lookup can meet
+ *  lookup_near   up to 3     64  the same for its short way, which may also leave it to the other
  *  search        up to 8     64  the sorted addresses are searched right
  *  next          up to 3     64  for any way back, also a wrong one, pieces lie in the span; that
  *                                they are the right ones is left to the comparison beside this
@@ -34,9 +35,14 @@ typedef unsigned int u64;
 #define U64_MAX (~0U)
 #define likely(x) (x)
 #define unlikely(x) (x)
+#define unrelated(x) ((void)(x))
 #endif
 
 #include "core/rangemap.c"
+
+/* The driver's: a page. */
+#define GRANULE_SHIFT 12
+#define GRANULE ((u64)1 << GRANULE_SHIFT)
 
 enum { N = RANGES, OUTER = 4, CROWD_CELLS = 2 * (N - 1) + 1 };
 
@@ -325,6 +331,12 @@ static u64 cell_last(u64 offset)
 	return cell_start(offset) + (((u64)1 << space.map.shift) - 1);
 }
 
+static bool near_well_formed(void)
+{
+	return space.map.near_shift <= BITS - GRANULE_SHIFT &&
+	       space.map.shift == space.map.near_shift + GRANULE_SHIFT;
+}
+
 static bool in_table(u64 offset)
 {
 	return space.map.shift < BITS && offset >> space.map.shift < OUTER;
@@ -363,7 +375,9 @@ void build_outer(void)
 
 	make_any_entries();
 	assume(space.map.nr > 1 && offset < space.map.size);
-	make_tables(&space.map, OUTER, &apart);
+	assume(!(space.map.size & (GRANULE - 1)));
+	make_tables(&space.map, GRANULE, OUTER, &apart);
+	prove(near_well_formed());
 	prove(in_table(offset));
 	if (names_crowd(offset)) {
 		prove(crowded_before < N);
@@ -396,6 +410,35 @@ void lookup(void)
 	}
 	prove(len == expected);
 	prove(phys == expected_phys);
+}
+
+/* Of what lies in the device: all of it, or nothing, where lookup() has to be asked. */
+void lookup_near(void)
+{
+	u64 granule = nondet_u64(), offset = granule << GRANULE_SHIFT;
+	u64 phys = 1, len, expected_phys = 1, expected = 0;
+	u32 i;
+
+	make_any_entries();
+	assume(granule <= U64_MAX >> GRANULE_SHIFT && offset < space.map.size);
+	if (space.map.nr > 1) {
+		assume(near_well_formed());
+		assume(in_table(offset));
+		assume(names_crowd(offset) ?
+		       crowd_well_formed(cell_start(offset), cell_last(offset), offset) :
+		       cell_well_formed(offset));
+	}
+	len = rangemap_lookup_near(&space.map, granule, GRANULE_SHIFT, &phys);
+
+	for (i = 0; i < space.map.nr; i++) {
+		if (offset >= space.entry[i].start && offset < space.entry[i + 1].start) {
+			expected = space.entry[i + 1].start - offset;
+			expected_phys = space.entry[i].delta + offset;
+		}
+	}
+	prove(!len || len == expected);
+	prove(!len || phys == expected_phys);
+	prove(len || space.map.nr > 1);
 }
 #endif
 
