@@ -279,8 +279,8 @@ void access_unmark(struct fsdev *fsdev, u64 offset, u64 len)
 	for (u64 cell = cell_of(fsdev, offset); cell <= cell_of(fsdev, offset + len - 1); cell++) {
 		u64 start = cell * bytes, in_device = min(bytes, size - start);
 
-		/* what made it good comes first: fsdev_fenced_access() has the other half */
 		if (badrange_good(&fsdev->bad, start, in_device) == in_device)
+			/* what made it good comes first: fsdev_fenced_access() has the rest */
 			smp_store_release(&fsdev->mark[cell], 0);
 	}
 }
