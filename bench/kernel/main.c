@@ -90,9 +90,12 @@ static long run_line(char *line)
 
 static ssize_t run_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
 {
-	char *line = memdup_user_nul(from, len);
+	char *line;
 	long rc;
 
+	if (len > PAGE_SIZE)
+		return -EINVAL;
+	line = memdup_user_nul(from, len);
 	if (IS_ERR(line))
 		return PTR_ERR(line);
 	mutex_lock(&lock);
