@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The atomic operations that core/ uses, under the kernel's names and with the kernel's meaning:
- * xchg(), cmpxchg() and test_and_clear_bit() are full barriers, set_bit() and clear_bit() are none.
- * On the host they take a word of type unsigned long and nothing else.
+ * xchg(), cmpxchg(), try_cmpxchg() and test_and_clear_bit() are full barriers, set_bit() and
+ * clear_bit() are none. On the host they take a word of type unsigned long and nothing else.
  *
  * ATOMIC_POINT() stands before every operation on the host; a stress test may define it, to have
  * other threads run just there. A model checker has operations of its own, and defines
@@ -49,6 +49,12 @@ static inline void WRITE_ONCE_ulong(unsigned long *word, unsigned long value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
+static inline void smp_store_release_ulong(unsigned long *word, unsigned long value)
+{
+	ATOMIC_POINT();
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
 static inline unsigned long xchg(unsigned long *word, unsigned long new)
 {
 	ATOMIC_POINT();
@@ -60,6 +66,14 @@ static inline unsigned long cmpxchg(unsigned long *word, unsigned long old, unsi
 	ATOMIC_POINT();
 	__atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return old;
+}
+
+/* As cmpxchg(), but says whether it was done; *@old becomes what was there. */
+static inline bool try_cmpxchg(unsigned long *word, unsigned long *old, unsigned long new)
+{
+	ATOMIC_POINT();
+	return __atomic_compare_exchange_n(word, old, new, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
 }
 
 static inline void set_bit(int nr, unsigned long *word)
@@ -99,6 +113,8 @@ static inline void rcu_read_unlock(void)
 #define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 /* As in the kernel: what is read after it is not read before it. */
 #define smp_load_acquire(p) smp_load_acquire_ulong(p)
+/* As in the kernel: what came before it is visible, and has been read, before it is. */
+#define smp_store_release(p, value) smp_store_release_ulong(p, value)
 
 #endif /* __KERNEL__ */
 

@@ -52,7 +52,12 @@ bool badrange_init(struct badrange *bad, u64 size, unsigned int shift, void *lis
 	if (!size || size > BADRANGE_SIZE_MAX || shift < 9 || shift > 30)
 		return false;
 	empty->room = room;
-	*bad = (struct badrange){ .size = size, .shift = shift, .list = (unsigned long)list };
+	*bad = (struct badrange){
+		.size = size,
+		.shift = shift,
+		.list = (unsigned long)list,
+		.fresh = BADRANGE_SHUT,
+	};
 	return true;
 }
 
@@ -167,6 +172,24 @@ static bool search(const struct badrange *bad, unsigned long at, struct badrange
 	return any;
 }
 
+/*
+ * The first span that ends behind page @at: the page that was noted, or of the list. If that page
+ * has gone from its place, it has gone into the list.
+ */
+static bool first_bad(const struct badrange *bad, unsigned long at, struct badrange_span *found)
+{
+	unsigned long page = READ_ONCE(bad->fresh) - 1;
+	bool any;
+
+	smp_rmb(); /* the list is searched after that: the other half of badrange_shut() */
+	any = search(bad, at, found);
+	if (page < at || page >= BADRANGE_SHUT - 1 || (any && page >= found->first))
+		return any;
+	found->first = page;
+	found->end = page + 1;
+	return true;
+}
+
 /**
  * badrange_next() - the next bad range
  * @bad: the set
@@ -174,7 +197,7 @@ static bool search(const struct badrange *bad, unsigned long at, struct badrange
  * @piece: where to put what was found
  *
  * What is found is as long as it can be: the pages on both sides are good, except where @from
- * points into the middle.
+ * points into the middle, and beside a page that was noted and is in no range yet.
  *
  * Context: any; takes no lock.
  * Return: whether there was another.
@@ -187,7 +210,7 @@ bool badrange_next(const struct badrange *bad, u64 *from, struct badrange_piece 
 	if (*from >= bad->size)
 		return false;
 	at = *from >> bad->shift;
-	if (!search(bad, at, &span))
+	if (!first_bad(bad, at, &span))
 		return false;
 	if (span.first < at)
 		span.first = at;
@@ -213,7 +236,7 @@ u64 badrange_good(const struct badrange *bad, u64 offset, u64 len)
 	struct badrange_span span;
 	u64 start;
 
-	if (!search(bad, offset >> bad->shift, &span))
+	if (!first_bad(bad, offset >> bad->shift, &span))
 		return len;
 	start = (u64)span.first << bad->shift;
 	if (start <= offset)
@@ -366,6 +389,44 @@ u64 badrange_add(struct badrange *bad, u64 offset, u64 len)
 	splice(bad, at, last - at, &pages, 1);
 	WRITE_ONCE(bad->bad, bad->bad + added);
 	return (u64)added << bad->shift;
+}
+
+/**
+ * badrange_shut() - takes what was noted into the list, and has nothing more be noted
+ * @bad: the set
+ * @piece: where to put the page that was noted; its length is 0 if it was bad before
+ *
+ * Context: any; the caller keeps other writers away, and is one until badrange_open(). May be
+ * called again before that.
+ * Return: whether a page was noted.
+ */
+bool badrange_shut(struct badrange *bad, struct badrange_piece *piece)
+{
+	unsigned long fresh = cmpxchg(&bad->fresh, BADRANGE_OPEN, BADRANGE_SHUT);
+
+	if (fresh == BADRANGE_OPEN || fresh == BADRANGE_SHUT)
+		return false;
+	smp_rmb(); /* what its finder wrote before it is read after it, as after an exchange */
+	piece->offset = (u64)(fresh - 1) << bad->shift;
+	piece->len = badrange_add(bad, piece->offset, 1);
+	smp_wmb(); /* found in the list before it is no longer found here: see first_bad() */
+	WRITE_ONCE(bad->fresh, BADRANGE_SHUT);
+	return true;
+}
+
+/**
+ * badrange_open() - lets a page be noted, if the list has room for it
+ * @bad: the set
+ *
+ * Context: any; the caller is the only writer, and not one any more afterwards.
+ */
+void badrange_open(struct badrange *bad)
+{
+	const struct badrange_list *list = list_of(bad);
+
+	if (list->count[0] < list->room)
+		/* all that this writer has written comes before what a note makes somebody write */
+		smp_store_release(&bad->fresh, BADRANGE_OPEN);
 }
 
 /* The pages all of whose bytes are among these; whether there are any. */

@@ -10,6 +10,19 @@
  * happens to its neighbours. Writers, badrange_add(), badrange_remove() and badrange_move(), are
  * kept apart by the caller.
  *
+ * Whoever has to tell others at once that a page is bad need not wait for a writer's place. There
+ * is room for one page in front of the list, where badrange_note() puts it with one exchange,
+ * without looking at the list. That works only between badrange_open() and badrange_shut(), and a
+ * writer calls the latter first, which takes what was noted into the list, and the former last. So
+ *
+ *  - a note is what an addition between two writers would be; a writer finds all that is bad in the
+ *    list, and nothing is noted while it is at work;
+ *  - a search looks at the noted page first and at the list then, and the page goes into the list
+ *    first and from its place in front of it then: whoever misses it there finds it in the list;
+ *  - what is noted finds room in the list, as the set is opened only if there is some.
+ *
+ * A set is shut at first; if nobody opens it, writers need not shut it.
+ *
  * The memory comes from the caller, who gives more with badrange_move() before the room is used up.
  * If it has none to give when memory fails, the nearest range grows to take the new one in: what
  * lies between them is fenced with them, but nothing bad is left out.
@@ -35,6 +48,10 @@
 
 /* The most ranges that a list can have room for. */
 #define BADRANGE_ROOM_MAX 0x10000000u
+
+/* In the place of a noted page: one may be noted; none may. */
+#define BADRANGE_OPEN 0UL
+#define BADRANGE_SHUT ULONG_MAX
 
 /**
  * struct badrange_piece - bad bytes that follow each other
@@ -75,6 +92,7 @@ struct badrange_list {
  * @bad: pages that are bad
  * @turn: goes up before each half of a change; its lowest bit says which copy readers use
  * @list: address of the list
+ * @fresh: the page that was noted, plus 1; or BADRANGE_OPEN or BADRANGE_SHUT
  *
  * Private to badrange; complete only for the inline functions.
  */
@@ -84,6 +102,7 @@ struct badrange {
 	unsigned long bad;
 	unsigned long turn;
 	unsigned long list;
+	unsigned long fresh;
 };
 
 size_t badrange_list_bytes(u32 room);
@@ -94,6 +113,8 @@ void *badrange_move(struct badrange *bad, void *list, u32 room);
 void badrange_widen(const struct badrange *bad, u64 *offset, u64 *len);
 u64 badrange_add(struct badrange *bad, u64 offset, u64 len);
 u64 badrange_remove(struct badrange *bad, u64 offset, u64 len);
+bool badrange_shut(struct badrange *bad, struct badrange_piece *piece);
+void badrange_open(struct badrange *bad);
 bool badrange_next(const struct badrange *bad, u64 *from, struct badrange_piece *piece);
 u64 badrange_good(const struct badrange *bad, u64 offset, u64 len);
 
@@ -101,12 +122,32 @@ u64 badrange_good(const struct badrange *bad, u64 offset, u64 len);
  * badrange_bad() - how much of the device is bad
  * @bad: the set
  *
- * Context: any. One word is read: this is what it costs while nothing is bad.
+ * Context: any. A page that was noted counts from when it is taken into the list.
  * Return: bytes; 0 if there is nothing bad.
  */
 static inline u64 badrange_bad(const struct badrange *bad)
 {
 	return (u64)READ_ONCE(bad->bad) << bad->shift;
+}
+
+/**
+ * badrange_note() - note that a page is bad, at once
+ * @bad: the set
+ * @page: its number; in the device
+ *
+ * It is bad for every search that begins after this. What the caller writes after it is written
+ * after what the last writer wrote before its badrange_open(), and what the caller wrote before is
+ * seen by the next writer after its badrange_shut().
+ *
+ * Context: any; takes no lock.
+ * Return: false if that cannot be: a writer is at work, another page is noted that none has taken
+ * in yet, or there is no room. Then it is for badrange_add().
+ */
+static inline bool badrange_note(struct badrange *bad, unsigned long page)
+{
+	unsigned long fresh = BADRANGE_OPEN;
+
+	return try_cmpxchg(&bad->fresh, &fresh, page + 1);
 }
 
 #endif

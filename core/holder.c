@@ -104,32 +104,6 @@ enum holder_verdict holder_release(const struct holder_words *w, void *holder)
 	return verdict;
 }
 
-/**
- * holder_notify() - tell the holder that memory has failed
- * @w: the device's words
- * @call: calls the holder
- * @arg: passed to @call
- *
- * Context: may sleep if the holder does.
- * Return: what @call returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
- */
-int holder_notify(const struct holder_words *w, holder_call_t *call, void *arg)
-{
-	unsigned long ops;
-	int rc, id;
-
-	id = holder_read_lock();
-	if (READ_ONCE(*w->flags) & BIT(HOLDER_ALIVE)) {
-		/* Read once: a release may clear it at any time. */
-		ops = smp_load_acquire(w->ops);
-		rc = ops ? call((const void *)ops, arg) : -EOPNOTSUPP;
-	} else {
-		rc = -ENXIO;
-	}
-	holder_read_unlock(id);
-	return rc;
-}
-
 /* Tells a holder who has not been told that the device goes away. */
 static int tell(const struct holder_words *w, holder_call_t *call, void *arg)
 {

@@ -67,22 +67,52 @@ enum holder_verdict {
 
 int holder_claim(const struct holder_words *w, void *holder, const void *ops);
 enum holder_verdict holder_release(const struct holder_words *w, void *holder);
-int holder_notify(const struct holder_words *w, holder_call_t *call, void *arg);
 int holder_close(const struct holder_words *w, holder_call_t *call, void *arg);
 bool holder_exists(const struct holder_words *w);
 void holder_kill(const struct holder_words *w, holder_call_t *call, void *arg);
 
 /*
- * What each place that compiles this in has to bring along.
+ * What each place that compiles this in has to bring along; the sections may be macros.
  *
  * The read-side section is the kernel's dax_read_lock(); sections nest. holder_drain() waits until
  * every section that had begun before the call has ended, and is a full barrier; it must not be
  * called inside a section. The lock keeps the releases of one holder apart; nothing sleeps in it.
  */
+#ifndef holder_read_lock
 int holder_read_lock(void);
 void holder_read_unlock(int id);
+#endif
 void holder_drain(void);
 void holder_lock(void);
 void holder_unlock(void);
+
+/**
+ * holder_notify() - tell the holder that memory has failed
+ * @w: the device's words
+ * @call: calls the holder
+ * @arg: passed to @call
+ *
+ * Inline, so that on the way from a failure to the holder there is one call through a pointer, and
+ * no structure in memory.
+ *
+ * Context: may sleep if the holder does.
+ * Return: what @call returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
+ */
+static inline int holder_notify(const struct holder_words *w, holder_call_t *call, void *arg)
+{
+	unsigned long ops;
+	int rc, id;
+
+	id = holder_read_lock();
+	if (READ_ONCE(*w->flags) & BIT(HOLDER_ALIVE)) {
+		/* Read once: a release may clear it at any time. */
+		ops = smp_load_acquire(w->ops);
+		rc = ops ? call((const void *)ops, arg) : -EOPNOTSUPP;
+	} else {
+		rc = -ENXIO;
+	}
+	holder_read_unlock(id);
+	return rc;
+}
 
 #endif

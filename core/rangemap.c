@@ -346,6 +346,22 @@ static u32 last_not_above(const struct rangemap *map, u64 phys)
 }
 
 /**
+ * rangemap_offset_far() - what rangemap_offset() has not at hand
+ * @map: a map that rangemap_build() has built
+ * @phys: physical address
+ *
+ * Context: any; takes no lock. The cost grows with the logarithm of the number of ranges.
+ * Return: the device offset in bytes; RANGEMAP_NOWHERE if @phys is not in the device.
+ */
+u64 rangemap_offset_far(const struct rangemap *map, u64 phys)
+{
+	const struct rangemap_entry *entry = &map->entry[map->order[last_not_above(map, phys)]];
+	u64 offset = phys - entry[0].delta;
+
+	return offset >= entry[0].start && offset < entry[1].start ? offset : RANGEMAP_NOWHERE;
+}
+
+/**
  * rangemap_next() - the first piece of the device in a span of physical memory
  * @map: a map that rangemap_build() has built
  * @phys: physical address at which the span begins

@@ -24,6 +24,9 @@
 
 #include "types.h"
 
+/* The offset of what is not in the device: no device is that large. */
+#define RANGEMAP_NOWHERE U64_MAX
+
 /* The most ranges that a map takes. */
 #define RANGEMAP_MAX 0x100000u
 
@@ -110,6 +113,7 @@ size_t rangemap_bytes(unsigned int nr);
 int rangemap_build(struct rangemap *map, size_t bytes, const struct rangemap_range *ranges,
 		   unsigned int nr, u64 granule, unsigned int *bad);
 bool rangemap_next(const struct rangemap *map, u64 *phys, u64 *len, struct rangemap_piece *piece);
+u64 rangemap_offset_far(const struct rangemap *map, u64 phys);
 void rangemap_get(const struct rangemap *map, unsigned int i, struct rangemap_piece *piece);
 
 /*
@@ -234,6 +238,38 @@ static inline u64 rangemap_lookup_near(const struct rangemap *map, u64 granule,
 	}
 	*phys = offset + delta;
 	return end - offset;
+}
+
+/**
+ * rangemap_offset_near() - the device offset of a physical address in the first range
+ * @map: a map that rangemap_build() has built
+ * @phys: physical address
+ * @offset: where to put the device offset in bytes
+ *
+ * Context: any; takes no lock.
+ * Return: whether @phys is in the first range; if not, *@offset means nothing.
+ */
+static inline bool rangemap_offset_near(const struct rangemap *map, u64 phys, u64 *offset)
+{
+	*offset = phys - map->first_delta;
+	return *offset < map->first_end;
+}
+
+/**
+ * rangemap_offset() - the device offset of a physical address
+ * @map: a map that rangemap_build() has built
+ * @phys: physical address
+ * @offset: where to put the device offset in bytes
+ *
+ * Context: any; takes no lock. The cost grows with the logarithm of the number of ranges.
+ * Return: whether @phys is in the device; if not, *@offset is RANGEMAP_NOWHERE.
+ */
+static inline bool rangemap_offset(const struct rangemap *map, u64 phys, u64 *offset)
+{
+	if (likely(rangemap_offset_near(map, phys, offset)))
+		return true;
+	*offset = rangemap_offset_far(map, phys);
+	return *offset != RANGEMAP_NOWHERE;
 }
 
 /**

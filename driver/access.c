@@ -206,13 +206,13 @@ static size_t fsdev_fenced_recovery_write(struct dax_device *dax_dev, pgoff_t pg
 	return done;
 }
 
-static const struct dax_operations fsdev_dax_ops = {
+const struct dax_operations fsdev_dax_ops = {
 	.direct_access = fsdev_direct_access,
 	.zero_page_range = fsdev_zero_page_range,
 	.recovery_write = fsdev_recovery_write,
 };
 
-static const struct dax_operations fsdev_fenced_dax_ops = {
+const struct dax_operations fsdev_fenced_dax_ops = {
 	.direct_access = fsdev_fenced_access,
 	.zero_page_range = fsdev_fenced_zero_page_range,
 	.recovery_write = fsdev_fenced_recovery_write,
@@ -225,22 +225,16 @@ static const struct dax_operations fsdev_fenced_dax_ops = {
  * While nothing is bad the operations do not look, and so it costs nothing. A device that has no
  * operations of ours keeps what it has.
  *
- * Context: @fsdev->bad_lock.
+ * Context: failure_lock().
  */
 void access_fence(struct fsdev *fsdev)
 {
-	const struct dax_operations *now = &fsdev_dax_ops, *then = &fsdev_fenced_dax_ops;
-
-	if (badrange_bad(&fsdev->bad))
-		cmpxchg(&fsdev_dax(fsdev)->ops, now, then);
-	else
-		cmpxchg(&fsdev_dax(fsdev)->ops, then, now);
-}
-
-/* The cells that bytes of the device lie in. */
-static u64 cell_of(const struct fsdev *fsdev, u64 offset)
-{
-	return PHYS_PFN(offset) >> (fsdev->mark_shift & 63);
+	if (badrange_bad(&fsdev->bad)) {
+		access_look_out(fsdev, fsdev_dax(fsdev));
+		return;
+	}
+	WRITE_ONCE(fsdev->fenced, false);
+	cmpxchg(&fsdev_dax(fsdev)->ops, &fsdev_fenced_dax_ops, &fsdev_dax_ops);
 }
 
 /**
@@ -249,14 +243,14 @@ static u64 cell_of(const struct fsdev *fsdev, u64 offset)
  * @offset: device offset in bytes
  * @len: bytes, not 0; in the device
  *
- * Has to come before they are among the bad ranges.
+ * Has to come before anybody is told of them.
  *
- * Context: @fsdev->bad_lock.
+ * Context: failure_lock().
  */
 void access_mark(struct fsdev *fsdev, u64 offset, u64 len)
 {
-	u8 *mark = fsdev->mark + cell_of(fsdev, offset);
-	u8 *last = fsdev->mark + cell_of(fsdev, offset + len - 1);
+	u8 *mark = fsdev->mark + access_cell(fsdev, offset);
+	u8 *last = fsdev->mark + access_cell(fsdev, offset + len - 1);
 
 	for (; mark <= last; mark++)
 		WRITE_ONCE(*mark, 1);
@@ -270,13 +264,14 @@ void access_mark(struct fsdev *fsdev, u64 offset, u64 len)
  *
  * Has to come after they went from the bad ranges.
  *
- * Context: @fsdev->bad_lock.
+ * Context: failure_lock().
  */
 void access_unmark(struct fsdev *fsdev, u64 offset, u64 len)
 {
 	u64 bytes = PFN_PHYS(1ULL << fsdev->mark_shift), size = rangemap_size(&fsdev->map);
+	u64 last = access_cell(fsdev, offset + len - 1);
 
-	for (u64 cell = cell_of(fsdev, offset); cell <= cell_of(fsdev, offset + len - 1); cell++) {
+	for (u64 cell = access_cell(fsdev, offset); cell <= last; cell++) {
 		u64 start = cell * bytes, in_device = min(bytes, size - start);
 
 		if (badrange_good(&fsdev->bad, start, in_device) == in_device)
@@ -386,9 +381,9 @@ int access_start(struct fsdev *fsdev)
 			"another driver's operations are still on the device: error %d\n", rc);
 		return rc;
 	}
-	mutex_lock(&fsdev->bad_lock);
+	failure_lock(fsdev);
 	access_fence(fsdev);	/* what is known to be bad since before */
-	mutex_unlock(&fsdev->bad_lock);
+	failure_unlock(fsdev);
 	dax_write_cache(dax_dev, fsdev->persistent);
 	run_dax(dax_dev);
 	return devm_add_action_or_reset(fsdev_dev(fsdev), access_stop, fsdev);

@@ -142,7 +142,7 @@ static void disk_submit_bio(struct bio *bio)
 	struct fsdev *fsdev = bio->bi_bdev->bd_disk->private_data;
 	bool account = blk_queue_io_stat(bio->bi_bdev->bd_disk->queue);
 	bool write = op_is_write(bio_op(bio));
-	bool bad = unlikely(badrange_bad(&fsdev->bad)) && disk_has_bad(fsdev, bio);
+	bool bad = unlikely(READ_ONCE(fsdev->fenced)) && disk_has_bad(fsdev, bio);
 	unsigned long start = 0;
 
 	if (account)
@@ -156,6 +156,26 @@ static void disk_submit_bio(struct bio *bio)
 	if (account)
 		bio_end_io_acct(bio, start);
 	bio_endio(bio);
+}
+
+/**
+ * disk_move_page() - reads or writes what the kernel asks for without a bio
+ * @disk: the disk
+ * @sector: first one
+ * @buf: memory
+ * @len: bytes
+ * @write: it is a write
+ *
+ * Context: may sleep. Not once some of the device may be bad: a bio can say more of that.
+ * Return: 0, or a negative errno: then a bio comes.
+ */
+int disk_move_page(struct gendisk *disk, sector_t sector, void *buf, unsigned int len, bool write)
+{
+	struct fsdev *fsdev = disk->private_data;
+
+	if (unlikely(READ_ONCE(fsdev->fenced)))
+		return -EOPNOTSUPP;
+	return blk_status_to_errno(disk_copy(fsdev, (u64)sector << SECTOR_SHIFT, buf, len, write));
 }
 
 /*
@@ -182,6 +202,7 @@ static const struct block_device_operations disk_fops = {
 	.owner = THIS_MODULE,
 	.open = disk_open,
 	.submit_bio = disk_submit_bio,
+	COMPAT_DISK_OPERATIONS
 };
 
 /* Whether the list has an end in front of what is bad, perhaps. */
@@ -216,7 +237,7 @@ static void show_all(struct fsdev *fsdev)
  * all the same. A full one is made anew and not added to: 6.12 would widen its first entry, with a
  * warning that counts the new sectors twice.
  *
- * Context: @fsdev->bad_lock. Does nothing while there is no block device.
+ * Context: failure_lock(). Does nothing while there is no block device.
  */
 void disk_set_bad(struct fsdev *fsdev, u64 offset, u64 len)
 {
@@ -234,7 +255,7 @@ void disk_set_bad(struct fsdev *fsdev, u64 offset, u64 len)
  * @offset: device offset; a multiple of the page size
  * @len: bytes; a multiple of the page size
  *
- * Context: @fsdev->bad_lock, after it went from the bad ranges. Does nothing while there is no
+ * Context: failure_lock(), after it went from the bad ranges. Does nothing while there is no
  * block device.
  */
 void disk_set_good(struct fsdev *fsdev, u64 offset, u64 len)
@@ -250,19 +271,19 @@ static int disk_show_bad(struct fsdev *fsdev)
 {
 	int rc;
 
-	mutex_lock(&fsdev->bad_lock);
+	failure_lock(fsdev);
 	rc = badblocks_init(&fsdev->badblocks, 1);
 	if (!rc)
 		show_all(fsdev);
-	mutex_unlock(&fsdev->bad_lock);
+	failure_unlock(fsdev);
 	return rc;
 }
 
 static void disk_hide_bad(struct fsdev *fsdev)
 {
-	mutex_lock(&fsdev->bad_lock);
+	failure_lock(fsdev);
 	badblocks_exit(&fsdev->badblocks);
-	mutex_unlock(&fsdev->bad_lock);
+	failure_unlock(fsdev);
 }
 
 /*

@@ -6,6 +6,10 @@
  * memory before anybody else has; and from those who know of them already. Each is fenced first, so
  * that nobody is given the page any more, and then told. The bad ranges are what counts: the disk's
  * list of bad blocks shows them, and the operations look at them while there are any.
+ *
+ * Who has to hear of a failing page may be about to use it, so nothing else keeps the holder
+ * waiting: the page is noted with a few instructions and without a lock, and gets its place among
+ * the bad ranges once the holder knows.
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -16,7 +20,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "fsdev.h"
+#include "owner.h"
 
 /* What the log says of one device in five seconds; every bad range is in the table besides. */
 #define LOG_INTERVAL (5 * HZ)
@@ -70,25 +74,62 @@ static void make_room(struct badrange *bad)
 	kvfree(list);
 }
 
+/**
+ * failure_lock() - becomes the one who changes what is bad, and what hangs on it
+ * @fsdev: the device
+ *
+ * What somebody has noted without the lock is among the bad ranges when this returns, and nothing
+ * more is noted until failure_unlock(): a failure that the kernel tells of meanwhile waits for the
+ * lock. So whoever has it need not think of notes.
+ *
+ * Context: may sleep; takes @fsdev->bad_lock.
+ */
+void failure_lock(struct fsdev *fsdev)
+{
+	struct badrange_piece page;
+
+	mutex_lock(&fsdev->bad_lock);
+	if (!badrange_shut(&fsdev->bad, &page))
+		return;
+	fsdev->noted_new = page.len;
+	if (page.len)
+		disk_set_bad(fsdev, page.offset, page.len);
+}
+
+/**
+ * failure_unlock() - undoes failure_lock()
+ * @fsdev: the device
+ *
+ * While the driver has not yet told of what it met itself nothing is noted: what is told then is
+ * taken from there, with the lock.
+ */
+void failure_unlock(struct fsdev *fsdev)
+{
+	if (likely(!badrange_bad(&fsdev->untold)))
+		badrange_open(&fsdev->bad);
+	mutex_unlock(&fsdev->bad_lock);
+}
+
 /*
  * From here on nobody is given these bytes; nor, where there was no memory to note just these, what
  * lies between them and the nearest that are bad: @offset and @len become what is fenced. Returns
- * whether that is new for some of them. Under bad_lock.
+ * whether that is new for some of them. Under failure_lock().
  */
 static bool fence_locked(struct fsdev *fsdev, u64 *offset, u64 *len)
 {
+	bool new;
+
 	make_room(&fsdev->bad);
 	badrange_widen(&fsdev->bad, offset, len);
 	access_mark(fsdev, *offset, *len);
-	if (!badrange_add(&fsdev->bad, *offset, *len))
-		return false;
+	new = badrange_add(&fsdev->bad, *offset, *len);
 	access_fence(fsdev);
-	return true;
+	return new;
 }
 
 /*
  * The block device's list shows what is bad. It is for people, so whoever has to hear of a failure
- * hears of it first; and what has been repaired by then is not shown. Under bad_lock.
+ * hears of it first; and what has been repaired by then is not shown. Under failure_lock().
  */
 static void show_locked(struct fsdev *fsdev, u64 offset, u64 len)
 {
@@ -104,19 +145,19 @@ static bool fence(struct fsdev *fsdev, u64 *offset, u64 *len)
 {
 	bool new;
 
-	mutex_lock(&fsdev->bad_lock);
+	failure_lock(fsdev);
 	new = fence_locked(fsdev, offset, len);
 	if (unlikely(badrange_bad(&fsdev->untold)))
 		badrange_remove(&fsdev->untold, *offset, *len);
-	mutex_unlock(&fsdev->bad_lock);
+	failure_unlock(fsdev);
 	return new;
 }
 
 static void show(struct fsdev *fsdev, u64 offset, u64 len)
 {
-	mutex_lock(&fsdev->bad_lock);
+	failure_lock(fsdev);
 	show_locked(fsdev, offset, len);
-	mutex_unlock(&fsdev->bad_lock);
+	failure_unlock(fsdev);
 }
 
 /**
@@ -127,7 +168,7 @@ static void show(struct fsdev *fsdev, u64 offset, u64 len)
  *
  * What was written there is visible to all processors.
  *
- * Context: @fsdev->bad_lock, may sleep.
+ * Context: failure_lock(), may sleep.
  * Return: 0; -ENOMEM if that cannot be noted: it stays bad.
  */
 int failure_repaired(struct fsdev *fsdev, u64 offset, u64 len)
@@ -163,19 +204,18 @@ static u32 event_flags(const struct fsdev *fsdev, unsigned long pfn, int mf_flag
  * Where the hardware has failed, the kernel takes the page out of its own mapping of memory after
  * the report, without a word to us. A repair that came before that would be undone by it: the page
  * would count as good, and the first access through the mapping would be the kernel's end. So
- * repairs wait until no report is going on and the last one is a while ago.
+ * repairs wait until no report is going on and the last one is a while ago. A report as a test has
+ * no such effects, but it is waited for as well.
  */
-static void report_begins(struct fsdev *fsdev, int mf_flags)
+static void report_begins(struct fsdev *fsdev)
 {
-	if (!(mf_flags & MF_SW_SIMULATED))
-		atomic_inc(&fsdev->reporting);
+	atomic_inc(&fsdev->reporting);
 }
 
 static void report_ends(struct fsdev *fsdev, int mf_flags)
 {
-	if (mf_flags & MF_SW_SIMULATED)
-		return;
-	WRITE_ONCE(fsdev->settled, jiffies + SETTLE);
+	if (!(mf_flags & MF_SW_SIMULATED))
+		WRITE_ONCE(fsdev->settled, jiffies + SETTLE);
 	smp_mb__before_atomic();	/* whoever sees that the report is over sees since when */
 	atomic_dec(&fsdev->reporting);
 }
@@ -184,7 +224,8 @@ static void report_ends(struct fsdev *fsdev, int mf_flags)
  * failure_settled() - whether nothing will happen to the kernel's mapping of a bad page
  * @fsdev: the device
  *
- * Context: any; to rely on it @fsdev->bad_lock, which a new failure needs before it is reported.
+ * Context: any; to rely on it failure_lock(): a report that is not seen here as going on has to
+ * wait for that lock before it is told.
  * Return: true if bad pages can be repaired.
  */
 bool failure_settled(struct fsdev *fsdev)
@@ -204,34 +245,36 @@ static void unmap_later(struct fsdev *fsdev)
 	mutex_unlock(&fsdev->bad_lock);
 }
 
+/* The log, and those who listen, hear of what the holder has been told. */
+static void record(struct fsdev *fsdev, const struct rangemap_piece *piece, bool new, u32 flags)
+{
+	log_failure(fsdev, "memory failure at %#llx: device offset %#llx, %llu bytes%s",
+		    piece->phys, piece->offset, piece->len, new ? "" : ", as before");
+	chardev_event(fsdev, FSDEV_EVENT_FAILURE, flags, piece->offset, piece->len);
+	atomic_long_inc(&fsdev->reports);
+}
+
 /*
  * The memory of a failing span is reported piece by piece, each contiguous in the device. What
  * lies in front of the data or between the ranges belongs to nobody: it is logged and goes no
- * further. A page that fails a second time is reported a second time: somebody may have met it
- * just now, and needs to hear.
+ * further.
  */
-static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
-			  int mf_flags)
+static noinline int notify_span(struct fsdev *fsdev, unsigned long pfn, unsigned long nr_pages,
+				int mf_flags)
 {
-	struct fsdev *fsdev = pgmap->owner;
 	u64 phys = PFN_PHYS(pfn), len = PFN_PHYS(nr_pages), told = 0;
 	struct rangemap_piece piece;
 	int rc = 0;
 
-	report_begins(fsdev, mf_flags);
 	while (rangemap_next(&fsdev->map, &phys, &len, &piece)) {
-		u64 at = piece.offset, bytes = piece.len;
-		bool new = fence(fsdev, &at, &bytes);
+		bool new;
 
-		rc = worse(rc, owner_notify(fsdev, at, bytes, mf_flags));
-		if (new)
-			show(fsdev, at, bytes);
-		log_failure(fsdev, "memory failure at %#llx: device offset %#llx, %llu bytes%s",
-			    piece.phys, at, bytes, new ? "" : ", as before");
-		chardev_event(fsdev, FSDEV_EVENT_FAILURE, event_flags(fsdev, pfn, mf_flags), at,
-			      bytes);
-		atomic_long_inc(&fsdev->reports);
 		told += piece.len;
+		new = fence(fsdev, &piece.offset, &piece.len);
+		rc = worse(rc, owner_notify(fsdev_dax(fsdev), piece.offset, piece.len, mf_flags));
+		if (new)
+			show(fsdev, piece.offset, piece.len);
+		record(fsdev, &piece, new, event_flags(fsdev, pfn, mf_flags));
 	}
 	if (!told)
 		log_failure(fsdev, "memory failure at %#llx, %lu pages: outside the data",
@@ -239,9 +282,73 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 	else if (told < PFN_PHYS(nr_pages))
 		log_failure(fsdev, "memory failure at %#llx, %lu pages: in part outside the data",
 			    PFN_PHYS(pfn), nr_pages);
+	return told ? rc : -ENXIO;
+}
+
+/* What is left to do for a page that was noted, now that its holder knows of it. */
+static noinline void settle_page(struct fsdev *fsdev, u64 offset, int mf_flags)
+{
+	struct rangemap_piece piece = { .offset = offset, .len = PAGE_SIZE };
+	bool new;
+
+	failure_lock(fsdev); /* which takes it among the bad ranges, if nobody's has yet */
+	new = fsdev->noted_new;
+	make_room(&fsdev->bad);
+	if (badrange_good(&fsdev->bad, offset, PAGE_SIZE)) {
+		/* a repair was quick: access_fence_page() may have had its effects after it */
+		access_unmark(fsdev, offset, PAGE_SIZE);
+		access_fence(fsdev);
+	}
+	failure_unlock(fsdev);
+	rangemap_lookup(&fsdev->map, offset, &piece.phys);
+	record(fsdev, &piece, new, event_flags(fsdev, PHYS_PFN(piece.phys), mf_flags));
+}
+
+/* Fences a page and tells of it, or returns false if that has to be done with the lock. */
+static __always_inline bool notify_page(struct fsdev *fsdev, u64 offset, int mf_flags, int *rc)
+{
+	struct dax_device *dax_dev = fsdev_dax(fsdev);
+
+	if (unlikely(!access_fence_page(fsdev, dax_dev, offset)))
+		return false;
+	*rc = owner_notify(dax_dev, offset, PAGE_SIZE, mf_flags);
+	settle_page(fsdev, offset, mf_flags);
+	return true;
+}
+
+/* What is not one page of the first range; or one for which that does not do. */
+static noinline __noclone int notify_far(struct fsdev *fsdev, unsigned long pfn,
+					 unsigned long nr_pages, int mf_flags)
+{
+	u64 offset;
+	int rc;
+
+	if (nr_pages == 1 && rangemap_offset(&fsdev->map, PFN_PHYS(pfn), &offset) &&
+	    notify_page(fsdev, offset, mf_flags, &rc))
+		return rc;
+	return notify_span(fsdev, pfn, nr_pages, mf_flags);
+}
+
+/*
+ * A page that fails a second time is reported a second time: somebody may have met it just now, and
+ * needs to hear. The kernel tells of one page at a time, so that the short way is nearly always
+ * taken: up to the holder it is as long as that of a driver which fences nothing.
+ */
+static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
+			  int mf_flags)
+{
+	struct fsdev *fsdev = pgmap->owner;
+	u64 offset;
+	int rc;
+
+	report_begins(fsdev);
+	if (unlikely(nr_pages != 1) ||
+	    unlikely(!rangemap_offset_near(&fsdev->map, PFN_PHYS(pfn), &offset)) ||
+	    unlikely(!notify_page(fsdev, offset, mf_flags, &rc)))
+		rc = notify_far(fsdev, pfn, nr_pages, mf_flags);
 	report_ends(fsdev, mf_flags);
 	unmap_later(fsdev);
-	return told ? rc : -ENXIO;
+	return rc;
 }
 
 const struct dev_pagemap_ops failure_pagemap_ops = {
@@ -264,13 +371,13 @@ static bool next_untold(struct fsdev *fsdev, u64 *offset)
 	u64 at = 0;
 	bool found;
 
-	mutex_lock(&fsdev->bad_lock);
+	failure_lock(fsdev);
 	found = badrange_next(&fsdev->untold, &at, &piece);
 	if (found) {
 		*offset = piece.offset;
 		badrange_remove(&fsdev->untold, piece.offset, PAGE_SIZE);
 	}
-	mutex_unlock(&fsdev->bad_lock);
+	failure_unlock(fsdev);
 	return found;
 }
 
@@ -322,14 +429,14 @@ static void failure_unmap(struct work_struct *work)
  *
  * The page is bad when this returns; the holder is told later, once.
  *
- * Context: may sleep; takes @fsdev->bad_lock. Also under the locks of a file system.
+ * Context: may sleep; takes failure_lock(). Also under the locks of a file system.
  */
 void failure_read_error(struct fsdev *fsdev, u64 offset)
 {
 	u64 len = PAGE_SIZE;
 	bool new;
 
-	mutex_lock(&fsdev->bad_lock);
+	failure_lock(fsdev);
 	new = fence_locked(fsdev, &offset, &len);
 	if (new) {
 		show_locked(fsdev, offset, len);
@@ -338,7 +445,7 @@ void failure_read_error(struct fsdev *fsdev, u64 offset)
 	}
 	if (new && !fsdev->stopped)
 		schedule_work(&fsdev->report);
-	mutex_unlock(&fsdev->bad_lock);
+	failure_unlock(fsdev);
 }
 
 /*
@@ -389,7 +496,7 @@ int failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
 	len = end - offset;
 	if (!fence(fsdev, &offset, &len))
 		return 0;
-	owner_notify(fsdev, offset, len, 0);
+	owner_notify(fsdev_dax(fsdev), offset, len, 0);
 	show(fsdev, offset, len);
 	log_failure(fsdev, "known to be bad: device offset %#llx, %llu bytes", offset, len);
 	chardev_event(fsdev, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);
@@ -539,9 +646,9 @@ static void failure_stop(void *data)
 	u64 at = 0;
 
 	compat_unwatch_copies(&fsdev->watcher);
-	mutex_lock(&fsdev->bad_lock);
+	failure_lock(fsdev);
 	fsdev->stopped = true;
-	mutex_unlock(&fsdev->bad_lock);
+	failure_unlock(fsdev);
 	cancel_work_sync(&fsdev->report);
 	cancel_delayed_work_sync(&fsdev->unmap);
 	if (!badrange_bad(&fsdev->bad))

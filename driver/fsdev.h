@@ -38,9 +38,13 @@ struct gendisk;
  * @chardev: what it has in common with the descriptors of /dev/daxX.Y
  * @supers: the file systems that were mounted from it when removal began; revoke.c has them
  * @persistent: the memory keeps its contents, so stores have to be flushed
- * @bad: what of the device is not to be touched; read without a lock
+ * @fenced: some of it may be bad, so whoever accesses it looks
+ * @noted_new: the page that was noted last was not bad before; under @bad_lock
+ * @bad: what of the device is not to be touched; read without a lock. A page that has just failed
+ *	is noted there without one too: see failure_lock()
  * @untold: of that, what the driver met itself and has not yet reported
- * @bad_lock: whoever changes one of these two, or repairs a page, holds it
+ * @bad_lock: whoever changes one of these two otherwise, or repairs a page, holds it, by
+ *	failure_lock()
  * @scratch: a page to read back into, under @bad_lock
  * @badblocks: what the block device shows of @bad, under @bad_lock; its list has an end
  * @stopped: no work begins any more, under @bad_lock
@@ -49,13 +53,13 @@ struct gendisk;
  * @unmap: takes what is bad from those who have it mapped still
  * @met: the page that is being reported because the driver met it; ULONG_MAX if none
  * @reports: failures that the kernel has told of and that lie in the device
- * @reporting: reports of failing hardware that are going on
- * @settled: when the last of them has had its effects, in jiffies
+ * @reporting: reports of failures that are going on
+ * @settled: when the last one of failing hardware has had its effects, in jiffies
  * @log_limit: how often the log hears of failures of this device
  * @pages: of the device
  * @mark_sight: how many pages from any are good where no mark is seen
  * @mark_shift: log2 of the pages that one mark is for
- * @mark: not 0 where one of these pages may be bad; written under @bad_lock
+ * @mark: not 0 where one of these pages may be bad; cleared under @bad_lock
  * @map: device offset to physical address and back
  *
  * Lives from probe until the last devm action of the device has run; nothing outside the driver
@@ -73,6 +77,8 @@ struct fsdev {
 	struct fsdev_super *supers;
 	bool persistent;
 	bool stopped;
+	bool fenced;
+	bool noted_new;
 	struct badrange bad;
 	struct badrange untold;
 	struct mutex bad_lock;		/* writers of bad, untold, badblocks; repair */
@@ -173,6 +179,50 @@ void access_mark(struct fsdev *fsdev, u64 offset, u64 len);
 void access_unmark(struct fsdev *fsdev, u64 offset, u64 len);
 void access_prepare(struct fsdev *fsdev);
 
+/* The operations while nothing is bad, and those that look out for what is. */
+extern const struct dax_operations fsdev_dax_ops, fsdev_fenced_dax_ops;
+
+/* The mark for a byte of the device. */
+static inline u64 access_cell(const struct fsdev *fsdev, u64 offset)
+{
+	return PHYS_PFN(offset) >> (fsdev->mark_shift & 63);
+}
+
+/* From here on every access looks out for bad pages. */
+static inline void access_look_out(struct fsdev *fsdev, struct dax_device *dax_dev)
+{
+	if (READ_ONCE(dax_dev->ops) != &fsdev_fenced_dax_ops)
+		cmpxchg(&dax_dev->ops, &fsdev_dax_ops, &fsdev_fenced_dax_ops);
+	WRITE_ONCE(fsdev->fenced, true);
+}
+
+/**
+ * access_fence_page() - has nobody be given a page any more that has just failed, without a lock
+ * @fsdev: the device
+ * @dax_dev: its DAX device
+ * @offset: device offset of the page; in the device
+ *
+ * Works while nobody has failure_lock(), and for one page at a time. The page is noted first: from
+ * then on, whoever gets the lock finds it among the bad ranges, so nobody takes away its mark, or
+ * the operations that look for marks, before it is repaired; and what others took away before, with
+ * the lock, came before the note. Should it be repaired before this ends, both are there for
+ * nothing: the caller looks for that when it has the lock itself.
+ *
+ * Context: any; takes no lock.
+ * Return: false if it cannot be done so.
+ */
+static inline bool access_fence_page(struct fsdev *fsdev, struct dax_device *dax_dev, u64 offset)
+{
+	u8 *mark;
+
+	if (unlikely(!badrange_note(&fsdev->bad, PHYS_PFN(offset))))
+		return false;
+	mark = fsdev->mark + access_cell(fsdev, offset);
+	data_race(*mark = 1); /* a byte, which nobody clears meanwhile */
+	access_look_out(fsdev, dax_dev);
+	return true;
+}
+
 /* holder.c */
 int owner_init(void);
 void owner_exit(void);
@@ -182,7 +232,6 @@ int owner_claim_alone(struct dax_device *dax_dev, void *holder,
 void owner_release(struct dax_device *dax_dev, void *holder);
 void owner_wait(void);
 bool owner_exists(struct fsdev *fsdev);
-int owner_notify(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags);
 void owner_announce(struct fsdev *fsdev);
 void owner_remove(struct fsdev *fsdev);
 
@@ -198,6 +247,8 @@ void revoke_bad(struct page *page);
 extern const struct dev_pagemap_ops failure_pagemap_ops;
 int failure_prepare(struct fsdev *fsdev);
 int failure_start(struct fsdev *fsdev);
+void failure_lock(struct fsdev *fsdev);
+void failure_unlock(struct fsdev *fsdev);
 bool failure_settled(struct fsdev *fsdev);
 void failure_read_error(struct fsdev *fsdev, u64 offset);
 int failure_repaired(struct fsdev *fsdev, u64 offset, u64 len);

@@ -2,30 +2,20 @@
 /*
  * Holder: who owns a DAX device, who hears that its memory failed, and what becomes of both when
  * the device is taken away. The protocol itself is core/holder; it works on the words of the
- * kernel's own dax_device, so the kernel's functions and these agree on the same device.
+ * kernel's own dax_device, so the kernel's functions and these agree on the same device. Its source
+ * is part of this one, as the driver's read-side sections are macros.
  */
 #include <linux/dax.h>
 #include <linux/fs.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 
-#include "fsdev.h"
-#include "core/holder.h"
+#include "owner.h"
 
 /* A DAX device without memory; see holder_drain(). */
 static struct dax_device *drain_device;
 
 static DEFINE_SPINLOCK(release_lock);
-
-int holder_read_lock(void)
-{
-	return dax_read_lock();
-}
-
-void holder_read_unlock(int id)
-{
-	dax_read_unlock(id);
-}
 
 /*
  * The kernel's sections are private to it. To kill a device waits for them, and whose device that
@@ -48,6 +38,8 @@ void holder_unlock(void)
 	spin_unlock(&release_lock);
 }
 
+#include "core/holder.c"
+
 static int deaf_to_failure(struct dax_device *dax_dev, u64 offset, u64 len, int mf_flags)
 {
 	return -EOPNOTSUPP;
@@ -59,29 +51,10 @@ static const struct dax_holder_operations deaf = {
 
 static struct holder_words words_of(struct dax_device *dax_dev)
 {
-	return (struct holder_words){
-		.data = (unsigned long *)&dax_dev->holder_data,
-		.ops = (unsigned long *)&dax_dev->holder_ops,
-		.flags = &dax_dev->flags,
-		.deaf = &deaf,
-	};
-}
+	struct holder_words words = owner_words(dax_dev);
 
-/* What a holder is told. */
-struct failure {
-	struct dax_device *dax_dev;
-	u64 offset;
-	u64 len;
-	int mf_flags;
-};
-
-static int call_holder(const void *ops, void *arg)
-{
-	const struct dax_holder_operations *holder_ops = ops;
-	const struct failure *failure = arg;
-
-	return holder_ops->notify_failure(failure->dax_dev, failure->offset, failure->len,
-					  failure->mf_flags);
+	words.deaf = &deaf;
+	return words;
 }
 
 /**
@@ -246,30 +219,6 @@ bool owner_exists(struct fsdev *fsdev)
 	return holder_exists(&words);
 }
 
-/**
- * owner_notify() - tells the holder of a device that its memory has failed
- * @fsdev: the device
- * @offset: device offset in bytes
- * @len: bytes
- * @mf_flags: of memory_failure()
- *
- * Context: may sleep.
- * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
- */
-int owner_notify(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
-{
-	struct dax_device *dax_dev = fsdev_dax(fsdev);
-	struct holder_words words = words_of(dax_dev);
-	struct failure failure = {
-		.dax_dev = dax_dev,
-		.offset = offset,
-		.len = len,
-		.mf_flags = mf_flags,
-	};
-
-	return holder_notify(&words, call_holder, &failure);
-}
-
 /* What a holder is told of the removal. */
 static struct failure removal_of(struct fsdev *fsdev)
 {
@@ -295,7 +244,7 @@ void owner_announce(struct fsdev *fsdev)
 	struct holder_words words = words_of(fsdev_dax(fsdev));
 	struct failure removal = removal_of(fsdev);
 
-	holder_close(&words, call_holder, &removal);
+	holder_close(&words, owner_call, &removal);
 }
 
 /**
@@ -313,7 +262,7 @@ void owner_remove(struct fsdev *fsdev)
 	struct holder_words words = words_of(fsdev_dax(fsdev));
 	struct failure removal = removal_of(fsdev);
 
-	holder_kill(&words, call_holder, &removal);
+	holder_kill(&words, owner_call, &removal);
 }
 
 /**

@@ -82,10 +82,10 @@ static int repair_locked(struct fsdev *fsdev, u64 offset, const void *data)
 static bool lock_settled(struct fsdev *fsdev)
 {
 	for (int i = 0; i < SETTLE_TRIES; i++) {
-		mutex_lock(&fsdev->bad_lock);
+		failure_lock(fsdev);
 		if (failure_settled(fsdev))
 			return true;
-		mutex_unlock(&fsdev->bad_lock);
+		failure_unlock(fsdev);
 		msleep(SETTLE_STEP_MS);
 	}
 	return false;
@@ -97,7 +97,7 @@ static bool lock_settled(struct fsdev *fsdev)
  * @offset: device offset; a multiple of the page size, in the device
  * @data: the page's new contents; NULL for zeros
  *
- * Context: may sleep; takes @fsdev->bad_lock. Also under input and output: allocates nothing that
+ * Context: may sleep; takes failure_lock(). Also under input and output: allocates nothing that
  * would wait for it.
  * Return: 0; -EIO if the page could not be written, did not hold what was written, or if failures
  * go on being reported; -ENOMEM. It then is bad still.
@@ -121,7 +121,7 @@ int repair_page(struct fsdev *fsdev, u64 offset, const void *data)
 		/* somebody was quicker */
 		access_store(fsdev, access_read_address(fsdev, offset, &len), data, PAGE_SIZE);
 	}
-	mutex_unlock(&fsdev->bad_lock);
+	failure_unlock(fsdev);
 	return rc;
 }
 
@@ -134,7 +134,7 @@ int repair_page(struct fsdev *fsdev, u64 offset, const void *data)
  *
  * What is not bad is left alone.
  *
- * Context: may sleep; takes @fsdev->bad_lock for each page. The device is bound all the while.
+ * Context: may sleep; takes failure_lock() for each page. The device is bound all the while.
  * Return: 0; -EIO if some of it stays bad, after all has been tried; -EINTR.
  */
 int failure_repair(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)

@@ -184,10 +184,11 @@ static void revoke_stretch(const struct fsdev *fsdev, unsigned long pfn, unsigne
 	struct page *page = pfn_to_page(pfn), *last = page + (end - pfn);
 
 	while (page < last) {
-		if (likely(last - page >= COMPAT_DAX_LOOK && compat_dax_idle(page))) {
+		/* nearly all of them, in a loop of nothing else */
+		while (likely(page + COMPAT_DAX_LOOK <= last && compat_dax_idle(page)))
 			page += COMPAT_DAX_LOOK;
-			continue;
-		}
+		if (page == last)
+			break;
 		if (in_use(page))
 			revoke_page(fsdev, page, left);
 		page++;

@@ -28,6 +28,7 @@ static const struct member members[] = {
 	{ "folio", "share" },
 	{ "queue_limits", "features" },
 	{ "block_device", "bd_super" },
+	{ "block_device_operations", "rw_page" },
 };
 
 /* Does enumeration @of have a constant @name? FSDEV_HAVE_<NAME> */

@@ -5,8 +5,10 @@
  * then has the nanoseconds per operation, times 100. Under -icount one nanosecond is one
  * instruction.
  *
- *   access DEVICE PAGES ASKED seq|random   dax_direct_access() of ASKED pages; the device has PAGES
- *   failure DEVICE PAGES                   from memory_failure() to the holder's notification
+ *   access DEVICE PAGES ASKED seq|random [FIRST STEP]
+ *	dax_direct_access() of ASKED pages in so many, from page FIRST (0) on, at every STEPth (ASKED)
+ *   failure DEVICE PAGES
+ *	from memory_failure() to the holder's notification; the device has PAGES
  *
  * DEVICE is a block device's path, or the name of a device on the DAX bus.
  *
@@ -32,14 +34,29 @@ struct bench_device {
 	struct device *dev;
 };
 
+/**
+ * struct bench_access - what is asked for
+ * @first: page
+ * @pages: from there on
+ * @step: one in so many of them is asked for
+ * @asked: how many pages each time
+ * @random: in a random order
+ */
+struct bench_access {
+	unsigned long first;
+	unsigned long pages;
+	unsigned long step;
+	long asked;
+	bool random;
+};
+
 /* bare.c */
 int bare_init(void);
 void bare_exit(void);
 struct device *bare_find(const char *name);
 
 /* measure.c */
-long measure_access(struct bench_device *device, unsigned long pages, long asked, bool random,
-		    u64 *hundredths);
+long measure_access(struct bench_device *device, const struct bench_access *what, u64 *hundredths);
 long measure_failure(struct bench_device *device, unsigned long pages, u64 *hundredths);
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "fsdev_bench.h"
 
-#define WORDS 5
+#define WORDS 7
 
 static DEFINE_MUTEX(lock);
 static struct dentry *folder;
@@ -56,18 +56,33 @@ static void put_found(struct bench_device *device)
 	put_device(device->dev);
 }
 
+static long run_access(struct bench_device *device, unsigned long pages, char **word)
+{
+	struct bench_access what = { .pages = pages };
+
+	if (!word[1] || kstrtol(word[0], 0, &what.asked) || what.asked < 1)
+		return -EINVAL;
+	what.random = !strcmp(word[1], "random");
+	what.step = what.asked;
+	if (word[2] && (!word[3] || kstrtoul(word[2], 0, &what.first) ||
+			kstrtoul(word[3], 0, &what.step)))
+		return -EINVAL;
+	if (!what.step || what.step > pages)
+		return -EINVAL;
+	return measure_access(device, &what, &result);
+}
+
 static long measure(struct bench_device *device, char **word)
 {
 	unsigned long pages;
-	long asked;
 
 	if (kstrtoul(word[2], 0, &pages) || !pages)
 		return -EINVAL;
 	if (!strcmp(word[0], "failure"))
 		return measure_failure(device, pages, &result);
-	if (strcmp(word[0], "access") || !word[4] || kstrtol(word[3], 0, &asked) || asked < 1)
+	if (strcmp(word[0], "access") || !word[3])
 		return -EINVAL;
-	return measure_access(device, pages, asked, !strcmp(word[4], "random"), &result);
+	return run_access(device, pages, word + 3);
 }
 
 static long run_line(char *line)

@@ -51,21 +51,18 @@ static u64 one_batch(struct dax_device *dax_dev, const pgoff_t *page, long asked
 /**
  * measure_access() - cost of dax_direct_access()
  * @device: on which
- * @pages: of the device
- * @asked: how many pages are asked for each time; the first is a multiple of it
- * @random: the pages are asked for in a random order
+ * @what: what is asked for
  * @hundredths: where to put the hundredths of a nanosecond that one call takes
  *
  * Context: may sleep.
  * Return: the fewest pages that a call gave, or a negative errno.
  */
-long measure_access(struct bench_device *device, unsigned long pages, long asked, bool random,
-		    u64 *hundredths)
+long measure_access(struct bench_device *device, const struct bench_access *what, u64 *hundredths)
 {
-	unsigned long places = pages / asked;
+	unsigned long places = what->pages / what->step;
 	pgoff_t *page = kcalloc(CALLS, sizeof(*page), GFP_KERNEL);
 	u64 took, sum = 0;
-	long worst = asked;
+	long worst = what->asked;
 	u32 state = 1;
 	int id;
 
@@ -75,9 +72,10 @@ long measure_access(struct bench_device *device, unsigned long pages, long asked
 	/* one batch more than counts, for what is met for the first time */
 	for (int batch = 0; batch <= BATCHES; batch++) {
 		for (int i = 0; i < CALLS; i++)
-			page[i] = asked * ((random ? next_random(&state) :
-					    batch * (places / BATCHES) + i) % places);
-		took = one_batch(device->dax_dev, page, asked, &worst);
+			page[i] = what->first +
+				  what->step * ((what->random ? next_random(&state) :
+						 batch * (places / BATCHES) + i) % places);
+		took = one_batch(device->dax_dev, page, what->asked, &worst);
 		if (batch)
 			sum += took;
 	}

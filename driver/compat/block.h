@@ -8,6 +8,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/err.h>
+#include <linux/pagemap.h>
 #include <linux/sizes.h>
 
 /**
@@ -74,6 +75,30 @@ static int name(struct block_device *bdev, fmode_t mode)				\
 {											\
 	return inner(bdev->bd_disk, mode & FMODE_EXCL);					\
 }
+#endif
+
+/*
+ * 6.1 reads into the page cache without making a bio, where a disk has an operation for that:
+ * COMPAT_DISK_OPERATIONS is its place. disk_move_page() is what the disk does for it; whatever error
+ * it returns, the kernel makes a bio of it then.
+ */
+int disk_move_page(struct gendisk *disk, sector_t sector, void *buf, unsigned int len, bool write);
+
+#ifdef FSDEV_HAVE_BLOCK_DEVICE_OPERATIONS_RW_PAGE
+static inline int compat_disk_rw_page(struct block_device *bdev, sector_t sector,
+				      struct page *page, enum req_op op)
+{
+	int rc = disk_move_page(bdev->bd_disk, sector, page_address(page), thp_size(page),
+				op_is_write(op));
+
+	if (!rc)
+		page_endio(page, op_is_write(op), 0);
+	return rc;
+}
+
+#define COMPAT_DISK_OPERATIONS .rw_page = compat_disk_rw_page,
+#else
+#define COMPAT_DISK_OPERATIONS
 #endif
 
 /**

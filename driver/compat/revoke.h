@@ -21,29 +21,31 @@
 #endif
 
 /* Pages that are looked at together. */
-#define COMPAT_DAX_LOOK 8
+#define COMPAT_DAX_LOOK 16
 
 /**
  * compat_dax_idle() - are these pages of nobody?
  * @page: the first of COMPAT_DAX_LOOK pages, whose structures follow each other
  *
  * Every page of a device is looked at when it goes, so this is made to be cheap: all words of all
- * pages that can say that a page is used are joined, and compared once. Plain reads, as nobody
+ * pages that can say that a page is used are joined, and compared once. That is one instruction for
+ * each word, if it is joined as it lies in memory and not made longer first. Plain reads, as nobody
  * begins to use a page any more; who ends to use one is seen by the next look.
  *
  * Return: true if no file has one of them and nobody uses one; false if that may be.
  */
 static inline bool compat_dax_idle(const struct page *page)
 {
-	unsigned long named = 0, used = 0;
+	unsigned long named = 0;
+	u32 used = 0;
 
-#pragma GCC unroll 8
+#pragma GCC unroll 16
 	for (int i = 0; i < COMPAT_DAX_LOOK; i++) {
 		named |= data_race((unsigned long)page[i].mapping); /* plain: see above */
 #ifdef FSDEV_HAVE_DAX_DELETE_MAPPING_RANGE
 		named |= data_race(((const struct folio *)&page[i])->share); /* the same */
 #endif
-		used |= data_race(page[i]._refcount.counter); /* the same */
+		used |= (u32)data_race(page[i]._refcount.counter); /* the same */
 	}
 	return !named && used <= COMPAT_DAX_IDLE_REFERENCES;
 }

@@ -10,7 +10,7 @@
  *   memory                 it is again
  *   hide ID PAGE           takes a page out of the kernel's mapping: it can no more be read
  *   hidden ID PAGE         it still is
- *   told-last ID PAGE N    what we were told of last are these N pages
+ *   told-last ID PAGE N    what we were told of last are these N pages, which we could not reach then
  *   told-once ID PAGE      we have been told of this page, once, and of nothing else
  *   damage ID PAGE         reading back what was written there fails, until "mend-page"
  *   mend-page
@@ -48,6 +48,7 @@
  * @bad: those of them that have not been repaired
  * @scratch: a page of new data
  * @told_wrong: failures that we were not told of, or wrongly
+ * @told_early: failures of pages that we could still reach when we were told
  * @access_wrong: pages for which direct access gave a wrong answer
  * @left: repairs that failed
  * @changed: pages that hold something else than they should
@@ -59,7 +60,7 @@ struct storm {
 	struct model *model;
 	unsigned long *failed, *bad;
 	u64 *scratch;
-	unsigned long told_wrong, access_wrong, left, changed, flags;
+	unsigned long told_wrong, told_early, access_wrong, left, changed, flags;
 };
 
 #define WORDS (PAGE_SIZE / sizeof(u64))
@@ -91,6 +92,7 @@ static void fail_one(struct storm *storm, unsigned long page)
 	memory_failure(pfn, FLAGS);
 	storm->told_wrong += claim->count != 1 || claim->told[0].offset != PFN_PHYS(page) ||
 			     claim->told[0].len != PAGE_SIZE || claim->told[0].flags != FLAGS;
+	storm->told_early += claim->told[0].reached != SAYS_BAD;
 	if (page % 2)
 		SetPageHWPoison(pfn_to_page(pfn));
 	__set_bit(page, storm->failed);
@@ -183,6 +185,8 @@ static int storm_run(struct storm *storm, unsigned long count)
 	report_point(!storm->told_wrong,
 		     "each of %lu failing pages is reported once, at its offset", count);
 	report_note("%lu are not", storm->told_wrong);
+	report_point(!storm->told_early, "by then nobody is given the page any more");
+	report_note("%lu times it was", storm->told_early);
 	look_at_access(storm);
 	report_point(!storm->access_wrong,
 		     "direct access refuses just these, and ends in front of each");
@@ -316,6 +320,8 @@ static int told_last(char **word)
 	report_point(told->offset == PFN_PHYS(page) && told->len == PFN_PHYS(pages),
 		     "the holder was told of these pages");
 	report_note("of %#llx, %#llx", told->offset, told->len);
+	report_point(told->reached == SAYS_BAD, "by then nobody is given them any more");
+	report_note("got %ld", told->reached);
 	return 0;
 }
 

@@ -14,11 +14,12 @@ struct input {
 	size_t left;
 };
 
-/* A device: one byte for each page. */
+/* A device: one byte for each page; the page that was noted and is in no range yet, or ULONG_MAX. */
 struct naive {
 	u64 size;
 	unsigned int shift;
 	unsigned long pages;
+	unsigned long noted;
 	u8 bad[PAGES_MAX];
 };
 
@@ -154,7 +155,7 @@ static bool compare_ranges(const struct naive *n, const struct badrange *bad, u6
 		for (; at < end; at++)
 			if (!n->bad[at])
 				return differs("page %lu is good", at);
-		if (at < n->pages && n->bad[at])
+		if (at < n->pages && n->bad[at] && n->noted != at && n->noted != at - 1)
 			return differs("range %#llx, %#llx ends too early", piece.offset,
 				       piece.len);
 		total++;
@@ -162,6 +163,44 @@ static bool compare_ranges(const struct naive *n, const struct badrange *bad, u6
 	for (; at < n->pages; at++)
 		if (n->bad[at])
 			return differs("page %lu is missing after %llu ranges", at, total);
+	return true;
+}
+
+/* What a writer begins with. */
+static bool shut(struct naive *n, struct badrange *bad)
+{
+	struct badrange_piece piece = { 1, 0 };
+	u64 left = 0;
+
+	if (badrange_shut(bad, &piece) != (n->noted != ULONG_MAX))
+		return differs("shut finds the page %lu that was noted, or does not", n->noted);
+	if (n->noted == ULONG_MAX)
+		return true;
+	if (piece.offset != (u64)n->noted << n->shift)
+		return differs("page %lu was noted, not %#llx", n->noted, piece.offset);
+	n->noted = ULONG_MAX;
+	for (unsigned long i = 0; i < n->pages; i++)
+		left += (u64)n->bad[i] << n->shift;
+	if (piece.len & ~(1ULL << n->shift) || badrange_bad(bad) != left)
+		return differs("%#llx bytes bad after a note, not %#llx", badrange_bad(bad), left);
+	return true;
+}
+
+/* One page, without being a writer. */
+static bool compare_note(struct naive *n, struct badrange *bad, u64 offset)
+{
+	unsigned long page = offset >> n->shift;
+	bool room, noted;
+	u32 all;
+
+	room = badrange_room(bad, &all);
+	noted = badrange_note(bad, page);
+	if (noted != (room && n->noted == ULONG_MAX))
+		return differs("page %lu is noted, or not, with %lu in its place", page, n->noted);
+	if (noted) {
+		n->bad[page] = 1;
+		n->noted = page;
+	}
 	return true;
 }
 
@@ -244,7 +283,12 @@ static bool compare_one(struct naive *n, struct badrange *bad, struct input *in)
 	u32 kind = take(in, 1);
 	u64 offset = take_offset(n, in), len = take_length(n, in), wide, wide_len, got, want;
 
-	grow(bad, in);
+	if (kind & 8 && offset < n->size)
+		return compare_note(n, bad, offset);
+	if (kind % 4 != 3 && !shut(n, bad))
+		return false;
+	if (kind % 4 != 3)
+		grow(bad, in);
 	switch (kind % 4) {
 	case 0:
 	case 1:
@@ -268,6 +312,8 @@ static bool compare_one(struct naive *n, struct badrange *bad, struct input *in)
 		if (kind & 4 && !compare_ranges(n, bad, offset))
 			return false;
 	}
+	if (kind % 4 != 3)
+		badrange_open(bad);
 	if (got != want)
 		return differs("kind %u of %#llx, %#llx gives %#llx, not %#llx", kind % 4, offset,
 			       len, got, want);
@@ -294,10 +340,12 @@ bool badrange_model_compare(const u8 *data, size_t size)
 	list = calloc(1, badrange_list_bytes(room));
 	if (!list || !badrange_init(&bad, n.size, n.shift, list, room))
 		abort();
+	n.noted = ULONG_MAX;
+	badrange_open(&bad);
 	while (same && in.left)
 		same = compare_one(&n, &bad, &in);
 	if (same)
-		same = compare_ranges(&n, &bad, 0);
+		same = compare_ranges(&n, &bad, 0) && shut(&n, &bad) && compare_ranges(&n, &bad, 0);
 	for (unsigned long i = 0; i < n.pages; i++)
 		left += (u64)n.bad[i] << n.shift;
 	if (same && badrange_bad(&bad) != left)

@@ -332,11 +332,24 @@ static bool compare_lookup(const struct geometry *g, const struct rangemap *map,
 	return !naive || compare_near(g, map, offset, naive, naive_phys);
 }
 
+static bool compare_offset(const struct geometry *g, const struct rangemap *map, u64 phys)
+{
+	struct rangemap_piece naive = { .offset = RANGEMAP_NOWHERE };
+	u64 asked = phys, real, len = 1;
+	bool found = rangemap_offset(map, phys, &real);
+
+	if (found != naive_next(g, &phys, &len, &naive))
+		return differ(g, "whether there is an offset", asked, found, !found);
+	return real == naive.offset || differ(g, "offset", asked, real, naive.offset);
+}
+
 static bool compare_span(const struct geometry *g, const struct rangemap *map, u64 phys, u64 len)
 {
 	u64 asked = phys, real_phys = phys, real_len = len;
 	unsigned int pieces;
 
+	if (!compare_offset(g, map, phys))
+		return false;
 	for (pieces = 0; pieces < MOST_PIECES; pieces++) {
 		struct rangemap_piece real = { 1, 1, 1 }, naive = { 1, 1, 1 };
 		bool more = rangemap_next(map, &real_phys, &real_len, &real);

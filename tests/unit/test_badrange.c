@@ -315,6 +315,67 @@ static void without_memory_the_nearest_range_grows(void **state)
 	unmake(bad);
 }
 
+static void page_is_bad_as_soon_as_it_is_noted(void **state)
+{
+	struct badrange *bad = make_with(MIB, 2);
+	struct badrange_piece piece;
+	u64 at = 0;
+
+	(void)state;
+	/* nobody has opened it */
+	assert_false(badrange_note(bad, 5));
+	badrange_add(bad, 4 * PAGE, PAGE);
+	badrange_open(bad);
+	assert_true(badrange_note(bad, 5));
+	assert_int_equal(badrange_good(bad, 0, MIB), 4 * PAGE);
+	assert_int_equal(badrange_good(bad, 5 * PAGE, PAGE), 0);
+	assert_int_equal(badrange_good(bad, 6 * PAGE - 1, 1), 0);
+	assert_int_equal(badrange_good(bad, 6 * PAGE, PAGE), PAGE);
+	expect_next(bad, &at, 4 * PAGE, PAGE);
+	expect_next(bad, &at, 5 * PAGE, PAGE);
+	expect_end(bad, at);
+	/* one at a time */
+	assert_false(badrange_note(bad, 5));
+	assert_false(badrange_note(bad, 7));
+	assert_true(badrange_shut(bad, &piece));
+	assert_int_equal(piece.offset, 5 * PAGE);
+	assert_int_equal(piece.len, PAGE);
+	assert_false(badrange_shut(bad, &piece));
+	assert_int_equal(badrange_bad(bad), 2 * PAGE);
+	at = 0;
+	expect_next(bad, &at, 4 * PAGE, 2 * PAGE);
+	expect_end(bad, at);
+	assert_false(badrange_note(bad, 7));
+	badrange_open(bad);
+	/* what is bad already may be noted, and stays so */
+	assert_true(badrange_note(bad, 4));
+	assert_true(badrange_shut(bad, &piece));
+	assert_int_equal(piece.offset, 4 * PAGE);
+	assert_int_equal(piece.len, 0);
+	assert_int_equal(badrange_bad(bad), 2 * PAGE);
+	/* without room for another range nothing is noted, as its neighbours would be lost with it */
+	badrange_add(bad, 20 * PAGE, PAGE);
+	badrange_open(bad);
+	assert_false(badrange_note(bad, 50));
+	badrange_shut(bad, &piece);
+	assert_int_equal(badrange_remove(bad, 20 * PAGE, PAGE), PAGE);
+	badrange_open(bad);
+	/* in front of all, and the last page */
+	assert_true(badrange_note(bad, 0));
+	at = 0;
+	expect_next(bad, &at, 0, PAGE);
+	expect_next(bad, &at, 4 * PAGE, 2 * PAGE);
+	assert_true(badrange_shut(bad, &piece));
+	assert_int_equal(badrange_remove(bad, 0, PAGE), PAGE);
+	badrange_open(bad);
+	assert_true(badrange_note(bad, MIB / PAGE - 1));
+	at = 6 * PAGE;
+	expect_next(bad, &at, MIB - PAGE, PAGE);
+	expect_end(bad, at);
+	assert_int_equal(badrange_good(bad, 6 * PAGE, MIB - 6 * PAGE), MIB - 7 * PAGE);
+	unmake(bad);
+}
+
 /* Pages: one that is always bad, one stretch that never is; all others come and go. */
 enum { ALWAYS = 21000, NEVER = 300000 };
 
@@ -380,6 +441,81 @@ static void bad_page_is_found_whatever_its_neighbours_do(void **state)
 	unmake(s.bad);
 }
 
+/* A page that is bad while the count is odd: noted, and then taken into the list by another thread. */
+struct noted {
+	struct badrange *bad;
+	unsigned long count;
+	unsigned long taken;
+	unsigned long stop;
+	unsigned long missed;
+};
+
+enum { NOTED = 500 };
+
+static void *search_noted(void *data)
+{
+	struct noted *n = data;
+
+	while (!READ_ONCE(n->stop)) {
+		unsigned long before = smp_load_acquire(&n->count);
+		bool good = badrange_good(n->bad, NOTED * PAGE, PAGE);
+
+		smp_rmb(); /* searched before it is asked whether it was bad all the while */
+		n->missed += good && before % 2 && READ_ONCE(n->count) == before;
+	}
+	return NULL;
+}
+
+/* The writer: takes the page in when it finds it, has others come and go in front of it, removes it. */
+static void *take_in(void *data)
+{
+	struct noted *n = data;
+	struct badrange_piece piece;
+
+	for (u64 i = 0; !READ_ONCE(n->stop); i++) {
+		bool taken = badrange_shut(n->bad, &piece);
+
+		badrange_add(n->bad, i % 7 * 2 * PAGE, PAGE);
+		badrange_remove(n->bad, i % 5 * 2 * PAGE, PAGE);
+		if (taken) {
+			WRITE_ONCE(n->taken, 1);
+			while (smp_load_acquire(&n->taken) && !READ_ONCE(n->stop))
+				sched_yield();
+			badrange_remove(n->bad, NOTED * PAGE, PAGE);
+		}
+		badrange_open(n->bad);
+	}
+	return NULL;
+}
+
+static void noted_page_is_found_on_its_way_into_the_list(void **state)
+{
+	struct noted n = { .bad = make_with((NOTED + 1) * PAGE, 20) };
+	pthread_t thread[3];
+
+	(void)state;
+	badrange_open(n.bad);
+	threads = 1;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, i ? search_noted : take_in, &n), 0);
+	for (int i = 0; i < 4000; i++) {
+		while (!badrange_note(n.bad, NOTED))
+			sched_yield();
+		smp_store_release(&n.count, n.count + 1);
+		while (!smp_load_acquire(&n.taken))
+			sched_yield();
+		sched_yield();
+		WRITE_ONCE(n.count, n.count + 1);
+		smp_store_release(&n.taken, 0);
+	}
+	WRITE_ONCE(n.stop, 1);
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	threads = 0;
+	assert_int_equal(n.missed, 0);
+	unmake(n.bad);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,7 +532,9 @@ int main(void)
 		cmocka_unit_test(range_goes_in_the_middle),
 		cmocka_unit_test(without_memory_the_nearest_range_grows),
 		cmocka_unit_test(random_calls_as_the_naive_set),
+		cmocka_unit_test(page_is_bad_as_soon_as_it_is_noted),
 		cmocka_unit_test(bad_page_is_found_whatever_its_neighbours_do),
+		cmocka_unit_test(noted_page_is_found_on_its_way_into_the_list),
 	};
 
 	return cmocka_run_group_tests_name("badrange", tests, NULL, NULL);

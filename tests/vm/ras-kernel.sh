@@ -41,6 +41,10 @@ is "memory again: what fails has a range of its own" \
 ok "it is all written" dd if=/dev/zero of=$disk bs=1M count=8 oflag=direct conv=notrunc
 is "nothing is bad" "" "$(bad)"
 
+fsdev-node span /dev/dax10.0 add-bad $((1500 * 4096)) 4096 0 >/dev/null
+points "a page that is known to be bad" told-last 10 1500 1
+ok "it is overwritten" dd if=/dev/zero of=$disk bs=4k count=1 seek=1500 oflag=direct conv=notrunc
+
 points "a thousand failures" fail-random 10 1000
 is "a thousand failures: bad is then" "" "$(bad)"
 said=$(said dax10.0 | grep -c 'memory failure')

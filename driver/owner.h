@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Owner: the words of the kernel's own dax_device that core/holder works on, and how a holder is
+ * called. For holder.c; and for failure.c, whose way to the holder has no function in between.
+ */
+#ifndef FSDEV_OWNER_H
+#define FSDEV_OWNER_H
+
+#include <linux/dax.h>
+
+/* A read-side section is one of the kernel's. */
+#define holder_read_lock() dax_read_lock()
+#define holder_read_unlock(id) dax_read_unlock(id)
+
+#include "core/holder.h"
+#include "fsdev.h"
+
+/* What a holder is told. */
+struct failure {
+	struct dax_device *dax_dev;
+	u64 offset;
+	u64 len;
+	int mf_flags;
+};
+
+/* Without the deaf operations, which only a removal needs. */
+static inline struct holder_words owner_words(struct dax_device *dax_dev)
+{
+	return (struct holder_words){
+		.data = (unsigned long *)&dax_dev->holder_data,
+		.ops = (unsigned long *)&dax_dev->holder_ops,
+		.flags = &dax_dev->flags,
+	};
+}
+
+static inline int owner_call(const void *ops, void *arg)
+{
+	const struct dax_holder_operations *holder_ops = ops;
+	const struct failure *failure = arg;
+
+	return holder_ops->notify_failure(failure->dax_dev, failure->offset, failure->len,
+					  failure->mf_flags);
+}
+
+/**
+ * owner_notify() - tells the holder of a device that its memory has failed
+ * @dax_dev: the device
+ * @offset: device offset in bytes
+ * @len: bytes
+ * @mf_flags: of memory_failure()
+ *
+ * Context: may sleep.
+ * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
+ */
+static __always_inline int owner_notify(struct dax_device *dax_dev, u64 offset, u64 len,
+					int mf_flags)
+{
+	struct holder_words words = owner_words(dax_dev);
+	struct failure failure = {
+		.dax_dev = dax_dev,
+		.offset = offset,
+		.len = len,
+		.mf_flags = mf_flags,
+	};
+
+	return holder_notify(&words, owner_call, &failure);
+}
+
+#endif
