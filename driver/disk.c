@@ -19,7 +19,7 @@ MODULE_PARM_DESC(announce_first,
 		 "tell who holds a device of its removal before its block device goes, as the kernel's drivers do; XFS of 7.x may then take for ever (default: N)");
 
 /* One stretch of a bio, which may lie across ranges. */
-static blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf, unsigned int len,
+static noinline blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf, unsigned int len,
 			      bool write)
 {
 	while (len) {
@@ -40,15 +40,30 @@ static blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf, unsign
 	return BLK_STS_OK;
 }
 
-static blk_status_t disk_transfer(struct fsdev *fsdev, struct bio *bio, bool write)
+/* The same where it is in one range, as nearly always. */
+static __always_inline blk_status_t disk_copy_near(struct fsdev *fsdev, u64 offset, void *buf,
+						   unsigned int len, bool write)
+{
+	u64 phys, run = rangemap_lookup(&fsdev->map, offset, &phys);
+
+	if (unlikely(run < len))
+		return disk_copy(fsdev, offset, buf, len, write);
+	if (write)
+		access_store(fsdev, __va(phys), buf, len);
+	else if (unlikely(copy_mc_to_kernel(buf, __va(phys), len)))
+		return BLK_STS_IOERR;
+	return BLK_STS_OK;
+}
+
+static __always_inline blk_status_t disk_transfer(struct fsdev *fsdev, struct bio *bio, bool write)
 {
 	blk_status_t status = BLK_STS_OK;
 	struct bvec_iter iter;
 	struct bio_vec bv;
 
 	bio_for_each_bvec(bv, bio, iter) {
-		status = disk_copy(fsdev, iter.bi_sector << SECTOR_SHIFT, bvec_virt(&bv),
-				   bv.bv_len, write);
+		status = disk_copy_near(fsdev, iter.bi_sector << SECTOR_SHIFT, bvec_virt(&bv),
+					bv.bv_len, write);
 		if (status)
 			break;
 	}
@@ -113,7 +128,7 @@ static blk_status_t disk_page(struct fsdev *fsdev, struct bio *bio, struct bvec_
  * who then asks for each page by itself gets an error for no other than the bad ones. A bad page
  * that is overwritten as a whole is repaired, in however many pieces it comes.
  */
-static blk_status_t disk_transfer_fenced(struct fsdev *fsdev, struct bio *bio, bool write)
+static noinline blk_status_t disk_transfer_fenced(struct fsdev *fsdev, struct bio *bio, bool write)
 {
 	void *buffer = write ? kmalloc(PAGE_SIZE, GFP_NOIO) : NULL;
 	struct bvec_iter iter = bio->bi_iter;
@@ -130,11 +145,24 @@ static blk_status_t disk_transfer_fenced(struct fsdev *fsdev, struct bio *bio, b
 	return status;
 }
 
-static bool disk_has_bad(struct fsdev *fsdev, struct bio *bio)
+static noinline bool disk_has_bad(struct fsdev *fsdev, struct bio *bio)
 {
 	u64 offset = (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT, len = bio->bi_iter.bi_size;
 
 	return badrange_good(&fsdev->bad, offset, len) < len;
+}
+
+/* Where a read meets what nobody knows to be bad, the rest of it is good. */
+static __always_inline blk_status_t disk_move(struct fsdev *fsdev, struct bio *bio, bool write)
+{
+	blk_status_t status;
+
+	if (unlikely(READ_ONCE(fsdev->fenced)) && disk_has_bad(fsdev, bio))
+		return disk_transfer_fenced(fsdev, bio, write);
+	status = disk_transfer(fsdev, bio, write);
+	if (unlikely(status) && !write)
+		return disk_transfer_fenced(fsdev, bio, write);
+	return status;
 }
 
 static void disk_submit_bio(struct bio *bio)
@@ -142,15 +170,11 @@ static void disk_submit_bio(struct bio *bio)
 	struct fsdev *fsdev = bio->bi_bdev->bd_disk->private_data;
 	bool account = blk_queue_io_stat(bio->bi_bdev->bd_disk->queue);
 	bool write = op_is_write(bio_op(bio));
-	bool bad = unlikely(READ_ONCE(fsdev->fenced)) && disk_has_bad(fsdev, bio);
 	unsigned long start = 0;
 
 	if (account)
 		start = bio_start_io_acct(bio);
-	if (!bad)
-		bio->bi_status = disk_transfer(fsdev, bio, write);
-	if (unlikely(bad || (bio->bi_status && !write)))
-		bio->bi_status = disk_transfer_fenced(fsdev, bio, write);
+	bio->bi_status = disk_move(fsdev, bio, write);
 	if (fsdev->persistent && (bio->bi_opf & (REQ_PREFLUSH | REQ_FUA)))
 		wmb(); /* the stores went past the caches; they come before the completion */
 	if (account)

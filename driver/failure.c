@@ -26,8 +26,11 @@
 #define LOG_INTERVAL (5 * HZ)
 #define LOG_BURST 10
 
-/* Bad ranges that there is room for at first; more is made when fewer than the second are left. */
-#define BAD_ROOM 64
+/*
+ * Bad ranges that there is room for at first, in a KiB; more is made when fewer than the second are
+ * left.
+ */
+#define BAD_ROOM 31
 #define BAD_RESERVE 16
 
 /* How long after a report the kernel may take to change its mapping. */
@@ -577,7 +580,6 @@ static void failure_free(void *data)
 {
 	struct fsdev *fsdev = data;
 
-	kvfree(fsdev->scratch);
 	free_set(&fsdev->untold);
 	free_set(&fsdev->bad);
 }
@@ -618,19 +620,11 @@ int failure_prepare(struct fsdev *fsdev)
 	if (rc)
 		return rc;
 	rc = empty_set(fsdev, &fsdev->untold);
-	if (rc)
-		goto free_bad;
-	rc = -ENOMEM;
-	fsdev->scratch = kvzalloc(PAGE_SIZE, GFP_KERNEL);
-	if (!fsdev->scratch)
-		goto free_untold;
+	if (rc) {
+		free_set(&fsdev->bad);
+		return rc;
+	}
 	return devm_add_action_or_reset(fsdev_dev(fsdev), failure_free, fsdev);
-
-free_untold:
-	free_set(&fsdev->untold);
-free_bad:
-	free_set(&fsdev->bad);
-	return rc;
 }
 
 /*

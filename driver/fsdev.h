@@ -22,7 +22,7 @@
 #include "uapi/fsdev.h"
 
 /* Marks of a device, how many are seen at once, and log2 of the fewest pages that one is for. */
-#define FSDEV_MARKS 4096
+#define FSDEV_MARKS 2048
 #define FSDEV_MARKS_SEEN 8
 #define FSDEV_MARK_SHIFT_MIN 7
 
@@ -45,7 +45,6 @@ struct gendisk;
  * @untold: of that, what the driver met itself and has not yet reported
  * @bad_lock: whoever changes one of these two otherwise, or repairs a page, holds it, by
  *	failure_lock()
- * @scratch: a page to read back into, under @bad_lock
  * @badblocks: what the block device shows of @bad, under @bad_lock; its list has an end
  * @stopped: no work begins any more, under @bad_lock
  * @watcher: hears of machine checks that a copy of the kernel's has survived
@@ -82,7 +81,6 @@ struct fsdev {
 	struct badrange bad;
 	struct badrange untold;
 	struct mutex bad_lock;		/* writers of bad, untold, badblocks; repair */
-	void *scratch;
 	struct badblocks badblocks;
 	struct notifier_block watcher;
 	struct work_struct report;
@@ -141,11 +139,13 @@ struct slice {
 
 /**
  * struct slices - all the memory of a device
- * @nr: how many; 1 for all but large devices and those of very many ranges
+ * @nr: how many; 1 for all but large devices and those of many ranges
+ * @threads: how many threads work on them
  * @slice: the slices, in device order
  */
 struct slices {
 	unsigned int nr;
+	unsigned int threads;
 	struct slice slice[];
 };
 
@@ -159,8 +159,14 @@ struct slice_place {
 	u64 done;
 };
 
+/*
+ * The most ranges of a slice: when a page fails, the kernel goes through those of its page map one
+ * by one before it tells us.
+ */
+#define SLICE_RANGES_MAX 8
+
 /* slice.c */
-unsigned int slice_count(const struct dev_dax *dev_dax);
+unsigned int slice_threads(const struct dev_dax *dev_dax);
 unsigned int slice_cut(const struct dev_dax *dev_dax, struct slice_place *at, u64 len,
 		       struct range *ranges);
 int slice_each(struct slices *slices, int (*work)(struct slice *slice));

@@ -50,6 +50,7 @@ static struct slices *alloc_slices(struct fsdev *fsdev, unsigned int nr)
 	if (!slices)
 		return NULL;
 	slices->nr = nr;
+	slices->threads = 1;
 	for (unsigned int i = 0; i < nr; i++) {
 		slices->slice[i].fsdev = fsdev;
 		slices->slice[i].node = dev_to_node(dev);
@@ -91,8 +92,10 @@ static struct dev_pagemap *cut_pagemap(struct fsdev *fsdev, struct slice_place *
 static struct slices *slice_dynamic(struct fsdev *fsdev)
 {
 	struct dev_dax *dev_dax = fsdev->dev_dax;
-	unsigned int nr = slice_count(dev_dax);
-	u64 len = div_u64(PFN_PHYS(fsdev->pages), nr);
+	unsigned int threads = slice_threads(dev_dax);
+	u64 len = div_u64(PFN_PHYS(fsdev->pages), threads);
+	/* those that end as they are large enough, and those that have as many ranges as may be */
+	unsigned int most = threads + dev_dax->nr_range / SLICE_RANGES_MAX + 1;
 	struct slice_place at = { };
 	struct slices *slices;
 
@@ -102,15 +105,16 @@ static struct slices *slice_dynamic(struct fsdev *fsdev)
 			dev_dax->ranges[0].range.start, dev_dax->ranges[0].range.end);
 		return ERR_PTR(-EINVAL);
 	}
-	slices = alloc_slices(fsdev, nr);
+	slices = alloc_slices(fsdev, most);
 	if (!slices)
 		return ERR_PTR(-ENOMEM);
+	slices->threads = threads;
 	slices->nr = 0;
-	/* the last one takes what is left, and cuts may have used up all before */
+	/* cuts may have used up all before there are as many as threads */
 	while (at.range < dev_dax->nr_range) {
 		struct slice *slice = &slices->slice[slices->nr++];
 
-		slice->pgmap = cut_pagemap(fsdev, &at, slices->nr < nr ? len : U64_MAX);
+		slice->pgmap = cut_pagemap(fsdev, &at, slices->nr < threads ? len : U64_MAX);
 		if (!slice->pgmap)
 			return ERR_PTR(-ENOMEM);
 	}

@@ -19,6 +19,8 @@
 #define SETTLE_STEP_MS 10
 #define SETTLE_TRIES 500
 
+#define READ_BACK 256
+
 static bool is_bad(const struct fsdev *fsdev, u64 offset)
 {
 	return !badrange_good(&fsdev->bad, offset, PAGE_SIZE);
@@ -50,6 +52,18 @@ static void clear_flag(const struct fsdev *fsdev, unsigned long pfn)
 		ClearPageHWPoison(pfn_to_page(head));
 }
 
+/* Whether memory can be read, and has what was written to it; by pieces that the stack has room for. */
+static bool holds(const void *mem, const void *data)
+{
+	u8 piece[READ_BACK];
+
+	for (size_t at = 0; at < PAGE_SIZE; at += sizeof(piece))
+		if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)) ||
+		    memcmp(piece, data + at, sizeof(piece)))
+			return false;
+	return true;
+}
+
 static int repair_locked(struct fsdev *fsdev, u64 offset, const void *data)
 {
 	u64 len;
@@ -65,8 +79,7 @@ static int repair_locked(struct fsdev *fsdev, u64 offset, const void *data)
 	arch_invalidate_pmem(mem, PAGE_SIZE);
 	memcpy_flushcache(mem, data, PAGE_SIZE);
 	wmb(); /* in memory before it is read back */
-	if (copy_mc_to_kernel(fsdev->scratch, mem, PAGE_SIZE) ||
-	    memcmp(fsdev->scratch, data, PAGE_SIZE)) {
+	if (!holds(mem, data)) {
 		compat_fence_page(pfn);
 		return -EIO;
 	}

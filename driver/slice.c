@@ -25,8 +25,8 @@ MODULE_PARM_DESC(slice_mib, "MiB that are worth a thread of their own");
 /* Ranges that are: unmapping each waits for all processors. */
 #define SLICE_RANGES 16
 
-/* Slices of a device, if nobody has said how many. */
-#define SLICES_MAX 16
+/* Threads for a device, if nobody has said how many. */
+#define THREADS_MAX 16
 
 /* Beyond these a cut costs the kernel's own mapping nothing. */
 #define CUT_LARGE SZ_1G
@@ -42,20 +42,20 @@ static u64 size_of(const struct dev_dax *dev_dax)
 }
 
 /**
- * slice_count() - into how many slices a dynamic device is cut at most
+ * slice_threads() - how many threads a dynamic device is worth
  * @dev_dax: the device
  *
  * Context: probe.
  * Return: at least 1.
  */
-unsigned int slice_count(const struct dev_dax *dev_dax)
+unsigned int slice_threads(const struct dev_dax *dev_dax)
 {
 	unsigned int asked = READ_ONCE(threads);
 	u64 worth = max(READ_ONCE(slice_mib), 128u) * (u64)SZ_1M;
 	u64 count = min_t(u64, size_of(dev_dax) / worth, asked ?: num_online_cpus());
 
 	count = max_t(u64, count, dev_dax->nr_range / SLICE_RANGES);
-	return clamp_t(u64, count, 1, asked ?: SLICES_MAX);
+	return clamp_t(u64, count, 1, asked ?: THREADS_MAX);
 }
 
 /* Where to cut @range so that about @len bytes lie in front; its end where it stays whole. */
@@ -75,14 +75,14 @@ static u64 cut_of(const struct range *range, u64 len)
  * @ranges: where to put its ranges, or NULL to count them
  *
  * Context: probe.
- * Return: how many ranges the slice has; 0 if nothing is left.
+ * Return: how many ranges the slice has, at most SLICE_RANGES_MAX; 0 if nothing is left.
  */
 unsigned int slice_cut(const struct dev_dax *dev_dax, struct slice_place *at, u64 len,
 		       struct range *ranges)
 {
 	unsigned int nr = 0;
 
-	while (at->range < dev_dax->nr_range && len) {
+	while (at->range < dev_dax->nr_range && len && nr < SLICE_RANGES_MAX) {
 		struct range rest = dev_dax->ranges[at->range].range;
 		u64 cut;
 
@@ -103,15 +103,18 @@ unsigned int slice_cut(const struct dev_dax *dev_dax, struct slice_place *at, u6
 	return nr;
 }
 
-static void run_slice(void *data, async_cookie_t cookie)
+/* A thread's share: the slice that it begins with, and each after it which as many threads leave. */
+static void run_slices(void *data, async_cookie_t cookie)
 {
 	struct slice *slice = data;
+	const struct slices *slices = slice->fsdev->slices;
 
-	slice->rc = slice->work(slice);
+	for (; slice < slices->slice + slices->nr; slice += slices->threads)
+		slice->rc = slice->work(slice);
 }
 
 /**
- * slice_each() - does something to every slice of a device at the same time
+ * slice_each() - does something to every slice of a device, several at the same time
  * @slices: the slices
  * @work: what to do; 0 or a negative errno
  *
@@ -124,15 +127,12 @@ int slice_each(struct slices *slices, int (*work)(struct slice *slice))
 {
 	ASYNC_DOMAIN_EXCLUSIVE(domain);
 
-	for (unsigned int i = slices->nr; i-- > 0;) {
-		struct slice *slice = &slices->slice[i];
-
-		slice->work = work;
-		if (i)
-			async_schedule_node_domain(run_slice, slice, slice->node, &domain);
-		else
-			run_slice(slice, 0);
-	}
+	for (unsigned int i = 0; i < slices->nr; i++)
+		slices->slice[i].work = work;
+	for (unsigned int i = 1; i < min(slices->threads, slices->nr); i++)
+		async_schedule_node_domain(run_slices, &slices->slice[i], slices->slice[i].node,
+					   &domain);
+	run_slices(&slices->slice[0], 0);
 	async_synchronize_full_domain(&domain);
 	for (unsigned int i = 0; i < slices->nr; i++)
 		if (slices->slice[i].rc)
