@@ -22,7 +22,7 @@ cannot_fail='
 	kvfree kfree vfree iput igrab deactivate_super down_ up_ mutex_ __mutex _raw_spin wake_up __wake_up
 	run_dax kill_dax kill_dev_dax dax_flush dax_write_cache dax_remove_host dax_holder_notify_failure static_dev_dax
 	dax_inode dax_alive dax_read_ dax_driver_unregister __dax_driver_register dax_break_layout_final dax_direct_access
-	bio_ blk_queue_ blk_mark_disk_dead bdev_mark_dead del_gendisk put_disk set_capacity set_disk_ro
+	bio_ page_endio blk_queue_ blk_mark_disk_dead bdev_mark_dead del_gendisk put_disk set_capacity set_disk_ro
 	truncate_inode_pages unmap_mapping_range dax_layout_busy_page dax_delete_mapping_range xa_find
 	devres_add devres_destroy device_release_driver get_fs_type iterate_supers_type module_put fs_holder_ops copy_from_kernel_nofault invalidate_ sync_ filemap_ lock_ unlock_
 	iomem_resource page_offset_base vmemmap_base phys_base physical_mask hugetlb_optimize_vmemmap_key static_key
