@@ -19,8 +19,8 @@ MODULE_PARM_DESC(announce_first,
 		 "tell who holds a device of its removal before its block device goes, as the kernel's drivers do; XFS of 7.x may then take for ever (default: N)");
 
 /* One stretch of a bio, which may lie across ranges. */
-static noinline blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf, unsigned int len,
-			      bool write)
+static noinline blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf,
+				       unsigned int len, bool write)
 {
 	while (len) {
 		u64 run;

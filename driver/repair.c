@@ -52,7 +52,7 @@ static void clear_flag(const struct fsdev *fsdev, unsigned long pfn)
 		ClearPageHWPoison(pfn_to_page(head));
 }
 
-/* Whether memory can be read, and has what was written to it; by pieces that the stack has room for. */
+/* Whether memory can be read, and has what was written to it; by pieces that fit on the stack. */
 static bool holds(const void *mem, const void *data)
 {
 	u8 piece[READ_BACK];

@@ -103,7 +103,7 @@ unsigned int slice_cut(const struct dev_dax *dev_dax, struct slice_place *at, u6
 	return nr;
 }
 
-/* A thread's share: the slice that it begins with, and each after it which as many threads leave. */
+/* A thread's share: the slice that it begins with, and every so manyth as there are threads. */
 static void run_slices(void *data, async_cookie_t cookie)
 {
 	struct slice *slice = data;

@@ -6,7 +6,8 @@
  * instruction.
  *
  *   access DEVICE PAGES ASKED seq|random [FIRST STEP]
- *	dax_direct_access() of ASKED pages in so many, from page FIRST (0) on, at every STEPth (ASKED)
+ *	dax_direct_access() of ASKED pages, the first of them each STEPth (ASKED) of PAGES from page
+ *	FIRST (0) on
  *   failure DEVICE PAGES
  *	from memory_failure() to the holder's notification; the device has PAGES
  *

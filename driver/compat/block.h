@@ -79,8 +79,8 @@ static int name(struct block_device *bdev, fmode_t mode)				\
 
 /*
  * 6.1 reads into the page cache without making a bio, where a disk has an operation for that:
- * COMPAT_DISK_OPERATIONS is its place. disk_move_page() is what the disk does for it; whatever error
- * it returns, the kernel makes a bio of it then.
+ * COMPAT_DISK_OPERATIONS is its place. disk_move_page() is what the disk does for it; whatever
+ * error it returns, the kernel makes a bio of it then.
  */
 int disk_move_page(struct gendisk *disk, sector_t sector, void *buf, unsigned int len, bool write);
 

@@ -10,7 +10,7 @@
  *   memory                 it is again
  *   hide ID PAGE           takes a page out of the kernel's mapping: it can no more be read
  *   hidden ID PAGE         it still is
- *   told-last ID PAGE N    what we were told of last are these N pages, which we could not reach then
+ *   told-last ID PAGE N    what we were told of last are these N pages, out of reach by then
  *   told-once ID PAGE      we have been told of this page, once, and of nothing else
  *   damage ID PAGE         reading back what was written there fails, until "mend-page"
  *   mend-page
