@@ -14,10 +14,19 @@
 /* Threads make room for each other between any two accesses to a word, once the flag is set. */
 static volatile int threads;
 
+/* Somebody else runs just there, once: before the access that comes after so many others. */
+static void (*other)(void);
+static unsigned int others;
+
 static void make_room(void)
 {
 	static _Thread_local unsigned int count;
+	void (*now)(void) = other;
 
+	if (now && !others--) {
+		other = NULL;
+		now();
+	}
 	if (threads && ++count % 5 == 0)
 		sched_yield();
 }
@@ -441,6 +450,49 @@ static void bad_page_is_found_whatever_its_neighbours_do(void **state)
 	unmake(s.bad);
 }
 
+static struct badrange *crossed;
+static u64 crossed_good;
+
+static void cross_search(void)
+{
+	crossed_good = badrange_good(crossed, 5 * PAGE, PAGE);
+}
+
+static void cross_shut(void)
+{
+	struct badrange_piece piece;
+
+	badrange_shut(crossed, &piece);
+}
+
+/* Wherever one of the two comes to run inside the other. */
+static void noted_page_is_found_by_a_search_that_meets_the_writer(void **state)
+{
+	struct badrange_piece piece;
+
+	(void)state;
+	for (int kind = 0; kind < 2; kind++) {
+		for (unsigned int at = 0; at < 80; at++) {
+			crossed = make(MIB);
+			badrange_add(crossed, 3 * PAGE, PAGE);
+			badrange_add(crossed, 7 * PAGE, PAGE);
+			badrange_open(crossed);
+			assert_true(badrange_note(crossed, 5));
+			crossed_good = 0;
+			others = at;
+			other = kind ? cross_shut : cross_search;
+			if (kind)
+				cross_search();
+			else
+				badrange_shut(crossed, &piece);
+			/* the last ones find nothing to run inside */
+			other = NULL;
+			assert_int_equal(crossed_good, 0);
+			unmake(crossed);
+		}
+	}
+}
+
 /* A page that is bad while the count is odd: noted, and then taken into the list by another thread. */
 struct noted {
 	struct badrange *bad;
@@ -534,6 +586,7 @@ int main(void)
 		cmocka_unit_test(random_calls_as_the_naive_set),
 		cmocka_unit_test(page_is_bad_as_soon_as_it_is_noted),
 		cmocka_unit_test(bad_page_is_found_whatever_its_neighbours_do),
+		cmocka_unit_test(noted_page_is_found_by_a_search_that_meets_the_writer),
 		cmocka_unit_test(noted_page_is_found_on_its_way_into_the_list),
 	};
 
