@@ -199,7 +199,7 @@ int disk_move_page(struct gendisk *disk, sector_t sector, void *buf, unsigned in
 
 	if (unlikely(READ_ONCE(fsdev->fenced)))
 		return -EOPNOTSUPP;
-	return disk_copy(fsdev, (u64)sector << SECTOR_SHIFT, buf, len, write) ? -EIO : 0;
+	return disk_copy_near(fsdev, (u64)sector << SECTOR_SHIFT, buf, len, write) ? -EIO : 0;
 }
 
 /*
