@@ -99,6 +99,12 @@ install-dkms:
 test-packages:
 	@lab/make && $(MAKE) -s module KERNEL=6.12 && $(MAKE) -s module KERNEL=7 && tests/packages/run
 
+## make test-debug [DEBUG_KERNELS="..."] [SUITES="..."]   the scenarios on kernels that watch themselves; builds those first
+DEBUG_KERNELS ?= 6.12-kasan 7-kasan 6.12-kcsan 7-kcsan
+test-debug:
+	@lab/make && for kernel in $(DEBUG_KERNELS); do tests/debug/kernel $$kernel; done
+	@tests/run --debug --kernels "$(DEBUG_KERNELS)" --suites "$(SUITES)"
+
 ## make soak ROUNDS=N [SEED=S] [KERNEL=6.12]    random rounds over two devices
 soak: KERNEL ?= 6.12
 soak: ROUNDS ?= 1000
@@ -121,4 +127,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab demo tour module test test-stack lint test-mutants test-packages bench soak races power-loss deb install install-tool install-headers install-dkms clean
+.PHONY: help lab demo tour module test test-stack lint test-mutants test-packages test-debug bench soak races power-loss deb install install-tool install-headers install-dkms clean

@@ -31,8 +31,10 @@ need_lab() {
 	lab_ready || die "there is no finished lab in $FSDEV_LAB: run 'make lab' first"
 }
 
-# release_of SERIES: the full release of the lab's kernel of that series, such as 6.12 -> 6.12.94+deb13-amd64.
+# release_of SERIES: the full release of the lab's kernel of that series, such as 6.12 -> 6.12.94+deb13-amd64, or of an
+# instrumented one that tests/debug/kernel has made, such as 6.12-kasan.
 release_of() {
+	if [[ $1 == *-* ]] && [ -f "$FSDEV_LAB/debug/$1/release" ]; then cat "$FSDEV_LAB/debug/$1/release" && return; fi
 	[ -f "$FSDEV_LAB/kernels/$1" ] ||
 		die "there is no kernel '$1': the lab has $lab_series"
 	cat "$FSDEV_LAB/kernels/$1"

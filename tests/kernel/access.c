@@ -183,7 +183,7 @@ static int access_verb(char **word)
 }
 
 /* The device pages around a boundary, each filled with one byte. */
-static void fill(const struct model *model, unsigned long from, unsigned long to, u8 byte)
+static void fill_pages(const struct model *model, unsigned long from, unsigned long to, u8 byte)
 {
 	for (; from < to; from++)
 		memset(__va(model_phys(model, from)), byte, PAGE_SIZE);
@@ -213,7 +213,7 @@ static void zero_one(struct dax_device *dax_dev, const struct model *model, unsi
 {
 	unsigned long from = page - min(page, 2UL), to = min(page + pages + 2, model->pages);
 
-	fill(model, from, to, 0xa5);
+	fill_pages(model, from, to, 0xa5);
 	zeroed->tried++;
 	zeroed->failed += !!dax_dev->ops->zero_page_range(dax_dev, page, pages);
 	zeroed->left += differ(model, page, page + pages, 0);
@@ -262,7 +262,7 @@ static int zero_verb(char **word)
 	report_point(!dax_dev->ops->zero_page_range(dax_dev, 0, 0), "no pages are no error");
 	rc = dax_dev->ops->zero_page_range(dax_dev, model->pages, 1);
 	report_point(rc < 0, "a first page outside the device is refused");
-	fill(model, 0, 1, 0xa5);
+	fill_pages(model, 0, 1, 0xa5);
 	rc = dax_dev->ops->zero_page_range(dax_dev, model->pages - 1, 2);
 	report_point(rc < 0, "a request past the end fails");
 	report_point(!differ(model, 0, 1, 0xa5), "it does not go on at the start");

@@ -17,7 +17,7 @@
 #include "fsdev_test.h"
 
 /* Any flag will do that the driver has to hand on. */
-#define FLAGS MF_ACTION_REQUIRED
+#define TRIAL_FLAGS MF_ACTION_REQUIRED
 
 /**
  * struct trial - failures of one device
@@ -92,7 +92,7 @@ static void compare(struct trial *trial, unsigned long pfn, unsigned long pages)
 
 	for (int i = 0; i < min_t(int, claim->count, ARRAY_SIZE(claim->told)); i++) {
 		extra |= mark_told(trial, &claim->told[i]);
-		flags |= claim->told[i].flags != FLAGS;
+		flags |= claim->told[i].flags != TRIAL_FLAGS;
 	}
 	for (int i = 0; i < trial->model->nr; i++) {
 		unsigned long first = PHYS_PFN(trial->model->range[i].start);
@@ -121,14 +121,14 @@ static void compare(struct trial *trial, unsigned long pfn, unsigned long pages)
 static void fail_span(struct trial *trial, unsigned long pfn, unsigned long pages)
 {
 	trial->device->claim->count = 0;
-	trial->pgmap->ops->memory_failure(trial->pgmap, pfn, pages, FLAGS);
+	trial->pgmap->ops->memory_failure(trial->pgmap, pfn, pages, TRIAL_FLAGS);
 	compare(trial, pfn, pages);
 }
 
 static void fail_page(struct trial *trial, unsigned long pfn)
 {
 	trial->device->claim->count = 0;
-	memory_failure(pfn, FLAGS);
+	memory_failure(pfn, TRIAL_FLAGS);
 	compare(trial, pfn, 1);
 }
 
@@ -246,7 +246,7 @@ static int fail_unheld(char **word)
 	if (rc)
 		return rc;
 	rc = trial.pgmap->ops->memory_failure(trial.pgmap,
-					      PHYS_PFN(trial.model->range[0].start), 1, FLAGS);
+					      PHYS_PFN(trial.model->range[0].start), 1, TRIAL_FLAGS);
 	report_point(rc == -EOPNOTSUPP, "without a holder the failure goes back to the kernel");
 	report_note("got %d", rc);
 	trial_end(&trial);

@@ -235,7 +235,7 @@ static struct kretprobe bus_probe = {
 	.handler = bus_probe_return,
 };
 
-static void watch(struct kprobe *probe, bool on)
+static void watch_calls(struct kprobe *probe, bool on)
 {
 	if (on == !kprobe_disabled(probe))
 		return;
@@ -247,10 +247,10 @@ static void watch_hot(bool on)
 {
 	for (int i = 0; i < ARRAY_SIZE(steps); i++)
 		if (steps[i].there && steps[i].hot)
-			watch(&steps[i].probe, on);
+			watch_calls(&steps[i].probe, on);
 	for (int i = 0; i < ARRAY_SIZE(pairs); i++)
 		if (pairs[i].there && pairs[i].hot)
-			watch(&pairs[i].probe, on);
+			watch_calls(&pairs[i].probe, on);
 }
 
 static int add_probe(struct kprobe *probe, const char *name, kprobe_pre_handler_t handler,
@@ -343,7 +343,7 @@ static int count(char **word)
 	return injecting ? 0 : -EINVAL;
 }
 
-static int calls(char **word)
+static int list_calls(char **word)
 {
 	watch_hot(false);
 	for (int i = 0; i < ARRAY_SIZE(steps); i++)
@@ -456,7 +456,7 @@ const struct test_verb inject_verbs[] = {
 	{ "inject-end", 0, inject_end },
 	{ "steps", 0, steps_verb },
 	{ "count", 0, count },
-	{ "calls", 0, calls },
+	{ "calls", 0, list_calls },
 	{ "early", 0, early },
 	{ "balance", 0, balance },
 	{ "arm", 2, arm },

@@ -19,7 +19,7 @@
 #endif
 
 /* The word that index and share occupy together. */
-static unsigned long word_of(const struct page *page)
+static unsigned long word_of_page(const struct page *page)
 {
 #ifdef FSDEV_HAVE_PAGE_SHARE
 	return READ_ONCE(page->share);
@@ -47,7 +47,7 @@ static bool same_device(const struct dev_pagemap *pgmap, const struct dev_pagema
 static void look_at_page(const struct dev_pagemap *pgmap, unsigned long pfn, struct look *look)
 {
 	struct page *page = pfn_to_page(pfn);
-	bool compound = PageCompound(page), word = word_of(page);
+	bool compound = PageCompound(page), word = word_of_page(page);
 	bool mapping = READ_ONCE(page->mapping);
 	bool busy = page_ref_count(page) != COUNT_OF_FREE;
 	/* a tail page has other things in that place */

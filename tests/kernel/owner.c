@@ -209,7 +209,7 @@ static struct kretprobe unlock_probe = {
 	.maxactive = 128,
 };
 
-static int claimer_main(void *data)
+static int owner_main(void *data)
 {
 	claimer = current;
 	claim_result = fs_dax_get(claimed, &first, &first_ops);
@@ -226,7 +226,7 @@ static int meet_removal(void)
 	looked = false;
 	claim_done = false;
 	atomic_set(&told_times, 0);
-	task = kthread_run(claimer_main, NULL, "fsdev_test/claim");
+	task = kthread_run(owner_main, NULL, "fsdev_test/claim");
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	while (!READ_ONCE(looked) && !READ_ONCE(claim_done))

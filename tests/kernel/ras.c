@@ -37,7 +37,7 @@
 #define SAYS_BAD (-EIO)
 #endif
 
-#define FLAGS (MF_ACTION_REQUIRED | MF_SW_SIMULATED)
+#define STORM_FLAGS (MF_ACTION_REQUIRED | MF_SW_SIMULATED)
 
 /**
  * struct storm - random failures of a device
@@ -75,7 +75,7 @@ static u64 *memory(const struct storm *storm, unsigned long page)
 	return __va(model_phys(storm->model, page));
 }
 
-static void fill(const struct storm *storm)
+static void fill_storm(const struct storm *storm)
 {
 	for (unsigned long page = 0; page < storm->model->pages; page++)
 		for (int i = 0; i < WORDS; i++)
@@ -89,9 +89,9 @@ static void fail_one(struct storm *storm, unsigned long page)
 	struct test_claim *claim = storm->device->claim;
 
 	claim->count = 0;
-	memory_failure(pfn, FLAGS);
+	memory_failure(pfn, STORM_FLAGS);
 	storm->told_wrong += claim->count != 1 || claim->told[0].offset != PFN_PHYS(page) ||
-			     claim->told[0].len != PAGE_SIZE || claim->told[0].flags != FLAGS;
+			     claim->told[0].len != PAGE_SIZE || claim->told[0].flags != STORM_FLAGS;
 	storm->told_early += claim->told[0].reached != SAYS_BAD;
 	if (page % 2)
 		SetPageHWPoison(pfn_to_page(pfn));
@@ -180,7 +180,7 @@ static void look_at_contents(struct storm *storm)
 
 static int storm_run(struct storm *storm, unsigned long count)
 {
-	fill(storm);
+	fill_storm(storm);
 	fail_random(storm, count);
 	report_point(!storm->told_wrong,
 		     "each of %lu failing pages is reported once, at its offset", count);
@@ -299,7 +299,7 @@ static int fail_at(char **word)
 		return -ENOMEM;
 	for (; page <= last && !rc; page += step)
 		if (page < model->pages)
-			memory_failure(PHYS_PFN(model_phys(model, page)), FLAGS);
+			memory_failure(PHYS_PFN(model_phys(model, page)), STORM_FLAGS);
 		else
 			rc = -ERANGE;
 	kvfree(model);

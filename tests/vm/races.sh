@@ -19,11 +19,23 @@ give $dev fsdev
 [ "$(driver_of $dev)" = fsdev ] || fail "cannot bind $dev"
 mkfs.xfs -q -f -m rmapbt=1 $disk
 
+# On a kernel with fault injection some of their allocations fail.
+failing=''
+if [ -d /sys/kernel/debug/failslab ] && [ -d /sys/kernel/debug/fail_page_alloc ]; then
+	failing=y
+	for kind in failslab fail_page_alloc; do
+		printf '%s\n' "Y task-filter" "N ignore-gfp-wait" "0 verbose" "-1 times" "1 probability" | while read -r value name; do
+			echo "$value" >/sys/kernel/debug/$kind/"$name"
+		done
+	done
+fi
+
 # meanwhile NAME COMMAND...: again and again until the rounds are over; counts how often
 meanwhile() {
 	local name=$1 n=0
 
 	shift
+	[ -z "$failing" ] || echo 1 >/proc/self/make-it-fail
 	while [ -e /run/races/go ]; do
 		"$@" >/dev/null 2>&1
 		n=$((n + 1))
@@ -81,6 +93,7 @@ for ((round = 0; round < rounds; round++)); do
 done
 rm /run/races/go
 wait "${pids[@]}"
+if [ -n "$failing" ]; then for kind in failslab fail_page_alloc; do echo 0 >/sys/kernel/debug/$kind/probability; done; fi
 for name in /run/races/*; do echo "# ${name##*/}: $(cat "$name") times"; done
 is "$rounds rounds have ended" "$rounds" "$round"
 like "the device was bound in some of them" '^[1-9]' "$bound"

@@ -79,9 +79,31 @@ skip() {
 quiet_log() {
 	local bad
 
-	bad=$(dmesg | grep -E 'WARNING:|BUG:|Oops|general protection|INFO: task|possible circular|sleeping function' |
-		grep -vE "${stock_complaint:-^\$}")
+	bad=$(dmesg | grep -E 'WARNING:|BUG:|Oops|general protection|INFO: task|possible circular|sleeping function|UBSAN:|ODEBUG:' |
+		grep -v 'BUG: KCSAN:' | grep -vE "${stock_complaint:-^\$}")
 	is "the kernel log holds no complaint" "" "$bad"
+	[ ! -e /sys/kernel/debug/kcsan ] || no_data_race
+	[ ! -e /sys/kernel/debug/kmemleak ] || no_leak
+}
+
+# An instrumented kernel that watches for data races reports those of its own as well: what counts has a function of ours in it.
+no_data_race() {
+	local reports
+
+	reports=$(dmesg | sed 's/^\[[^]]*\] //; s/\r//' | awk '/^=======/ { if (on && text ~ /\[fsdev/) print text; on = 0; text = ""; next }
+		/^BUG: KCSAN/ { on = 1; all++ } on { text = text $0 "\n" } END { print "# " all + 0 " data races were reported" }')
+	echo "${reports##*$'\n'}"
+	is "none of the data races is ours" "" "$(grep -v '^# ' <<<"$reports")"
+}
+
+# What is young may still be on its way: what is lost is found by the second look, when it is older than five seconds.
+no_leak() {
+	local lost
+
+	for _ in 1 2; do echo scan >/sys/kernel/debug/kmemleak && sleep 6; done
+	lost=$(awk '/^unreferenced/ { if (text ~ /\[fsdev/) print text; text = "" } { text = text $0 "\n" }
+		END { if (text ~ /\[fsdev/) print text }' /sys/kernel/debug/kmemleak)
+	is "kmemleak finds nothing of ours" "" "$lost"
 }
 
 finish() {

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The module as one unit for the compiler, which so reads the kernel's headers once. */
+#include "main.c"
+#include "report.c"
+#include "device.c"
+#include "model.c"
+#include "look.c"
+#include "watch.c"
+#include "holder.c"
+#include "owner.c"
+#include "storm.c"
+#include "access.c"
+#include "failure.c"
+#include "removal.c"
+#include "inject.c"
+#include "ras.c"
+#include "rivals.c"
