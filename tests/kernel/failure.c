@@ -246,7 +246,8 @@ static int fail_unheld(char **word)
 	if (rc)
 		return rc;
 	rc = trial.pgmap->ops->memory_failure(trial.pgmap,
-					      PHYS_PFN(trial.model->range[0].start), 1, TRIAL_FLAGS);
+					      PHYS_PFN(trial.model->range[0].start), 1,
+					      TRIAL_FLAGS);
 	report_point(rc == -EOPNOTSUPP, "without a holder the failure goes back to the kernel");
 	report_note("got %d", rc);
 	trial_end(&trial);

@@ -44,12 +44,12 @@ static void release_dax(struct rival *me)
 	fs_put_dax(contested, me);
 }
 
-static int rival_claim_disk(struct rival *me)
+static int claim_opened(struct rival *me)
 {
 	return compat_claim_disk(contested_disk, me, &me->disk);
 }
 
-static void rival_release_disk(struct rival *me)
+static void release_opened(struct rival *me)
 {
 	compat_unclaim_disk(&me->disk);
 }
@@ -208,7 +208,7 @@ static int rivals(char **word)
 {
 	struct test_device *device = device_find(word[0]);
 	struct rival dax = { .claim = claim_dax, .release = release_dax, .pace = 7 };
-	struct rival disk = { .claim = rival_claim_disk, .release = rival_release_disk, .pace = 11 };
+	struct rival disk = { .claim = claim_opened, .release = release_opened, .pace = 11 };
 	struct file *open;
 	int rc;
 
