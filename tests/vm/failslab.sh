@@ -8,6 +8,9 @@
 # shellcheck source=tests/vm/tap.sh
 . "$(dirname -- "$0")/tap.sh"
 
+# the kernel's own complaint where it cannot add memory
+# shellcheck disable=SC2034
+stock_complaint='add_pages'
 dev=dax0.0 faults=/sys/kernel/debug
 for kind in failslab fail_page_alloc; do
 	[ -d $faults/$kind ] || fail "this kernel has no $kind: see make test-debug"
