@@ -129,6 +129,8 @@ seventeen=''
 for i in 0 5 1 16 15 2 3 9 8 7 4 14 10 12 11 13 6; do
 	seventeen+=" $((8 + i * 12)):$((i % 3 == 1 ? 12 : 2 + i % 5 * 2))"
 done
+# sizes so different that the quick way to the memory does not know where most of them are
+uneven="8:2 12:2 16:512 540:2 544:2 548:2 554:4 560:2 564:2 568:2"
 # two of three slots of 2 MiB, out of order: 607 has no factor in common with 1024
 thousand=''
 for ((i = 0; i < 1024; i++)); do
@@ -137,7 +139,7 @@ for ((i = 0; i < 1024; i++)); do
 done
 
 for shape in "1 range=8:64" "2 ranges, touching=8:32 40:16" "2 ranges, touching the wrong way round=40:16 8:32" \
-	"2 ranges with a hole=8:32 64:16" "17 ranges=$seventeen"; do
+	"2 ranges with a hole=8:32 64:16" "ranges of which many begin close together=$uneven" "17 ranges=$seventeen"; do
 	# shellcheck disable=SC2086
 	ok "${shape%%=*}" shape dax10.0 ${shape#*=}
 	dynamic_works "${shape%%=*}"
