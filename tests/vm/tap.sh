@@ -82,6 +82,7 @@ quiet_log() {
 	bad=$(dmesg | grep -E 'WARNING:|BUG:|Oops|general protection|INFO: task|possible circular|sleeping function|UBSAN:|ODEBUG:' |
 		grep -v 'BUG: KCSAN:' | grep -vE "${stock_complaint:-^\$}")
 	is "the kernel log holds no complaint" "" "$bad"
+	[ ! -e /proc/lockdep_stats ] || is "lockdep still watches" 1 "$(sed -n 's/^ *debug_locks: *//p' /proc/lockdep_stats)"
 	[ ! -e /sys/kernel/debug/kcsan ] || no_data_race
 	[ ! -e /sys/kernel/debug/kmemleak ] || no_leak
 }
@@ -93,6 +94,7 @@ no_data_race() {
 	reports=$(dmesg | sed 's/^\[[^]]*\] //; s/\r//' | awk '/^=======/ { if (on && text ~ /\[fsdev/) print text; on = 0; text = ""; next }
 		/^BUG: KCSAN/ { on = 1; all++ } on { text = text $0 "\n" } END { print "# " all + 0 " data races were reported" }')
 	echo "${reports##*$'\n'}"
+	is "KCSAN still watches" 1 "$(sed -n 's/^enabled: *//p' /sys/kernel/debug/kcsan)"
 	is "none of the data races is ours" "" "$(grep -v '^# ' <<<"$reports")"
 }
 
@@ -100,7 +102,11 @@ no_data_race() {
 no_leak() {
 	local lost
 
-	for _ in 1 2; do echo scan >/sys/kernel/debug/kmemleak && sleep 6; done
+	for _ in 1 2; do
+		# refused when kmemleak has given up
+		ok "kmemleak looks" eval 'echo scan >/sys/kernel/debug/kmemleak'
+		sleep 6
+	done
 	lost=$(awk '/^unreferenced/ { if (text ~ /\[fsdev/) print text; text = "" } { text = text $0 "\n" }
 		END { if (text ~ /\[fsdev/) print text }' /sys/kernel/debug/kmemleak)
 	is "kmemleak finds nothing of ours" "" "$lost"
