@@ -37,6 +37,7 @@ cannot_fail='
 	async_schedule_node_domain async_synchronize_full_domain memunmap_pages __num_online_cpus
 	__symbol_get __symbol_put arch_invalidate_pmem cancel_ empty_zero_page __zero_page iov_iter_revert msleep lookup_address
 	queue_work_on queue_delayed_work_on delayed_work_timer_fn timer_init_key system_percpu_wq system_wq mce_ boot_cpu_data
+	__asan_ __kasan_ __kcsan_ kcsan_ __tsan_ __might_ __klp_ klp_ lockdep_ dump_page
 '
 
 # objects: how many of each kind of kmalloc()ed object there are, without the processors' own stocks and what the kernel frees
