@@ -94,6 +94,7 @@ no_data_race() {
 	reports=$(dmesg | sed 's/^\[[^]]*\] //; s/\r//' | awk '/^=======/ { if (on && text ~ /\[fsdev/) print text; on = 0; text = ""; next }
 		/^BUG: KCSAN/ { on = 1; all++ } on { text = text $0 "\n" } END { print "# " all + 0 " data races were reported" }')
 	echo "${reports##*$'\n'}"
+	echo "# KCSAN has watched $(sed -n 's/^setup_watchpoints: *//p' /sys/kernel/debug/kcsan) accesses"
 	is "KCSAN still watches" 1 "$(sed -n 's/^enabled: *//p' /sys/kernel/debug/kcsan)"
 	is "none of the data races is ours" "" "$(grep -v '^# ' <<<"$reports")"
 }
