@@ -30,13 +30,6 @@ if [ -d /sys/kernel/debug/failslab ] && [ -d /sys/kernel/debug/fail_page_alloc ]
 	done
 fi
 
-# On one that watches for data races more accesses than elsewhere are watched, for longer.
-if [ -d /sys/module/kcsan/parameters ]; then
-	rounds=${ROUNDS:-100}
-	echo 20 >/sys/module/kcsan/parameters/skip_watch
-	echo 1000 >/sys/module/kcsan/parameters/udelay_task
-fi
-
 # meanwhile NAME COMMAND...: again and again until the rounds are over; counts how often
 meanwhile() {
 	local name=$1 n=0
