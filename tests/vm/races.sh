@@ -35,9 +35,10 @@ meanwhile() {
 	local name=$1 n=0
 
 	shift
-	[ -z "$failing" ] || echo 1 >/proc/self/make-it-fail
 	while [ -e /run/races/go ]; do
-		"$@" >/dev/null 2>&1
+		# not the allocations of this loop, which would not come far; and not those of modprobe: what the file system of
+		# the guest answered once when it was short of memory it says of the module's file for ever
+		([ -z "$failing" ] || [ "$name" = module ] || echo 1 >/proc/self/make-it-fail; "$@") >/dev/null 2>&1
 		n=$((n + 1))
 		echo $n >"/run/races/$name"
 		# one processor per two of them at best: the binder has to come by
@@ -77,7 +78,8 @@ watch() { fsdev-node try /dev/$dev r watch; }
 
 touch /run/races/go
 pids=()
-for name in open_close direct write_disk use_mount page_fails read_attributes write_attributes module open_dax own watch; do
+actors=(open_close direct write_disk use_mount page_fails read_attributes write_attributes module open_dax own watch)
+for name in "${actors[@]}"; do
 	meanwhile $name $name &
 	pids+=($!)
 done
@@ -95,6 +97,7 @@ rm /run/races/go
 wait "${pids[@]}"
 if [ -n "$failing" ]; then for kind in failslab fail_page_alloc; do echo 0 >/sys/kernel/debug/$kind/probability; done; fi
 for name in /run/races/*; do echo "# ${name##*/}: $(cat "$name") times"; done
+is "everybody has come by again and again" "" "$(cd /run/races && for name in "${actors[@]}"; do grep -qs '..\|[2-9]' $name || echo $name; done)"
 is "$rounds rounds have ended" "$rounds" "$round"
 like "the device was bound in some of them" '^[1-9]' "$bound"
 while mountpoint -q $mnt; do umount $mnt; done
