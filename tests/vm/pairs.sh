@@ -41,6 +41,10 @@ looks() {
 	times 3 find -L /sys/bus/dax/devices/$dev /sys/block/fsdev0.0 -maxdepth 1 -type f ! -name '*bind' -exec cat {} +
 }
 
+# where nothing has failed yet each works by itself
+for one in reads writes maps copies; do ok "$one, alone" $one; done
+ok "looks, alone" fsdev-node info /dev/$dev
+
 all=(reads writes maps copies fails looks)
 for ((one = 0; one < ${#all[@]}; one++)); do
 	for ((other = one; other < ${#all[@]}; other++)); do
