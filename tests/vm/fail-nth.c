@@ -22,6 +22,7 @@
 static int fail_nth;
 static const char *dev;
 static char path_bind[128], path_unbind[128], path_bound[128], path_node[64], path_disk[64];
+static char path_sysfs[64];
 static char memory_map[1 << 16];
 
 /* From now on the n-th allocation of this thread fails, once; with 0 none. */
@@ -135,6 +136,8 @@ static const char *wrong_bind(int error)
 
 	if (bound() != !error)
 		return error ? "bound all the same" : "not bound";
+	if (!error && access(path_sysfs, F_OK))
+		why = "bound without a disk";
 	if (error) {
 		why = left_behind();
 		if (write_name(path_bind))
@@ -290,6 +293,7 @@ static int cmd_device(char **argv)
 	snprintf(path_bound, sizeof(path_bound), "/sys/bus/dax/drivers/fsdev/%s", dev);
 	snprintf(path_node, sizeof(path_node), "/dev/%s", dev);
 	snprintf(path_disk, sizeof(path_disk), "/dev/fsdev%s", dev + strlen("dax"));
+	snprintf(path_sysfs, sizeof(path_sysfs), "/sys/block/fsdev%s", dev + strlen("dax"));
 	read_map(memory_map);
 	rc |= each("bind", step_bind, wrong_bind);
 	if (step_bind())
