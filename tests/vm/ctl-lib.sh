@@ -17,9 +17,9 @@ got:    $status: $out"
 	fi
 }
 
-# whole: what hangs on the tool alone, and not on the kernel, is tried on one of them; or everywhere with WHOLE=y.
+# whole: what hangs on the tool alone, and not on the kernel, is tried on one of them, a stock one; or everywhere with WHOLE=y.
 whole() {
-	[[ $(uname -r) == 6.12* || -n ${WHOLE-} ]]
+	[[ $(uname -r) == 6.12*-amd64 || -n ${WHOLE-} ]]
 }
 
 # lists DEV JQ: what list --json says of a device
