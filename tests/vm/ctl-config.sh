@@ -39,5 +39,9 @@ gives "nvdimm: disable" 0 "$nv: devdax" fsdevctl disable "$nv"
 
 gives "doctor: nothing at boot" 5 "the udev rule 70-fsdev.rules is missing" fsdevctl doctor
 mkdir -p /etc/udev/rules.d && : >/etc/udev/rules.d/70-fsdev.rules
-gives "doctor: nothing is wrong" 0 "no problem was found" fsdevctl doctor
+if [ -e /sys/kernel/btf/vmlinux ]; then
+	gives "doctor: nothing is wrong" 0 "no problem was found" fsdevctl doctor
+else
+	gives "doctor: a kernel without type information" 5 "PROBLEM +/sys/kernel/btf/vmlinux is missing" fsdevctl doctor
+fi
 rm -r $conf
