@@ -33,7 +33,7 @@
 #define BAD_ROOM 31
 #define BAD_RESERVE 16
 
-/* How long after a report the kernel may take to change its mapping. */
+/* How long after a report the kernel may take to be done with the page: its mapping, its count. */
 #define SETTLE HZ
 #define SETTLE_STEP_MS 10
 
@@ -239,12 +239,37 @@ bool failure_settled(struct fsdev *fsdev)
 	return time_after_eq(jiffies, READ_ONCE(fsdev->settled));
 }
 
-/* Not once the device is being unbound: by then every mapping is revoked. */
-static void unmap_later(struct fsdev *fsdev)
+/*
+ * When we have answered, the kernel gives back its reference to the page map, and looks at the page
+ * once more to count it (action_result() in mm/memory-failure.c). The page structure of a device that
+ * is being unbound could be gone by then, so it stays for a while.
+ */
+static void keep_page(struct fsdev *fsdev, struct dev_pagemap *pgmap)
+{
+	fsdev->kept_until = jiffies + SETTLE;
+	pagemap_keep(fsdev, pgmap);
+	schedule_delayed_work(&fsdev->let_go, SETTLE);
+}
+
+static void failure_let_go(struct work_struct *work)
+{
+	struct fsdev *fsdev = container_of(to_delayed_work(work), struct fsdev, let_go);
+
+	mutex_lock(&fsdev->bad_lock);
+	if (time_before(jiffies, fsdev->kept_until))
+		schedule_delayed_work(&fsdev->let_go, fsdev->kept_until - jiffies);
+	else
+		pagemap_let_go(fsdev);
+	mutex_unlock(&fsdev->bad_lock);
+}
+
+/* Mappings are not undone once the device is being unbound: by then every one is revoked. */
+static void report_follows(struct fsdev *fsdev, struct dev_pagemap *pgmap)
 {
 	mutex_lock(&fsdev->bad_lock);
 	if (!fsdev->stopped)
 		schedule_delayed_work(&fsdev->unmap, UNMAP_DELAY);
+	keep_page(fsdev, pgmap);
 	mutex_unlock(&fsdev->bad_lock);
 }
 
@@ -350,7 +375,7 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 	    unlikely(!notify_page(fsdev, offset, mf_flags, &rc)))
 		rc = notify_far(fsdev, pfn, nr_pages, mf_flags);
 	report_ends(fsdev, mf_flags);
-	unmap_later(fsdev);
+	report_follows(fsdev, pgmap);
 	return rc;
 }
 
@@ -580,6 +605,8 @@ static void failure_free(void *data)
 {
 	struct fsdev *fsdev = data;
 
+	/* the page maps have gone, so there is nothing to let go of; it may be on its way out still */
+	cancel_delayed_work_sync(&fsdev->let_go);
 	free_set(&fsdev->untold);
 	free_set(&fsdev->bad);
 }
@@ -616,6 +643,7 @@ int failure_prepare(struct fsdev *fsdev)
 	WRITE_ONCE(fsdev->met, ULONG_MAX);
 	INIT_WORK(&fsdev->report, failure_report);
 	INIT_DELAYED_WORK(&fsdev->unmap, failure_unmap);
+	INIT_DELAYED_WORK(&fsdev->let_go, failure_let_go);
 	rc = empty_set(fsdev, &fsdev->bad);
 	if (rc)
 		return rc;
@@ -629,7 +657,7 @@ int failure_prepare(struct fsdev *fsdev)
 
 /*
  * By now no read is running that could find another, but a report of the kernel's may still come:
- * no work begins after this. Pages that the kernel has taken out of its
+ * no work but keep_page()'s begins after this. Pages that the kernel has taken out of its
  * mapping go back into it: else that mapping would keep the gap when the memory goes, and the next
  * driver to get it would fall in.
  */

@@ -50,6 +50,8 @@ struct gendisk;
  * @watcher: hears of machine checks that a copy of the kernel's has survived
  * @report: reports what is in @untold
  * @unmap: takes what is bad from those who have it mapped still
+ * @let_go: ends what pagemap_keep() began with the last report
+ * @kept_until: when it may, in jiffies; under @bad_lock
  * @met: the page that is being reported because the driver met it; ULONG_MAX if none
  * @reports: failures that the kernel has told of and that lie in the device
  * @reporting: reports of failures that are going on
@@ -85,6 +87,8 @@ struct fsdev {
 	struct notifier_block watcher;
 	struct work_struct report;
 	struct delayed_work unmap;
+	struct delayed_work let_go;
+	unsigned long kept_until;
 	unsigned long met;
 	atomic_long_t reports;
 	atomic_t reporting;
@@ -124,6 +128,7 @@ void parent_exit(void);
  * @fsdev: the device
  * @pgmap: the page map; of the device if static, ours if dynamic
  * @mapped: the page map is mapped
+ * @kept: pagemap_keep() has a reference to it, under the device's bad_lock
  * @node: where work on it runs best
  * @work: what is being done to it
  * @rc: what came of that
@@ -132,6 +137,7 @@ struct slice {
 	struct fsdev *fsdev;
 	struct dev_pagemap *pgmap;
 	bool mapped;
+	bool kept;
 	int node;
 	int (*work)(struct slice *slice);
 	int rc;
@@ -174,6 +180,8 @@ int slice_each(struct slices *slices, int (*work)(struct slice *slice));
 /* pagemap.c */
 int pagemap_install(struct fsdev *fsdev);
 void pagemap_publish(struct fsdev *fsdev);
+void pagemap_keep(struct fsdev *fsdev, struct dev_pagemap *pgmap);
+void pagemap_let_go(struct fsdev *fsdev);
 
 /* access.c */
 int access_start(struct fsdev *fsdev);

@@ -223,6 +223,52 @@ int pagemap_install(struct fsdev *fsdev)
 }
 
 /**
+ * pagemap_keep() - keeps page structures from going away
+ * @fsdev: the device
+ * @pgmap: a page map of the device that the caller has a reference to
+ *
+ * Until pagemap_let_go(): unmapping them waits.
+ *
+ * Context: any that may take a mutex; @fsdev->bad_lock is held.
+ */
+void pagemap_keep(struct fsdev *fsdev, struct dev_pagemap *pgmap)
+{
+	struct slices *slices = fsdev->slices;
+
+	lockdep_assert_held(&fsdev->bad_lock);
+	for (unsigned int i = 0; i < slices->nr; i++) {
+		struct slice *slice = &slices->slice[i];
+
+		if (slice->pgmap != pgmap)
+			continue;
+		if (!slice->kept)
+			percpu_ref_get(&pgmap->ref);
+		slice->kept = true;
+		return;
+	}
+}
+
+/**
+ * pagemap_let_go() - undoes pagemap_keep(), for all page maps of the device
+ * @fsdev: the device
+ *
+ * Context: any that may take a mutex; @fsdev->bad_lock is held.
+ */
+void pagemap_let_go(struct fsdev *fsdev)
+{
+	struct slices *slices = fsdev->slices;
+
+	lockdep_assert_held(&fsdev->bad_lock);
+	for (unsigned int i = 0; i < slices->nr; i++) {
+		struct slice *slice = &slices->slice[i];
+
+		if (slice->kept)
+			percpu_ref_put(&slice->pgmap->ref);
+		slice->kept = false;
+	}
+}
+
+/**
  * pagemap_publish() - lets the DAX bus know the page map, of several the first
  * @fsdev: a device whose probe can no longer fail
  *

@@ -14,4 +14,5 @@
 #include "removal.c"
 #include "inject.c"
 #include "ras.c"
+#include "late.c"
 #include "rivals.c"

@@ -196,6 +196,10 @@ void removal_exit(void);
 extern const struct test_verb ras_verbs[];
 void ras_exit(void);
 
+/* late.c */
+extern const struct test_verb late_verbs[];
+void late_exit(void);
+
 /* inject.c */
 void fsdev_test_return(void);
 extern const struct test_verb inject_verbs[];

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "mapped.h"
@@ -330,6 +332,37 @@ static int cmd_rewrite(char **argv)
 	return 0;
 }
 
+/* as the kernel's include/uapi/linux/sched/types.h has it, which not every C library brings */
+struct attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+/* A page fails, reported by a process that has 50 ms of processor time in each second. */
+static int cmd_late_fail(char **argv)
+{
+	struct attributes little = {
+		.size = sizeof(little),
+		.policy = SCHED_DEADLINE,
+		.runtime = 50000000,
+		.deadline = 1000000000,
+		.period = 1000000000,
+	};
+	int fd = open("/sys/kernel/debug/hwpoison/corrupt-pfn", O_WRONLY | O_CLOEXEC);
+	char text[32];
+	int len = snprintf(text, sizeof(text), "%" PRIu64, number(argv[0]));
+
+	if (fd < 0)
+		err(1, "corrupt-pfn");
+	if (syscall(SYS_sched_setattr, 0, &little, 0))
+		err(1, "sched_setattr");
+	/* that nobody uses the page is an error for the kernel */
+	return write(fd, text, len) != len && errno != EOPNOTSUPP && errno != EBUSY;
+}
+
 static const struct command commands[] = {
 	{ "hold", "FILE", 1, cmd_hold },
 	{ "poison", "FILE OFFSET", 2, cmd_poison },
@@ -342,6 +375,7 @@ static const struct command commands[] = {
 	{ "loop-write", "FILE OFFSET SEED", 3, cmd_loop_write },
 	{ "lost", "FILE", 1, cmd_lost },
 	{ "rewrite", "FILE LIST SEED", 3, cmd_rewrite },
+	{ "late-fail", "PFN", 1, cmd_late_fail },
 	{ "poison-many", "FILE COUNT SEED LIST", 4, cmd_poison_many },
 };
 
