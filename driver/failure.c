@@ -240,9 +240,9 @@ bool failure_settled(struct fsdev *fsdev)
 }
 
 /*
- * When we have answered, the kernel gives back its reference to the page map, and looks at the page
- * once more to count it (action_result() in mm/memory-failure.c). The page structure of a device that
- * is being unbound could be gone by then, so it stays for a while.
+ * When we have answered, the kernel gives back its reference to the page map, and looks at the
+ * page once more to count it (action_result() in mm/memory-failure.c). The page structure of a
+ * device that is being unbound could be gone by then, so it stays for a while.
  */
 static void keep_page(struct fsdev *fsdev, struct dev_pagemap *pgmap)
 {
@@ -605,7 +605,7 @@ static void failure_free(void *data)
 {
 	struct fsdev *fsdev = data;
 
-	/* the page maps have gone, so there is nothing to let go of; it may be on its way out still */
+	/* the page maps have gone: there is nothing to let go of, but it may not have returned yet */
 	cancel_delayed_work_sync(&fsdev->let_go);
 	free_set(&fsdev->untold);
 	free_set(&fsdev->bad);
