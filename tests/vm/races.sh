@@ -30,14 +30,19 @@ if [ -d /sys/kernel/debug/failslab ] && [ -d /sys/kernel/debug/fail_page_alloc ]
 	done
 fi
 
+# What the file systems of the guest itself have answered when they were short of memory they go on saying: of programs that
+# are not found, of a module's file that makes no sense. Forgotten, it is looked for anew.
+forget() {
+	[ -z "$failing" ] || echo 2 >/proc/sys/vm/drop_caches
+}
+
 # meanwhile NAME COMMAND...: again and again until the rounds are over; counts how often
 meanwhile() {
 	local name=$1 n=0
 
 	shift
 	while [ -e /run/races/go ]; do
-		# not the allocations of this loop, which would not come far; and not those of modprobe: what the file system of
-		# the guest answered once when it was short of memory it says of the module's file for ever
+		# not the allocations of this loop, which would not come far; and not those of modprobe
 		([ -z "$failing" ] || [ "$name" = module ] || echo 1 >/proc/self/make-it-fail; "$@") >/dev/null 2>&1
 		n=$((n + 1))
 		echo $n >"/run/races/$name"
@@ -98,10 +103,12 @@ for ((round = 0; round < rounds; round++)); do
 	sleep 0.$((RANDOM % 3))
 	give $dev none 2>/dev/null
 	exec 8>&-
+	((round % 5)) || forget
 done
 rm /run/races/go
 wait "${pids[@]}"
 if [ -n "$failing" ]; then for kind in failslab fail_page_alloc; do echo 0 >/sys/kernel/debug/$kind/probability; done; fi
+forget
 for name in /run/races/*; do echo "# ${name##*/}: $(cat "$name") times"; done
 is "everybody has come by again and again" "" "$(cd /run/races && for name in "${actors[@]}"; do grep -qs '..\|[2-9]' $name || echo $name; done)"
 is "$rounds rounds have ended" "$rounds" "$round"
