@@ -320,19 +320,24 @@ void revoke_bad(struct page *page)
  */
 void revoke_mappings(struct fsdev *fsdev)
 {
-	unsigned long next = jiffies + HZ;
+	bool told = false, waiting = false;
 	struct leftover left;
-	bool told = false;
+	unsigned long next;
 
 	revoke_supers(fsdev);
 	for (;;) {
 		left = revoke_pages(fsdev);
 		if (left.shared) {
 			revoke_shared(fsdev);
+			/* what was mapped by another file still could not be dropped from the first */
+			revoke_shared(fsdev);
 			left = revoke_pages(fsdev);
 		}
 		if (!left.pages)
 			break;
+		if (!waiting)
+			next = jiffies + HZ;
+		waiting = true;
 		told |= tell(fsdev, &left, &next);
 		schedule_timeout_idle(HZ / 10);
 	}
