@@ -605,7 +605,7 @@ static void failure_free(void *data)
 {
 	struct fsdev *fsdev = data;
 
-	/* the page maps have gone: there is nothing to let go of, but it may not have returned yet */
+	/* the page maps have gone, so it has let go, but it may not have returned */
 	cancel_delayed_work_sync(&fsdev->let_go);
 	free_set(&fsdev->untold);
 	free_set(&fsdev->bad);

@@ -329,7 +329,7 @@ void revoke_mappings(struct fsdev *fsdev)
 		left = revoke_pages(fsdev);
 		if (left.shared) {
 			revoke_shared(fsdev);
-			/* what was mapped by another file still could not be dropped from the first */
+			/* mapped by a later file it could not be dropped from an earlier one */
 			revoke_shared(fsdev);
 			left = revoke_pages(fsdev);
 		}
