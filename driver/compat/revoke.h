@@ -129,9 +129,22 @@ static inline void compat_dax_drop(struct address_space *mapping, pgoff_t index,
 #endif
 }
 
+/**
+ * compat_pin_super() - keeps a superblock active
+ * @sb: a superblock that is not freed meanwhile; or NULL
+ *
+ * Not one that is being mounted: where that fails, whoever mounts has to be the last one to have it.
+ * Else nobody says that it is dying, and the deletion of its disk waits for that, or for the mount,
+ * without end (super_lock() in fs/super.c). Nobody has a file of it open or mapped yet.
+ *
+ * Context: any.
+ * Return: @sb, active until deactivate_super(); NULL if it is not mounted.
+ */
 static inline struct super_block *compat_pin_super(struct super_block *sb)
 {
-	return sb && atomic_inc_not_zero(&sb->s_active) ? sb : NULL;
+	if (!sb || !(smp_load_acquire(&sb->s_flags) & SB_BORN))
+		return NULL;
+	return atomic_inc_not_zero(&sb->s_active) ? sb : NULL;
 }
 
 /**

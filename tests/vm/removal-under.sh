@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # lab: --soft-reserved 1G --nvdimm build/vm/removal-under-@KERNEL@:384M
 # The device goes in other ways than by unbinding, and from under other things than a plain mount: device-mapper with an XFS
-# whose files share pages, EROFS; the module, the platform device or the NVDIMM region that the device belongs to; and what
-# has to be refused while it is in use.
+# whose files share pages, EROFS; from under a mount that is under way; the module, the platform device or the
+# NVDIMM region that the device belongs to; and what has to be refused while it is in use.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
@@ -78,6 +78,60 @@ erofs() {
 	ok "erofs: mount again" mount -t erofs -o dax=always $disk $mnt
 	is "erofs: the data is there" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/file 0 $((4 * MIB)) 7)"
 	umount $mnt
+}
+
+# in_kernel PID FUNCTION: it is there, or on its way to it, within some seconds
+in_kernel() {
+	for _ in {1..200}; do
+		! grep -qw "$2" "/proc/$1/stack" || return 0
+		sleep 0.1
+	done 2>/dev/null
+	return 1
+}
+
+# mounting STATUS TARGET: a mount that waits for its log, on another disk, has the device already; nobody knows yet how it will
+# end. It ends with STATUS when its log becomes TARGET.
+mounting() {
+	local what="mounting, ${2%% *} log" mounter taker status=0
+
+	dmsetup create log --table "0 $log_sectors linear $log 0"
+	mkfs.xfs -q -f -m rmapbt=1 -l logdev=/dev/mapper/log $disk
+	dmsetup suspend --nolockfs log
+	mount -o dax=always,logdev=/dev/mapper/log $disk $mnt 2>/dev/null &
+	mounter=$!
+	ok "$what: a mount is under way" in_kernel $mounter xfs_mountfs
+	give $dev none &
+	taker=$!
+	ok "$what: unbinding waits for it" in_kernel $taker del_gendisk
+	dmsetup load log --table "0 $log_sectors $2"
+	dmsetup resume log
+	wait $mounter || status=$?
+	is "$what: it ends" "$1" "$status"
+	status=0
+	wait $taker || status=$?
+	is "$what: then unbinding goes on" 0 "$status"
+	is "$what: nobody has the device" none "$(driver_of $dev)"
+	[ "$1" != 0 ] || refused "$what: nothing can be written" sh -c "echo no >$mnt/file && sync $mnt/file"
+	[ "$1" != 0 ] || ok "$what: unmount" umount $mnt
+	dmsetup load log --table "0 $log_sectors linear $log 0"
+	dmsetup resume log
+	ok "$what: bind again" give $dev fsdev
+	ok "$what: mount again" mount -o dax=always,logdev=/dev/mapper/log $disk $mnt
+	umount $mnt
+	dmsetup remove log
+}
+
+mounts() {
+	local log log_sectors
+
+	modprobe loop
+	truncate -s 128M /tmp/log
+	log=$(losetup -f --show /tmp/log)
+	log_sectors=$(blockdev --getsz "$log")
+	mounting 32 error
+	mounting 0 "linear $log 0"
+	losetup -d "$log"
+	rm /tmp/log
 }
 
 # in_use TYPE SEED: a mounted file system with a file that is read and one that is written
@@ -180,6 +234,7 @@ base=$(region_start $dev)
 device_mapper shared held one two
 device_mapper alone dirty
 erofs
+mounts
 refusals
 platform
 region
