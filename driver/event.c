@@ -88,7 +88,8 @@ static void post(struct event_source *source, u32 kind, u32 flags, u64 offset, u
 	struct event_queue *queue;
 
 	lockdep_assert_held(&source->lock);
-	event.sequence = ++source->sequence;
+	event.sequence = source->sequence + 1;
+	WRITE_ONCE(source->sequence, event.sequence);
 	list_for_each_entry(queue, &source->queues, list)
 		deliver(queue, &event);
 }
@@ -156,7 +157,7 @@ void event_end(struct event_source *source)
 
 	spin_lock_irqsave(&source->lock, irq);
 	WARN_ON_ONCE(!source->leaving);
-	source->over = true;
+	WRITE_ONCE(source->over, true);
 	spin_unlock_irqrestore(&source->lock, irq);
 	wake_up_all(&source->wait);
 }
@@ -264,7 +265,12 @@ u32 event_room(const struct event_queue *queue)
  */
 bool event_waiting(struct event_queue *queue)
 {
-	return READ_ONCE(queue->count) || READ_ONCE(queue->lost);
+	bool waiting;
+
+	spin_lock_irq(&queue->source->lock);
+	waiting = queue->count || queue->lost;
+	spin_unlock_irq(&queue->source->lock);
+	return waiting;
 }
 
 /**
