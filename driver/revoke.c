@@ -223,32 +223,60 @@ static struct leftover revoke_pages(const struct fsdev *fsdev)
 	return left;
 }
 
+/* Notes the superblocks that are mounted; false if one is on its way out, which cannot be noted. */
+static bool note_supers(struct fsdev *fsdev)
+{
+	struct block_device *bdev;
+	unsigned long index;
+	bool all = true;
+
+	mutex_lock(&fsdev->disk->open_mutex);
+	xa_for_each(&fsdev->disk->part_tbl, index, bdev)
+		if (compat_bdev_unmounting(bdev))
+			all = false;
+	if (all)
+		xa_for_each(&fsdev->disk->part_tbl, index, bdev) {
+			struct super_block *sb = compat_bdev_super(bdev);
+			struct fsdev_super *super;
+
+			if (!sb)
+				continue;
+			super = kmalloc(sizeof(*super), GFP_KERNEL | __GFP_NOFAIL);
+			super->sb = sb;
+			super->next = fsdev->supers;
+			fsdev->supers = super;
+		}
+	mutex_unlock(&fsdev->disk->open_mutex);
+	return all;
+}
+
 /**
  * revoke_note_supers() - remembers which file systems are mounted from the disk
  * @fsdev: a device whose disk is about to be deleted
  *
  * Afterwards the disk does not know any more. They stay in memory until revoke_mappings().
  *
+ * An unmount that is under way is waited for: XFS holds the device until its end, and where it
+ * hears of a removal then it looks at what it has freed already (xfs_dax_notify_failure() in
+ * fs/xfs/xfs_notify_failure.c).
+ *
  * Context: removal; may sleep.
  */
 void revoke_note_supers(struct fsdev *fsdev)
 {
-	struct block_device *bdev;
-	unsigned long index;
+	unsigned long next = jiffies + HZ;
+	bool told = false;
 
-	mutex_lock(&fsdev->disk->open_mutex);
-	xa_for_each(&fsdev->disk->part_tbl, index, bdev) {
-		struct super_block *sb = compat_bdev_super(bdev);
-		struct fsdev_super *super;
-
-		if (!sb)
-			continue;
-		super = kmalloc(sizeof(*super), GFP_KERNEL | __GFP_NOFAIL);
-		super->sb = sb;
-		super->next = fsdev->supers;
-		fsdev->supers = super;
+	while (!note_supers(fsdev)) {
+		if (!told && time_after_eq(jiffies, next)) {
+			dev_warn(fsdev_dev(fsdev),
+				 "removal waits for an unmount that is under way: it goes on when that ends\n");
+			told = true;
+		}
+		schedule_timeout_idle(max(HZ / 50, 1));
 	}
-	mutex_unlock(&fsdev->disk->open_mutex);
+	if (told)
+		dev_info(fsdev_dev(fsdev), "removal goes on: the unmount has ended\n");
 }
 
 static void revoke_supers(struct fsdev *fsdev)

@@ -133,56 +133,90 @@ static inline void compat_dax_drop(struct address_space *mapping, pgoff_t index,
  * compat_pin_super() - keeps a superblock active
  * @sb: a superblock that is not freed meanwhile; or NULL
  *
- * Not one that is being mounted: where that fails, whoever mounts has to be the last one to have it.
- * Else nobody says that it is dying, and the deletion of its disk waits for that, or for the mount,
- * without end (super_lock() in fs/super.c). Nobody has a file of it open or mapped yet.
+ * Not one that is being mounted: where that fails, whoever mounts has to be the last one to have
+ * it. Else nobody says that it is dying, and the deletion of its disk waits for that, or for the
+ * mount, without end (super_lock() in fs/super.c). Nobody has a file of it open or mapped yet.
  *
  * Context: any.
  * Return: @sb, active until deactivate_super(); NULL if it is not mounted.
  */
 static inline struct super_block *compat_pin_super(struct super_block *sb)
 {
+	/* the other half of what vfs_get_tree() does when all of it is there */
 	if (!sb || !(smp_load_acquire(&sb->s_flags) & SB_BORN))
 		return NULL;
 	return atomic_inc_not_zero(&sb->s_active) ? sb : NULL;
 }
 
+#ifndef FSDEV_HAVE_BLOCK_DEVICE_BD_SUPER
+/*
+ * The superblock that holds a block device, or NULL. Where nothing says that the holder is one
+ * (7.x), what it is told by is whether it names this device at the place where a superblock does;
+ * nothing else that holds a block device has a reason to. It is not freed before bd_holder_lock is
+ * given back.
+ */
+static inline struct super_block *compat_holding_super(struct block_device *bdev)
+{
+	lockdep_assert_held(&bdev->bd_holder_lock);
+#ifdef FSDEV_HAVE_FS_HOLDER_OPS
+	return bdev->bd_holder_ops == &fs_holder_ops ? bdev->bd_holder : NULL;
+#else
+	struct super_block *holder = bdev->bd_holder;
+	struct block_device *named;
+
+	if (!holder || !bdev->bd_holder_ops || get_kernel_nofault(named, &holder->s_bdev))
+		return NULL;
+	return named == bdev ? holder : NULL;
+#endif
+}
+#endif
+
 /**
  * compat_bdev_super() - the superblock that is mounted from a block device
  * @bdev: the disk or a partition of it
- *
- * It is the holder of the device. Where nothing says that the holder is a superblock (7.x), what
- * it is told by is whether it names this device at the place where a superblock does; nothing else
- * that holds a block device has a reason to.
  *
  * Context: the caller holds the disk's open_mutex; sleeps.
  * Return: the superblock, active until deactivate_super(); NULL if there is none.
  */
 static inline struct super_block *compat_bdev_super(struct block_device *bdev)
 {
-	struct super_block *sb = NULL;
+	struct super_block *sb;
 
-#if defined(FSDEV_HAVE_BLOCK_DEVICE_BD_SUPER)
+#ifdef FSDEV_HAVE_BLOCK_DEVICE_BD_SUPER
 	rcu_read_lock();
 	sb = compat_pin_super(READ_ONCE(bdev->bd_super));
 	rcu_read_unlock();
-#elif defined(FSDEV_HAVE_FS_HOLDER_OPS)
-	mutex_lock(&bdev->bd_holder_lock);
-	if (bdev->bd_holder_ops == &fs_holder_ops)
-		sb = compat_pin_super(bdev->bd_holder);
-	mutex_unlock(&bdev->bd_holder_lock);
 #else
-	struct super_block *holder;
-	struct block_device *named;
-
 	mutex_lock(&bdev->bd_holder_lock);
-	holder = bdev->bd_holder;
-	if (holder && bdev->bd_holder_ops && !get_kernel_nofault(named, &holder->s_bdev) &&
-	    named == bdev)
-		sb = compat_pin_super(holder);
+	sb = compat_pin_super(compat_holding_super(bdev));
 	mutex_unlock(&bdev->bd_holder_lock);
 #endif
 	return sb;
+}
+
+/**
+ * compat_bdev_unmounting() - whether a superblock of a block device is on its way out
+ * @bdev: the disk or a partition of it
+ *
+ * 6.1 does not say; nor does its XFS do anything when it hears of a removal.
+ *
+ * Context: the caller holds the disk's open_mutex; sleeps.
+ * Return: true if there is one that nobody can keep any more.
+ */
+static inline bool compat_bdev_unmounting(struct block_device *bdev)
+{
+#ifdef FSDEV_HAVE_BLOCK_DEVICE_BD_SUPER
+	return false;
+#else
+	struct super_block *sb;
+	bool going;
+
+	mutex_lock(&bdev->bd_holder_lock);
+	sb = compat_holding_super(bdev);
+	going = sb && !atomic_read(&sb->s_active);
+	mutex_unlock(&bdev->bd_holder_lock);
+	return going;
+#endif
 }
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # lab: --soft-reserved 1G --nvdimm build/vm/removal-under-@KERNEL@:384M
 # The device goes in other ways than by unbinding, and from under other things than a plain mount: device-mapper with an XFS
-# whose files share pages, EROFS; from under a mount that is under way; the module, the platform device or the
+# whose files share pages, EROFS; from under a mount or unmount that is under way; the module, the platform device or the
 # NVDIMM region that the device belongs to; and what has to be refused while it is in use.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
@@ -81,9 +81,10 @@ erofs() {
 }
 
 # in_kernel PID FUNCTION: it is there, or on its way to it, within some seconds
+# shellcheck disable=SC2317  # ok calls it
 in_kernel() {
 	for _ in {1..200}; do
-		! grep -qw "$2" "/proc/$1/stack" || return 0
+		! grep -q "$2" "/proc/$1/stack" || return 0
 		sleep 0.1
 	done 2>/dev/null
 	return 1
@@ -123,6 +124,36 @@ mounting() {
 	dmsetup remove log
 }
 
+# XFS holds the device until an unmount has ended, and must not hear of the removal meanwhile.
+unmounting() {
+	local unmounter taker status=0
+
+	dmsetup create log --table "0 $log_sectors linear $log 0"
+	mkfs.xfs -q -f -m rmapbt=1 -l logdev=/dev/mapper/log $disk
+	mount -o dax=always,logdev=/dev/mapper/log $disk $mnt
+	dax-file fill $mnt/file 0 $((4 * MIB)) 3
+	dmsetup suspend --nolockfs log
+	umount $mnt &
+	unmounter=$!
+	ok "unmounting: an unmount is under way" in_kernel $unmounter generic_shutdown_super
+	give $dev none &
+	taker=$!
+	ok "unmounting: unbinding waits for it" in_kernel $taker revoke_note_supers
+	until dmesg | grep 'removal waits for an unmount' || ! kill -0 $taker; do sleep 0.2; done >/tmp/waits 2>&1
+	like "unmounting: and says so" "$dev: removal waits for an unmount" "$(cat /tmp/waits)"
+	dmsetup resume log
+	wait $unmounter || status=$?
+	is "unmounting: it goes well" 0 "$status"
+	wait $taker || status=$?
+	is "unmounting: then unbinding goes on" 0 "$status"
+	is "unmounting: nobody has the device" none "$(driver_of $dev)"
+	ok "unmounting: bind again" give $dev fsdev
+	ok "unmounting: mount again" mount -o dax=always,logdev=/dev/mapper/log $disk $mnt
+	is "unmounting: the file is there" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/file 0 $((4 * MIB)) 3)"
+	umount $mnt
+	dmsetup remove log
+}
+
 mounts() {
 	local log log_sectors
 
@@ -132,6 +163,8 @@ mounts() {
 	log_sectors=$(blockdev --getsz "$log")
 	mounting error
 	mounting "linear $log 0"
+	# XFS of 6.1 does not look
+	case $(uname -r) in 6.1.*) ;; *) unmounting ;; esac
 	losetup -d "$log"
 	rm /tmp/log
 }
