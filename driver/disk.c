@@ -336,6 +336,7 @@ static void disk_remove(void *data)
 	revoke_note_supers(fsdev);
 	announce(fsdev);
 	del_gendisk(fsdev->disk);
+	revoke_note_supers(fsdev); /* what was being mounted */
 	put_disk(fsdev->disk);
 	disk_hide_bad(fsdev);
 }

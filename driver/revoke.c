@@ -223,6 +223,21 @@ static struct leftover revoke_pages(const struct fsdev *fsdev)
 	return left;
 }
 
+static void note_super(struct fsdev *fsdev, struct super_block *sb)
+{
+	struct fsdev_super *super;
+
+	for (super = fsdev->supers; super; super = super->next)
+		if (super->sb == sb) {
+			deactivate_super(sb); /* not the last to have it */
+			return;
+		}
+	super = kmalloc(sizeof(*super), GFP_KERNEL | __GFP_NOFAIL);
+	super->sb = sb;
+	super->next = fsdev->supers;
+	fsdev->supers = super;
+}
+
 /* Notes the superblocks that are mounted; false if one is on its way out, which cannot be noted. */
 static bool note_supers(struct fsdev *fsdev)
 {
@@ -231,43 +246,39 @@ static bool note_supers(struct fsdev *fsdev)
 	bool all = true;
 
 	mutex_lock(&fsdev->disk->open_mutex);
-	xa_for_each(&fsdev->disk->part_tbl, index, bdev)
-		if (compat_bdev_unmounting(bdev))
-			all = false;
-	if (all)
-		xa_for_each(&fsdev->disk->part_tbl, index, bdev) {
-			struct super_block *sb = compat_bdev_super(bdev);
-			struct fsdev_super *super;
+	xa_for_each(&fsdev->disk->part_tbl, index, bdev) {
+		struct super_block *sb = compat_bdev_super(bdev);
 
-			if (!sb)
-				continue;
-			super = kmalloc(sizeof(*super), GFP_KERNEL | __GFP_NOFAIL);
-			super->sb = sb;
-			super->next = fsdev->supers;
-			fsdev->supers = super;
-		}
+		if (sb)
+			note_super(fsdev, sb);
+		else if (compat_bdev_unmounting(bdev))
+			all = false;
+	}
 	mutex_unlock(&fsdev->disk->open_mutex);
 	return all;
 }
 
 /**
  * revoke_note_supers() - remembers which file systems are mounted from the disk
- * @fsdev: a device whose disk is about to be deleted
+ * @fsdev: a device whose disk is about to be deleted, or has just been
  *
- * Afterwards the disk does not know any more. They stay in memory until revoke_mappings().
+ * Called before, since of a deleted disk's partitions nobody knows any more; and after, for what
+ * was being mounted: the deletion has waited for that to succeed or fail. They stay in memory until
+ * revoke_mappings().
  *
  * An unmount that is under way is waited for: XFS holds the device until its end, and where it
  * hears of a removal then it looks at what it has freed already (xfs_dax_notify_failure() in
- * fs/xfs/xfs_notify_failure.c).
+ * fs/xfs/xfs_notify_failure.c). It lets go of the device just after the disk.
  *
  * Context: removal; may sleep.
  */
 void revoke_note_supers(struct fsdev *fsdev)
 {
 	unsigned long next = jiffies + HZ;
-	bool told = false;
+	bool waited = false, told = false;
 
 	while (!note_supers(fsdev)) {
+		waited = true;
 		if (!told && time_after_eq(jiffies, next)) {
 			dev_warn(fsdev_dev(fsdev),
 				 "removal waits for an unmount that is under way: it goes on when that ends\n");
@@ -275,6 +286,9 @@ void revoke_note_supers(struct fsdev *fsdev)
 		}
 		schedule_timeout_idle(max(HZ / 50, 1));
 	}
+	/* unless somebody else holds it */
+	for (next = jiffies + HZ; waited && owner_exists(fsdev) && time_before(jiffies, next);)
+		schedule_timeout_idle(max(HZ / 50, 1));
 	if (told)
 		dev_info(fsdev_dev(fsdev), "removal goes on: the unmount has ended\n");
 }

@@ -209,6 +209,9 @@ int main(int argc, char **argv)
 	if (fd < 0 || ioctl(fd, FSDEV_IOC_INFO, &info))
 		err(1, "%s", node);
 	close(fd);
+	/* from here on the device may go */
+	puts("begins");
+	fflush(stdout);
 	device_size = info.size;
 	edge = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (edge == MAP_FAILED)
