@@ -157,6 +157,8 @@ unmounting() {
 mounts() {
 	local log log_sectors
 
+	# a guest that gives up could not end with a disk that is suspended
+	trap 'dmsetup resume log' EXIT
 	modprobe loop
 	truncate -s 128M /tmp/log
 	log=$(losetup -f --show /tmp/log)
@@ -167,6 +169,7 @@ mounts() {
 	case $(uname -r) in 6.1.*) ;; *) unmounting ;; esac
 	losetup -d "$log"
 	rm /tmp/log
+	trap - EXIT
 }
 
 # in_use TYPE SEED: a mounted file system with a file that is read and one that is written
