@@ -279,16 +279,17 @@ void revoke_note_supers(struct fsdev *fsdev)
 
 	while (!note_supers(fsdev)) {
 		waited = true;
-		if (!told && time_after_eq(jiffies, next)) {
+		if (time_after_eq(jiffies, next)) {
+			next = jiffies + 60 * HZ;
+			told = true;
 			dev_warn(fsdev_dev(fsdev),
 				 "removal waits for an unmount that is under way: it goes on when that ends\n");
-			told = true;
 		}
-		schedule_timeout_idle(max(HZ / 50, 1));
+		schedule_timeout_idle(HZ / 50);
 	}
-	/* unless somebody else holds it */
+	/* not for ever: it may be somebody else who has the device by now */
 	for (next = jiffies + HZ; waited && owner_exists(fsdev) && time_before(jiffies, next);)
-		schedule_timeout_idle(max(HZ / 50, 1));
+		schedule_timeout_idle(HZ / 50);
 	if (told)
 		dev_info(fsdev_dev(fsdev), "removal goes on: the unmount has ended\n");
 }

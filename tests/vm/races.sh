@@ -90,8 +90,8 @@ write_attributes() {
 		printf %x-%x $((base + (450 << 20))) $((base + (452 << 20) - 1)) >$sysfs/mapping
 	fi
 	echo $((2 << 20)) >$sysfs/align
-	# which also binds the device, if it is there: for the kernel, whose memory sections stay half there if it fails, not without
-	# memory; see also page_fails
+	# This binds the device where nobody has it. Not without memory, as the kernel then leaves memory sections behind that keep
+	# the device from ever being bound again; and not while pages fail.
 	[ -z "$failing" ] || echo 0 >/proc/self/make-it-fail
 	{ flock 9 && echo dax7.$((RANDOM % 9)) >$drivers/fsdev/new_id; } 9>/run/lab/unsafe
 	echo dax7.$((RANDOM % 9)) >$drivers/fsdev/remove_id
