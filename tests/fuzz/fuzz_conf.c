@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fsdevctl/conf.h"
-#include "fsdevctl/opts.h"
-#include "fsdevctl/size.h"
+#include "fsdevctl/lib/conf.h"
+#include "fsdevctl/lib/opts.h"
+#include "fsdevctl/lib/size.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

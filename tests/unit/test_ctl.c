@@ -13,13 +13,13 @@
 
 #include <cmocka.h>
 
-#include "fsdevctl/conf.h"
-#include "fsdevctl/draw.h"
-#include "fsdevctl/files.h"
-#include "fsdevctl/image.h"
-#include "fsdevctl/opts.h"
-#include "fsdevctl/size.h"
-#include "fsdevctl/table.h"
+#include "fsdevctl/lib/conf.h"
+#include "fsdevctl/lib/draw.h"
+#include "fsdevctl/lib/files.h"
+#include "fsdevctl/lib/image.h"
+#include "fsdevctl/lib/opts.h"
+#include "fsdevctl/lib/size.h"
+#include "fsdevctl/lib/table.h"
 
 #define MIB (1ull << 20)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

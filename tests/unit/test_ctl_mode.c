@@ -16,14 +16,14 @@
 
 #include <cmocka.h>
 
-#include "fsdevctl/journal.h"
-#include "fsdevctl/kmsg.h"
-#include "fsdevctl/known.h"
-#include "fsdevctl/memory.h"
-#include "fsdevctl/mode.h"
-#include "fsdevctl/module.h"
-#include "fsdevctl/sysfs.h"
-#include "fsdevctl/users.h"
+#include "fsdevctl/lib/journal.h"
+#include "fsdevctl/lib/kmsg.h"
+#include "fsdevctl/lib/known.h"
+#include "fsdevctl/lib/memory.h"
+#include "fsdevctl/lib/mode_switch.h"
+#include "fsdevctl/lib/module.h"
+#include "fsdevctl/lib/sysfs.h"
+#include "fsdevctl/lib/users.h"
 
 #define BLOCKS 3
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "program.h"
 #include "shared.h"
 
 #define STEP (4u << 20)
@@ -200,7 +200,7 @@ int shared_map(const struct device *device, uint64_t generation, uint64_t offset
 	shared_map_name(device, generation, name, sizeof(name));
 	snprintf(table, sizeof(table), "0 %llu linear /dev/%s %llu", (unsigned long long)len / 512,
 		 device->disk, (unsigned long long)offset / 512);
-	return cmd_run_program(words);
+	return program_run(words);
 }
 
 /**
@@ -216,5 +216,5 @@ int shared_unmap(const struct device *device, uint64_t generation)
 	const char *words[] = { "dmsetup", "remove", "--retry", name, NULL };
 
 	shared_map_name(device, generation, name, sizeof(name));
-	return cmd_run_program(words);
+	return program_run(words);
 }

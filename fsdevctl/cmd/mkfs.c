@@ -15,9 +15,10 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "daxcheck.h"
-#include "journal.h"
-#include "users.h"
+#include "lib/daxcheck.h"
+#include "lib/journal.h"
+#include "lib/program.h"
+#include "lib/users.h"
 
 static const char *type, *mount_dir, *from;
 static bool force, dry_run;
@@ -186,7 +187,7 @@ static enum outcome make(const struct device *device)
 		printf("nothing was changed\n");
 		return DONE;
 	}
-	rc = cmd_run_program(words);
+	rc = program_run(words);
 	if (rc == -ENOENT)
 		return say(FAILED, "%s is not installed: apt install %s", words[0],
 			   !strcmp(type, "xfs") ? "xfsprogs" : !strcmp(type, "ext4") ? "e2fsprogs" :

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "device.h"
+#include "mode.h"
 
 static const struct {
 	enum mode mode;

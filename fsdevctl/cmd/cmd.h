@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "device.h"
-#include "opts.h"
+#include "lib/device.h"
+#include "lib/opts.h"
+
+struct mode_options;
 
 /**
  * struct command - one command of the tool
@@ -33,6 +35,6 @@ extern const struct command cmd_list, cmd_enable, cmd_disable, cmd_mkfs, cmd_map
 enum outcome cmd_one_device(const char *name, struct devices *devices, struct device **device);
 enum outcome cmd_one_fsdev(const char *name, struct devices *devices, struct device **device);
 bool cmd_agreed(const char *question, bool yes, enum outcome *outcome);
-int cmd_run_program(const char * const *argv);
+enum outcome cmd_switch(int argc, char **argv, enum mode to, const struct mode_options *options);
 
 #endif

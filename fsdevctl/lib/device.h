@@ -7,20 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "geometry.h"
+#include "mode.h"
 #include "say.h"
 
 #define DAX_BUS "/sys/bus/dax"
 #define DEVICE_NAME 32
 #define KIND_UNKNOWN "other"
-
-enum mode {
-	MODE_NONE,		/* no driver */
-	MODE_DEVDAX,
-	MODE_SYSTEM_RAM,
-	MODE_FSDEV,
-	MODE_KERNEL_FSDEV,	/* the driver that Linux has from 7.1 on */
-	MODE_OTHER,
-};
 
 /**
  * struct device_range - a stretch that is contiguous in physical memory
@@ -93,12 +86,5 @@ void devices_free(struct devices *devices);
 enum outcome device_find(const struct devices *devices, const char *name, struct device **device);
 enum mode device_mode_now(const struct device *device);
 int device_bad_load(struct device *device);
-bool device_phys(const struct device *device, uint64_t offset, uint64_t *phys);
-bool device_offset(const struct device *device, uint64_t phys, uint64_t *offset);
-
-const char *mode_name(enum mode mode);
-const char *mode_driver(enum mode mode);
-enum mode mode_of_driver(const char *driver);
-bool mode_parse(const char *text, enum mode *mode);
 
 #endif

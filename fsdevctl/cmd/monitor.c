@@ -11,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "c.h"
+#include "lib/c.h"
 #include "cmd.h"
-#include "json.h"
-#include "node.h"
+#include "lib/json.h"
+#include "lib/node.h"
 
 #define WATCHED_MAX 256
 #define LOOK_AGAIN 2000	/* ms between two looks for devices that have come */

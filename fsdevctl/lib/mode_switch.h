@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Changing a device's mode, as one transaction. */
-#ifndef FSDEVCTL_MODE_H
-#define FSDEVCTL_MODE_H
+#ifndef FSDEVCTL_MODE_SWITCH_H
+#define FSDEVCTL_MODE_SWITCH_H
 
 #include "device.h"
 

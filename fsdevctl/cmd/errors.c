@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "files.h"
-#include "json.h"
-#include "size.h"
-#include "table.h"
-#include "users.h"
+#include "lib/files.h"
+#include "lib/json.h"
+#include "lib/size.h"
+#include "lib/table.h"
+#include "lib/users.h"
 
 static bool with_files, as_json;
 

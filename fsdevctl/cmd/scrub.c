@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "node.h"
-#include "size.h"
+#include "lib/node.h"
+#include "lib/size.h"
 
 #define STEP (32ull << 20)
 #define PAGE 4096ull

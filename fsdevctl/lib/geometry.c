@@ -3,6 +3,7 @@
  * Device offsets and physical addresses of one device.
  */
 #include "device.h"
+#include "geometry.h"
 
 /**
  * device_phys() - where a byte of the device lies in physical memory

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "conf.h"
-#include "journal.h"
-#include "json.h"
-#include "mode.h"
+#include "lib/conf.h"
+#include "lib/journal.h"
+#include "lib/json.h"
+#include "lib/mode_switch.h"
 
 #define CONF_DIR "/etc/fsdev.d"
 

@@ -20,7 +20,7 @@
 #include "kmsg.h"
 #include "known.h"
 #include "memory.h"
-#include "mode.h"
+#include "mode_switch.h"
 #include "module.h"
 #include "sysfs.h"
 #include "users.h"

@@ -4,14 +4,10 @@
  * their memory.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "c.h"
+#include "lib/c.h"
 #include "cmd.h"
 
 #ifndef FSDEVCTL_VERSION
@@ -60,110 +56,6 @@ static bool wants_help(int argc, char **argv)
 		if (!strcmp(argv[i], "--help"))
 			return true;
 	return false;
-}
-
-/**
- * cmd_one_device() - the device that a command is about
- * @name: as the user gave it
- * @devices: all devices, to be freed by the caller whatever comes back
- * @device: the one
- *
- * Return: DONE, or what to end with after saying why.
- */
-enum outcome cmd_one_device(const char *name, struct devices *devices, struct device **device)
-{
-	enum outcome outcome = devices_load(devices);
-
-	return outcome == DONE ? device_find(devices, name, device) : outcome;
-}
-
-/**
- * cmd_one_fsdev() - the same, for what takes a device in fsdev mode
- * @name: as the user gave it
- * @devices: all devices, to be freed by the caller whatever comes back
- * @device: the one
- */
-enum outcome cmd_one_fsdev(const char *name, struct devices *devices, struct device **device)
-{
-	enum outcome outcome = cmd_one_device(name, devices, device);
-
-	if (outcome == DONE && (*device)->mode != MODE_FSDEV)
-		outcome = say(FAILED, "%s: is in mode %s and has to be in fsdev mode: fsdevctl enable %s",
-			      (*device)->name, mode_name((*device)->mode), (*device)->name);
-	return outcome;
-}
-
-/**
- * cmd_agreed() - asks before something that cannot be taken back
- * @question: what is about to happen
- * @yes: the user has said so already
- * @outcome: what to end with if not
- *
- * Return: whether to go on.
- */
-bool cmd_agreed(const char *question, bool yes, enum outcome *outcome)
-{
-	char answer[16];
-
-	if (yes)
-		return true;
-	if (!isatty(STDIN_FILENO)) {
-		*outcome = say(BAD_INPUT, "%s: there is nobody to ask; give --yes to go on", question);
-		return false;
-	}
-	fprintf(stderr, "%s. Go on? [y/N] ", question);
-	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
-		return true;
-	*outcome = say(FAILED, "nothing was changed");
-	return false;
-}
-
-/* What a program has said, where it matters. */
-static void tell_said(FILE *said)
-{
-	char line[1024];
-
-	rewind(said);
-	while (fgets(line, sizeof(line), said))
-		fputs(line, stderr);
-}
-
-/**
- * cmd_run_program() - runs a program and waits for it
- * @argv: its words; it is looked for in PATH
- *
- * What it says is passed on only if it fails: mkfs programs complain of what memory is not.
- *
- * Return: its exit status, 128 plus the signal that ended it, or a negative errno.
- */
-int cmd_run_program(const char * const *argv)
-{
-	FILE *said = tmpfile();
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0) {
-		if (said)
-			fclose(said);
-		return -errno;
-	}
-	if (!pid) {
-		if (said)
-			dup2(fileno(said), STDERR_FILENO);
-		execvp(argv[0], (char * const *)argv);
-		_exit(errno == ENOENT ? 127 : 126);
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (said && (!WIFEXITED(status) || WEXITSTATUS(status)))
-		tell_said(said);
-	if (said)
-		fclose(said);
-	if (WIFSIGNALED(status))
-		return 128 + WTERMSIG(status);
-	return WEXITSTATUS(status) == 127 ? -ENOENT : WEXITSTATUS(status);
 }
 
 static enum outcome run(const struct command *command, int argc, char **argv)

@@ -13,12 +13,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "c.h"
+#include "lib/c.h"
 #include "cmd.h"
-#include "conf.h"
-#include "module.h"
-#include "sysfs.h"
-#include "users.h"
+#include "lib/conf.h"
+#include "lib/module.h"
+#include "lib/sysfs.h"
+#include "lib/users.h"
 
 static bool verbose;
 

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "c.h"
+#include "lib/c.h"
 #include "cmd.h"
-#include "json.h"
-#include "size.h"
-#include "table.h"
-#include "users.h"
+#include "lib/json.h"
+#include "lib/size.h"
+#include "lib/table.h"
+#include "lib/users.h"
 
 static bool as_json, all;
 

@@ -15,10 +15,11 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "shared.h"
-#include "size.h"
-#include "sysfs.h"
-#include "users.h"
+#include "lib/shared.h"
+#include "lib/size.h"
+#include "lib/sysfs.h"
+#include "lib/program.h"
+#include "lib/users.h"
 
 #define EROFS_SUPER 1024
 #define EROFS_MAGIC 0xe0f5e1e2u
@@ -141,7 +142,7 @@ static int write_image(const struct device *device, uint64_t generation, uint64_
 		rc = shared_map(device, generation, offset, image_area_size(device->size), false);
 	if (rc)
 		return rc;
-	rc = cmd_run_program(words);
+	rc = program_run(words);
 	left = shared_unmap(device, generation);
 	return rc ? rc : left;
 }

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "draw.h"
-#include "files.h"
-#include "users.h"
+#include "lib/draw.h"
+#include "lib/files.h"
+#include "lib/users.h"
 
 static const char *svg;
 static bool no_files;

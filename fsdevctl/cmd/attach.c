@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 
 #include "cmd.h"
-#include "daxcheck.h"
-#include "shared.h"
-#include "sysfs.h"
-#include "users.h"
+#include "lib/daxcheck.h"
+#include "lib/shared.h"
+#include "lib/sysfs.h"
+#include "lib/users.h"
 
 static bool check, detach, dry_run;
 

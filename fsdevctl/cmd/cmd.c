@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the commands share: the device that is meant, the question before what cannot be undone, and
+ * changes of mode.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "lib/mode_switch.h"
+
+/**
+ * cmd_one_device() - the device that a command is about
+ * @name: as the user gave it
+ * @devices: all devices, to be freed by the caller whatever comes back
+ * @device: the one
+ *
+ * Return: DONE, or what to end with after saying why.
+ */
+enum outcome cmd_one_device(const char *name, struct devices *devices, struct device **device)
+{
+	enum outcome outcome = devices_load(devices);
+
+	return outcome == DONE ? device_find(devices, name, device) : outcome;
+}
+
+/**
+ * cmd_one_fsdev() - the same, for what takes a device in fsdev mode
+ * @name: as the user gave it
+ * @devices: all devices, to be freed by the caller whatever comes back
+ * @device: the one
+ */
+enum outcome cmd_one_fsdev(const char *name, struct devices *devices, struct device **device)
+{
+	enum outcome outcome = cmd_one_device(name, devices, device);
+
+	if (outcome == DONE && (*device)->mode != MODE_FSDEV)
+		outcome = say(FAILED, "%s: is in mode %s and has to be in fsdev mode: fsdevctl enable %s",
+			      (*device)->name, mode_name((*device)->mode), (*device)->name);
+	return outcome;
+}
+
+/**
+ * cmd_agreed() - asks before something that cannot be taken back
+ * @question: what is about to happen
+ * @yes: the user has said so already
+ * @outcome: what to end with if not
+ *
+ * Return: whether to go on.
+ */
+bool cmd_agreed(const char *question, bool yes, enum outcome *outcome)
+{
+	char answer[16];
+
+	if (yes)
+		return true;
+	if (!isatty(STDIN_FILENO)) {
+		*outcome = say(BAD_INPUT, "%s: there is nobody to ask; give --yes to go on", question);
+		return false;
+	}
+	fprintf(stderr, "%s. Go on? [y/N] ", question);
+	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+		return true;
+	*outcome = say(FAILED, "nothing was changed");
+	return false;
+}
+
+/**
+ * cmd_switch() - give devices another mode
+ * @argc: how many
+ * @argv: their names
+ * @to: the mode
+ * @options: how
+ *
+ * Nothing is changed before every name is known to be right; the first that fails ends it.
+ *
+ * Return: DONE, or what to end with after saying why.
+ */
+enum outcome cmd_switch(int argc, char **argv, enum mode to, const struct mode_options *options)
+{
+	struct devices devices;
+	struct device *device;
+	enum outcome outcome = devices_load(&devices);
+
+	for (int i = 0; outcome == DONE && i < argc; i++)
+		outcome = device_find(&devices, argv[i], &device);
+	for (int i = 0; outcome == DONE && i < argc; i++) {
+		device_find(&devices, argv[i], &device);
+		if (device->mode == to) {
+			note("%s: is in mode %s already", device->name, mode_name(to));
+			continue;
+		}
+		outcome = mode_switch(device, to, options);
+		if (outcome == DONE && !options->dry_run)
+			note("%s: %s%s%s", device->name, mode_name(to),
+			     device->disk[0] ? ", block device /dev/" : "", device->disk);
+	}
+	devices_free(&devices);
+	return outcome;
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsdevctl disable: devices out of fsdev mode.
+ */
+#include "cmd.h"
+#include "lib/mode_switch.h"
+
+static struct mode_options options;
+static const char *leave_to;
+
+static const struct opt opts[] = {
+	{ "mode", OPT_TEXT, "MODE", &leave_to, "devdax (default), system-ram or kernel-fsdev" },
+	{ "force", OPT_FLAG, NULL, &options.force, "also while mounted or held; says what happens" },
+	{ "dry-run", OPT_FLAG, NULL, &options.dry_run, "say what would be done, change nothing" },
+	{ NULL }
+};
+
+static enum outcome run(int argc, char **argv)
+{
+	enum mode to = MODE_DEVDAX;
+
+	if (leave_to && (!mode_parse(leave_to, &to) || to == MODE_FSDEV))
+		return say(BAD_INPUT, "--mode '%s': has to be devdax, system-ram or kernel-fsdev",
+			   leave_to);
+	return cmd_switch(argc, argv, to, &options);
+}
+
+const struct command cmd_disable = {
+	.name = "disable", .args = "DEV...", .help = "back to devdax, or another mode",
+	.opts = opts, .least = 1, .most = 1024, .run = run,
+};

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsdevctl enable: devices to fsdev mode.
+ */
+#include "cmd.h"
+#include "lib/mode_switch.h"
+
+static struct mode_options options;
+
+static const struct opt opts[] = {
+	{ "force", OPT_FLAG, NULL, &options.force, "also where a process uses the device; says what happens" },
+	{ "dry-run", OPT_FLAG, NULL, &options.dry_run, "say what would be done, change nothing" },
+	{ NULL }
+};
+
+static enum outcome run(int argc, char **argv)
+{
+	return cmd_switch(argc, argv, MODE_FSDEV, &options);
+}
+
+const struct command cmd_enable = {
+	.name = "enable", .args = "DEV...", .help = "to fsdev mode, which file systems can use",
+	.opts = opts, .least = 1, .most = 1024, .run = run,
+};
