@@ -31,6 +31,7 @@
  * chardev_file.reading, which keeps readers of one descriptor apart, is held while data goes to
  * user space, and takes only the last of these inside.
  */
+#include <linux/blkdev.h>
 #include <linux/capability.h>
 #include <linux/cdev.h>
 #include <linux/compat.h>
@@ -185,6 +186,8 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	info->numa_node = dev_to_node(fsdev_dev(device));
 	info->target_node = device->dev_dax->target_node;
 	info->queue_max = EVENT_QUEUE_MAX;
+	/* the disk goes only after @leaving was set under the lock */
+	info->openers = chardev->leaving ? 0 : disk_openers(device->disk);
 }
 
 static long tell_info(struct chardev_file *file, void __user *argument)

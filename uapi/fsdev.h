@@ -20,7 +20,7 @@
  * Goes up when something is added; what is there keeps its number, its layout and its meaning.
  * fsdev_info.version says what the running driver has.
  */
-#define FSDEV_UAPI_VERSION 1
+#define FSDEV_UAPI_VERSION 2
 
 #define FSDEV_IOC_MAGIC 0xDA
 
@@ -56,7 +56,9 @@
  * @numa_node: node that the device is near to; -1 if unknown
  * @target_node: node that the memory would become if it were onlined; -1 if unknown
  * @queue_max: the most events that a descriptor can have queued
- * @reserved32: 0
+ * @openers: how many times the block device is open: by processes, file systems, devices made of it
+ *	and kernel users that claim nothing; a partition that is open counts once. From version 2 on;
+ *	0 while the device is being taken from the driver
  * @reserved: 0
  */
 struct fsdev_info {
@@ -74,7 +76,7 @@ struct fsdev_info {
 	__s32 numa_node;
 	__s32 target_node;
 	__u32 queue_max;
-	__u32 reserved32;
+	__u32 openers;
 	__u64 reserved[5];
 };
 

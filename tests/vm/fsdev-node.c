@@ -52,11 +52,11 @@ static int cmd_info(char **argv)
 		err(1, "FSDEV_IOC_INFO");
 	printf("version=%u flags=%#x size=%llu bad=%llu/%u events=%llu ranges=%u ", i.version,
 	       i.flags, i.size, i.bad_bytes, i.bad_ranges, i.events, i.ranges);
-	printf("align=%u page=%u holder=%s commands=%#x node=%d target=%d queue=%u", i.align,
-	       i.page_size, i.holder < 4 ? holders[i.holder] : "?", i.commands, i.numa_node,
-	       i.target_node, i.queue_max);
+	printf("align=%u page=%u holder=%s commands=%#x node=%d target=%d queue=%u openers=%u",
+	       i.align, i.page_size, i.holder < 4 ? holders[i.holder] : "?", i.commands,
+	       i.numa_node, i.target_node, i.queue_max, i.openers);
 	for (size_t n = 0; n < sizeof(i.reserved) / sizeof(*i.reserved); n++)
-		if (i.reserved32 || i.reserved[n])
+		if (i.reserved[n])
 			printf(" reserved");
 	puts("");
 	return 0;
@@ -278,6 +278,7 @@ static int cmd_layout(char **argv)
 	AT(fsdev_info, size);
 	AT(fsdev_info, ranges);
 	AT(fsdev_info, queue_max);
+	AT(fsdev_info, openers);
 	AT(fsdev_info, reserved);
 	SIZE(fsdev_range);
 	SIZE(fsdev_ranges);
