@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # bash completion for fsdevctl: commands, options as each command's help lists them, and devices
 # shellcheck shell=bash
 

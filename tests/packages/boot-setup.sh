@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # Before systemd starts in a guest: what an administrator has done on that machine before it was rebooted.
 set -eu
 top=$(cd -- "$(dirname -- "$0")/../.." && pwd -P)

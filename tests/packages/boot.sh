@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # In a guest that systemd has booted: the file system is mounted, with DAX.
 set -u
 top=$(cd -- "$(dirname -- "$0")/../.." && pwd -P)

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # In one of two guests that share the memory of an NVDIMM while both run, as two hosts do: hosts.sh first|second
 # One publishes, both map the same files, a newer version comes while the older is in use. They tell each other how far they
 # are in the fourth page of the memory, which images leave alone.

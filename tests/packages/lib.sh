@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # What the guests of the packages' test share; $top is theirs.
 # shellcheck disable=SC2034,SC2154
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # In the root of a machine that does not run, by the host's own processor: machine.sh bare|installed|upgraded|updated
 # What DKMS and the maintainer scripts do there is what they do on a machine; $FSDEV_RELEASE is the kernel that it runs.
 # shellcheck disable=SC2317  # the steps are called by name

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # In a guest: a namespace with a file system and a file, for the machine that boots next.
 set -u
 top=$(cd -- "$(dirname -- "$0")/../.." && pwd -P)

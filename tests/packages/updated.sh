@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # In a guest that systemd has booted with the kernel of the next series, on the machine that was updated: what was configured is
 # there. Then everything is removed while the device is bound and mounted.
 set -u

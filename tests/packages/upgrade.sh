@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # In a guest whose packages are of the older version: uses it, and upgrades with the device bound and mounted. The compiler's
 # part in that has been done before (bin/make); everything else of DKMS and the maintainer scripts is done here.
 set -u
