@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # What every script of the lab needs: where things lie, and how an error is said.
 
 # shellcheck disable=SC2034  # used by the scripts that read this file
@@ -6,7 +7,8 @@ lab_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 top_dir=$(dirname -- "$lab_dir")
 FSDEV_LAB=${FSDEV_LAB:-/var/cache/fsdev-lab}
 root=$FSDEV_LAB/root
-lab_series="6.1 6.12 7"
+# the series of kernels, of which lab/kernels is the one list
+lab_series=$(grep -vE '^(#|$)' "$lab_dir/kernels" | paste -sd' ')
 # series for which the module is only built, where the archives have their headers
 lab_compile_only="6.18 7.2"
 
@@ -16,13 +18,17 @@ die() {
 	exit 2
 }
 
-# lab_stamp: what the lab was made from; another answer means that the lab is out of date.
+# lab_stamp: what the lab was made from, beside the kernels; another answer means that the lab is out of date.
 lab_stamp() {
 	cat "$lab_dir/packages" "$lab_dir/make" | sha256sum | cut -d' ' -f1
 }
 
+# lab_ready: it was made from this recipe, and has each kernel of the list.
 lab_ready() {
-	[ "$(cat "$FSDEV_LAB/stamp" 2>/dev/null)" = "$(lab_stamp)" ]
+	local one
+
+	[ "$(cat "$FSDEV_LAB/stamp" 2>/dev/null)" = "$(lab_stamp)" ] || return
+	for one in $lab_series; do [ -s "$FSDEV_LAB/kernels/$one" ] || return; done
 }
 
 # need_lab: stops unless `make lab` has been run to its end for this tree's recipe.
