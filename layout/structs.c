@@ -188,7 +188,7 @@ static void declare(struct types *types, const char *name, FILE *out)
 /**
  * structs_forward() - declare the structures that a function type takes or returns by pointer
  * @types: the kernel's types
- * @type: the id of any type; what is not a function type or a pointer to one is passed over
+ * @id: the id of any type; what is not a function type or a pointer to one is passed over
  * @out: the header that is being written
  *
  * Without it, a structure first named between a prototype's parentheses is one of its own.
