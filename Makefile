@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # fsdev: see README.md. `make help` lists the targets.
 #
 # Everything is built and run inside the lab, a Debian root file system that `make lab` makes; only `make module` without
@@ -6,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
-KERNELS ?= 6.1 6.12 7
+KERNELS ?= $(shell grep -vE '^(\#|$$)' $(dir $(firstword $(MAKEFILE_LIST)))lab/kernels)
 RELEASE ?= $(shell uname -r)
 export FSDEV_LAB
 
@@ -41,6 +42,10 @@ test:
 ## make test-stack [KERNELS="..."] [SUITES="..."]   what people put on such a device: file systems, device-mapper, CXL, two hosts
 test-stack:
 	@tests/run --stack --kernels "$(KERNELS)" --suites "$(SUITES)"
+
+## make check                   the quick part: no root, no guest, no lab; what this machine lacks a tool for is skipped
+check:
+	@tests/check
 
 ## make lint                    style and static checks; part of make test
 lint:
@@ -127,4 +132,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab demo tour module test test-stack lint test-mutants test-packages test-debug bench soak races power-loss deb install install-tool install-headers install-dkms clean
+.PHONY: help lab demo tour module check test test-stack lint test-mutants test-packages test-debug bench soak races power-loss deb install install-tool install-headers install-dkms clean
