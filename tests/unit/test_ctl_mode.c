@@ -38,6 +38,12 @@ static struct world {
 	pid_t parent;
 } *world;
 
+/* A change of mode is root's; here it changes only this world. */
+uid_t geteuid(void)
+{
+	return 0;
+}
+
 /* What the tool says is not what is tested here. */
 enum outcome say(enum outcome outcome, const char *format, ...)
 {
