@@ -12,22 +12,23 @@ tracked() {
 	git ls-files -co --exclude-standard -- "$@" | while read -r file; do [ ! -f "$file" ] || echo "$file"; done
 }
 
-# hold NAME: passes on what is wrong on standard input, but for what NAME.allowed lets stand: a line "COUNT FILE" for each
-# file. The list can only shrink: where a file has fewer by now, SHRINK=y (tests/lint/shrink) lowers its count.
+# hold NAME: passes on what is wrong on standard input, but for what NAME.allowed lets stand: a line "COUNT FOLDER" for each folder
+# at the top of the tree, so that files may be moved in it. The counts can only fall: SHRINK=y (tests/lint/shrink) lowers those
+# of which there are fewer by now.
 hold() {
 	local list=$lint/$1.allowed found
 
 	found=$(cat)
 	if [ -n "${SHRINK-}" ]; then
 		[ -f "$list" ] || return 0
-		awk -F: 'NR == FNR { n[$1]++; next } { split($0, word, " ") }
+		awk -F'[/:]' 'NR == FNR { n[$1]++; next } { split($0, word, " ") }
 			/^#/ { print; next } n[word[2]] > 0 { print (n[word[2]] < word[1] ? n[word[2]] : word[1]), word[2] }' \
 			<(printf '%s\n' "$found") "$list" >"$list.new"
 		mv "$list.new" "$list"
 		return 0
 	fi
 	[ -n "$found" ] || return 0
-	awk -F: -v name="$1" 'FILENAME == ARGV[1] { split($0, word, " "); if ($0 !~ /^#/) may[word[2]] = word[1]; next }
+	awk -F'[/:]' -v name="$1" 'FILENAME == ARGV[1] { split($0, word, " "); if ($0 !~ /^#/) may[word[2]] = word[1]; next }
 		{ n[$1]++; text[$1] = text[$1] $0 "\n" }
 		END { for (f in n) if (n[f] > may[f] + 0) {
 			if (may[f]) printf "%s: %d of these, where tests/lint/%s.allowed lets %d stand:\n", f, n[f], name, may[f]
