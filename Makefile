@@ -35,13 +35,13 @@ else
 	@driver/build "$(RELEASE)"
 endif
 
-## make test [KERNELS="..."] [SUITES="..."]   every test; ends with "N passed, N failed"
+## make test [KERNELS="..."] [SUITES="..."] [CASES="scenario:case ..."] [REPEAT=N]   every test; ends with "N passed, N failed"
 test:
-	@tests/run --kernels "$(KERNELS)" --suites "$(SUITES)"
+	@REPEAT="$(REPEAT)" tests/run --kernels "$(KERNELS)" --suites "$(SUITES)" --cases "$(CASES)"
 
 ## make test-stack [KERNELS="..."] [SUITES="..."]   what people put on such a device: file systems, device-mapper, CXL, two hosts
 test-stack:
-	@tests/run --stack --kernels "$(KERNELS)" --suites "$(SUITES)"
+	@REPEAT="$(REPEAT)" tests/run --stack --kernels "$(KERNELS)" --suites "$(SUITES)" --cases "$(CASES)"
 
 ## make check                   the quick part: no root, no guest, no lab; what this machine lacks a tool for is skipped
 check:
@@ -108,7 +108,7 @@ test-packages:
 DEBUG_KERNELS ?= 6.12-kasan 7-kasan 6.12-kcsan 7-kcsan
 test-debug:
 	@lab/make && for kernel in $(DEBUG_KERNELS); do tests/debug/kernel $$kernel; done
-	@tests/run --debug --kernels "$(DEBUG_KERNELS)" --suites "$(SUITES)"
+	@REPEAT="$(REPEAT)" tests/run --debug --kernels "$(DEBUG_KERNELS)" --suites "$(SUITES)" --cases "$(CASES)"
 
 ## make soak ROUNDS=N [SEED=S] [KERNEL=6.12]    random rounds over two devices
 soak: KERNEL ?= 6.12

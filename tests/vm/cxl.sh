@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # stack: --cxl 512M
-# kernels: 6.12 7
+# kernels: 6.12 7 (6.1 makes no regions of volatile CXL memory)
 # CXL memory as QEMU emulates it: a volatile type-3 device becomes a region, the region a DAX device, and that a file system.
 # The region and then the memory device go away under the mounted file system. Every access is emulated: little data. 6.1
 # cannot make a region of volatile memory.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # lab: --soft-reserved 512M --append preempt=full --append rcupdate.rcu_expedited=1
-# kernels: 6.12 7
+# kernels: 6.12 7 (6.1 does not look at the page again)
 # A page fails while its device is unbound: the kernel looks at the page structure after it has given back its reference to the page
 # map. Who reports runs with little processor time and is held up just there (tests/kernel/late.c), for most of a second;
 # meanwhile the device is unbound. See upstream/memory-failure-late-page.md. 6.1 does not look again.
