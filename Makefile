@@ -47,6 +47,10 @@ test-stack:
 check:
 	@tests/check
 
+## make test-boot [KERNELS="..."] [SUITES="..."]   guests that boot as Debian does: KASLR, systemd, udevd, no short cut
+test-boot:
+	@REPEAT="$(REPEAT)" tests/run --boot --kernels "$(KERNELS)" --suites "$(SUITES)" --cases "$(CASES)"
+
 ## make lint                    style and static checks; part of make test
 lint:
 	@tests/run --kernels "$(KERNELS)" --suites lint
@@ -54,6 +58,10 @@ lint:
 ## make test-mutants            take each behaviour away and see a test fail
 test-mutants:
 	@tests/mutants/run $(MUTANTS)
+
+## make release-check [HOURS=N] [STEPS="..."]   all that takes hours; goes on where it was ended
+release-check:
+	@tests/release-check $(if $(HOURS),--hours "$(HOURS)") $(if $(STEPS),--steps "$(STEPS)")
 
 ## make bench [KERNELS="..."] [PARTS="..."]   against nd_pmem and the kernel's own drivers, in guest instructions
 bench:
@@ -132,4 +140,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab demo tour module check test test-stack lint test-mutants test-packages test-debug bench soak races power-loss deb install install-tool install-headers install-dkms clean
+.PHONY: help lab demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak races power-loss deb install install-tool install-headers install-dkms clean
