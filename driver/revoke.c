@@ -22,6 +22,12 @@
 
 #include "fsdev.h"
 
+/*
+ * even_cows of unmap_mapping_range(): a page that a private mapping has copied is anonymous memory,
+ * none of the device's, and stays with its process.
+ */
+#define KEEP_COWS 0
+
 /* A superblock that was mounted from the disk when it went. */
 struct fsdev_super {
 	struct fsdev_super *next;
@@ -83,7 +89,7 @@ static void revoke_file(const struct fsdev *fsdev, struct inode *inode)
 
 	filemap_invalidate_lock(mapping);
 	dax_layout_busy_page(mapping);
-	unmap_mapping_range(mapping, 0, 0, 1);
+	unmap_mapping_range(mapping, 0, 0, KEEP_COWS);
 	drop_entries(fsdev, mapping);
 	filemap_invalidate_unlock(mapping);
 }
@@ -344,7 +350,8 @@ void revoke_bad(struct page *page)
 		inode = igrab(mapping->host);
 	rcu_read_unlock();
 	if (inode) {
-		unmap_mapping_range(mapping, (loff_t)index << PAGE_SHIFT, PAGE_SIZE, 1);
+		unmap_mapping_range(mapping, (loff_t)index << PAGE_SHIFT, PAGE_SIZE,
+				    KEEP_COWS);
 		iput(inode);
 	}
 	if (sb)

@@ -20,10 +20,14 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "mapped.h"
 #include "program.h"
+
+/* What a private mapping writes. */
+#define COPIED 0x5a
 
 static volatile sig_atomic_t ended;
 
@@ -98,6 +102,75 @@ static int cmd_hold(char **argv)
 			fflush(stdout);
 		}
 	}
+}
+
+/*
+ * A process that asked for early news may be told of a page of which it has a copy, and need not do
+ * anything.
+ */
+static void on_sigbus_met(int sig, siginfo_t *info, void *context)
+{
+	if (info->si_code != BUS_MCEERR_AO)
+		on_sigbus(sig, info, context);
+}
+
+/* What one of the private mapping's processes sees until SIGTERM, and then of the page behind. */
+static void watch_copies(const char *who, const volatile char *addr, uint64_t offset)
+{
+	uint64_t wrong = 0;
+
+	if (sigsetjmp(sigbus_jump, 1)) {
+		printf("%s: SIGBUS at %" PRIu64 "\n", who,
+		       (uint64_t)((const char *)sigbus_info.si_addr - (const char *)addr));
+		fflush(stdout);
+		return;
+	}
+	while (!ended) {
+		for (uint64_t at = offset; at < offset + 2 * PAGE; at++)
+			wrong += addr[at] != COPIED;
+		usleep(5000);
+	}
+	printf("%s: %" PRIu64 " wrong\n", who, wrong);
+	fflush(stdout);
+	(void)addr[offset + 2 * PAGE];
+	printf("%s: the next page is read\n", who);
+	fflush(stdout);
+}
+
+/*
+ * private FILE OFFSET: maps it so that what is written stays with the process. Reads all of it,
+ * writes the two pages there, one of them before it was read, and has a child that shares the
+ * copies. Says "ready". Both look at the copies until SIGTERM, then at the page behind them.
+ */
+static int cmd_private(char **argv)
+{
+	int fd = open_file(argv[0], O_RDONLY);
+	uint64_t size = size_of(fd), offset = number(argv[1]);
+	char *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	struct sigaction met = { .sa_sigaction = on_sigbus_met, .sa_flags = SA_SIGINFO };
+	volatile char sum = 0;
+	pid_t child;
+
+	if (addr == MAP_FAILED)
+		err(1, "mmap");
+	catch_signals();
+	sigaction(SIGBUS, &met, NULL);
+	memset(addr + offset, COPIED, PAGE);
+	for (uint64_t at = 0; at < size; at += PAGE)
+		sum += addr[at];
+	memset(addr + offset + PAGE, COPIED, PAGE);
+	child = fork();
+	if (child < 0)
+		err(1, "fork");
+	if (!child) {
+		watch_copies("child", addr, offset);
+		return 0;
+	}
+	puts("ready");
+	fflush(stdout);
+	watch_copies("parent", addr, offset);
+	kill(child, SIGTERM);
+	return waitpid(child, NULL, 0) != child;
 }
 
 /* poison FILE OFFSET: fails the page under a mapping of its own, and tells the signal. */
@@ -365,6 +438,7 @@ static int cmd_late_fail(char **argv)
 
 static const struct command commands[] = {
 	{ "hold", "FILE", 1, cmd_hold },
+	{ "private", "FILE OFFSET", 2, cmd_private },
 	{ "poison", "FILE OFFSET", 2, cmd_poison },
 	{ "touch", "FILE OFFSET", 2, cmd_touch },
 	{ "read", "FILE OFFSET LEN", 3, cmd_read },

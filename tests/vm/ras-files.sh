@@ -27,6 +27,7 @@ under() {
 
 	shift 3
 	at=$(blocks "$file" "$offset")
+	copies_of "$file" "$offset"
 	hold /tmp/1 "$file"
 	hold /tmp/2 "${1-$file}"
 	said=$(ras-file poison "$file" "$offset")
@@ -38,6 +39,7 @@ under() {
 	is "$name: bad is" "$at+4096" "$(bad)"
 	is "$name: reported as" "$(printf 'device offset %#x, 4096 bytes' "$at")" \
 		"$(dmesg | grep 'fsdev.*memory failure' | tail -n 1 | grep -o 'device offset.*')"
+	is "$name: who has written a private mapping goes on" ready "$(cat /tmp/copies)"
 	like "$name: mapped anew" "^SIGBUS (AR|ADRERR) at $offset" "$(ras-file touch "$file" "$offset")"
 	is "$name: read()" "$((offset / 4096)) read, 1 EIO, $((255 - offset / 4096)) read" "$(ras-file read "$file" 0 $MIB)"
 }
@@ -73,6 +75,7 @@ for reflink in 0 1; do
 	is "xfs, reflink=$reflink: another file" "256 good, 0 wrong, 0 lost" "$(ras-file check $mnt/other 0 $MIB 2)"
 	is "xfs, reflink=$reflink: overwritten" 4096 "$(ras-file write $mnt/file 20480 4096 1)"
 	again "xfs, reflink=$reflink" $mnt/file 1
+	copies_kept "xfs, reflink=$reflink" "the next page is read"
 	[ $reflink = 1 ] || tool
 	if [ $reflink = 1 ]; then
 		cp --reflink=always $mnt/file $mnt/copy
@@ -84,6 +87,7 @@ for reflink in 0 1; do
 		rm $mnt/copy
 		is "xfs, a shared page: overwritten" 4096 "$(ras-file write $mnt/file 40960 4096 1)"
 		again "xfs, a shared page" $mnt/file 1
+		copies_kept "xfs, a shared page" "the next page is read"
 	fi
 	umount $mnt
 done
@@ -97,6 +101,7 @@ is "ext4: zeroed and overwritten in part" 100 \
 is "ext4: bad is then" "" "$(bad)"
 is "ext4: written" 4096 "$(ras-file write $mnt/file 20480 4096 3)"
 again ext4 $mnt/file 3
+copies_kept ext4 "the next page is read"
 umount $mnt
 
 mkdir -p /tmp/tree
@@ -107,11 +112,13 @@ if mount -t erofs -o dax=always $disk $mnt; then
 	is "erofs: DAX" yes "$(dax-file is-dax $mnt/file)"
 	at=$(blocks $mnt/file 20480)
 	under erofs $mnt/file 20480
-	umount $mnt
 	# it is read-only: its block is written from outside
 	ok "erofs: restored" dd if=/tmp/image of=$disk bs=4k skip=$((at / 4096)) seek=$((at / 4096)) count=1 oflag=direct conv=notrunc
-	mount -t erofs -o dax=always $disk $mnt
 	again erofs $mnt/file 4
+	copies_kept erofs "the next page is read"
+	umount $mnt
+	mount -t erofs -o dax=always $disk $mnt
+	again "erofs, mounted again" $mnt/file 4
 	umount $mnt
 else
 	tap_point 1 "erofs mounts with DAX"

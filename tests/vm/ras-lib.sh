@@ -82,3 +82,19 @@ let_go() {
 	done
 	held=''
 }
+
+# copies_of FILE OFFSET: a process with a private mapping of the file, two pages of which it has written, and its child
+copies_of() {
+	: >/tmp/copies
+	ras-file private "$1" "$2" >/tmp/copies 2>&1 &
+	copies_pid=$!
+	until grep -qs . /tmp/copies; do sleep 0.05; done
+}
+
+# copies_kept WHAT NEXT: both have had what they wrote until now, and what they find in the page behind it
+copies_kept() {
+	kill -TERM "$copies_pid"
+	wait "$copies_pid"
+	is "$1: private copies are kept, and what is behind them is $2" \
+		"ready;parent: 0 wrong;parent: $2;child: 0 wrong;child: $2" "$(paste -sd';' /tmp/copies)"
+}

@@ -9,6 +9,8 @@
 . "$(dirname -- "$0")/tap.sh"
 # shellcheck source=tests/vm/removal-lib.sh
 . "$(dirname -- "$0")/removal-lib.sh"
+# shellcheck source=tests/vm/ras-lib.sh
+. "$(dirname -- "$0")/ras-lib.sh"
 
 # Two files that have a page in common, both mapped: 6.1 takes its own state for wrong then, removal or not (since 6.2 it
 # counts them).
@@ -91,6 +93,28 @@ under() {
 	umount $mnt
 }
 
+# private TYPE COMMAND...: what a process has written to a private mapping is its own memory, and survives the device
+private() {
+	local type=$1
+
+	shift
+	"$@" >/tmp/mkfs 2>&1 || cat /tmp/mkfs
+	ok "$type, copies: mount" mount -t "${type%-*}" -o dax=always $disk $mnt
+	[ "$type" = erofs ] || dax-file fill $mnt/file 0 $MIB 7
+	is "$type, copies: the file is mapped with DAX" yes "$(dax-file is-dax $mnt/file)"
+	copies_of $mnt/file 20480
+	ok "$type, copies: unbind" unwaited give $dev none
+	copies_kept "$type" "SIGBUS at 28672"
+	umount $mnt
+	ok "$type, copies: bind again" give $dev fsdev
+}
+
+erofs_image() {
+	mkdir -p /tmp/tree && dax-file fill /tmp/tree/file 0 $MIB 7 &&
+		mkfs.erofs -b4096 -E noinline_data /tmp/image /tmp/tree &&
+		dd if=/tmp/image of=$disk bs=1M oflag=direct conv=notrunc
+}
+
 # pinned: a page that the kernel itself has, in a pipe, makes the removal wait and say so; ending the process ends the wait
 pinned() {
 	local pinner unbinder
@@ -135,6 +159,9 @@ order() {
 under xfs mkfs.xfs -q -f -d su=2m,sw=1 -m rmapbt=1,reflink=0
 under xfs-reflink mkfs.xfs -q -f -d su=2m,sw=1 -m rmapbt=1,reflink=1
 under ext4 mkfs.ext4 -q -F -b 4096 -E stride=512,stripe-width=512
+private xfs mkfs.xfs -q -f -m rmapbt=1,reflink=1 $disk
+private ext4 mkfs.ext4 -q -F -b 4096 $disk
+private erofs erofs_image
 pinned
 
 parameter=/sys/module/fsdev/parameters/announce_first
