@@ -49,7 +49,10 @@ static bool is_ours(const struct fsdev *fsdev, unsigned long pfn)
 	return rangemap_next(&fsdev->map, &phys, &len, &piece);
 }
 
-/* The next of a file's entries for the device's memory, at @index or after it. */
+/*
+ * The next of a file's entries for the device's memory, at @index or after it. @index becomes the
+ * entry's first page: xa_find() leaves it in the middle of a 2 MiB entry where it was there.
+ */
 static bool next_entry(const struct fsdev *fsdev, struct address_space *mapping,
 		       unsigned long *index, unsigned long *pfn, unsigned long *nr)
 {
@@ -57,23 +60,35 @@ static bool next_entry(const struct fsdev *fsdev, struct address_space *mapping,
 
 	for (entry = xa_find(&mapping->i_pages, index, ULONG_MAX, XA_PRESENT); entry;
 	     entry = xa_find_after(&mapping->i_pages, index, ULONG_MAX, XA_PRESENT))
-		if (compat_dax_entry(entry, pfn, nr) && is_ours(fsdev, *pfn))
+		if (compat_dax_entry(entry, pfn, nr) && is_ours(fsdev, *pfn)) {
+			*index = round_down(*index, *nr);
+			return true;
+		}
+	return false;
+}
+
+/* Any of them: of a 2 MiB entry a process may have given the kernel just a page in the middle. */
+static bool entry_in_use(unsigned long pfn, unsigned long nr)
+{
+	for (unsigned long i = 0; i < nr; i++)
+		if (page_ref_count(pfn_to_page(pfn + i)) > COMPAT_DAX_IDLE_REFERENCES)
 			return true;
 	return false;
 }
 
-/* Takes the device's pages out of a file that nobody can map any more; not those in use. */
+/*
+ * Takes the device's pages out of a file that no process can map any more; not those in use. Each
+ * entry is looked at once, whole, and is dropped alone: its references end in any order with those
+ * of its neighbours.
+ */
 static void drop_entries(const struct fsdev *fsdev, struct address_space *mapping)
 {
-	unsigned long index = 0, pfn, nr, i;
+	unsigned long index = 0, pfn, nr;
 
 	while (next_entry(fsdev, mapping, &index, &pfn, &nr)) {
-		for (i = 0; i < nr; i++)
-			if (page_ref_count(pfn_to_page(pfn + i)) > COMPAT_DAX_IDLE_REFERENCES)
-				break;
-		if (i == nr)
+		if (!entry_in_use(pfn, nr))
 			compat_dax_drop(mapping, index, nr);
-		if (check_add_overflow(index, 1UL, &index))
+		if (check_add_overflow(index, nr, &index))
 			break;
 		cond_resched();
 	}

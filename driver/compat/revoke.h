@@ -116,7 +116,10 @@ static inline bool compat_dax_entry(const void *entry, unsigned long *pfn, unsig
  * @index: the first page's index in the file
  * @nr: how many
  *
- * Context: the caller holds the mapping's invalidate lock, and nobody maps or uses the pages.
+ * Every entry that has one of these pages goes, so @index is the first page of an entry and @nr its
+ * length.
+ *
+ * Context: the caller holds the mapping's invalidate lock, and no process maps or uses the pages.
  */
 static inline void compat_dax_drop(struct address_space *mapping, pgoff_t index, unsigned long nr)
 {

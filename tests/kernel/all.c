@@ -15,4 +15,5 @@
 #include "inject.c"
 #include "ras.c"
 #include "late.c"
+#include "drop.c"
 #include "rivals.c"

@@ -200,6 +200,10 @@ void ras_exit(void);
 extern const struct test_verb late_verbs[];
 void late_exit(void);
 
+/* drop.c */
+extern const struct test_verb drop_verbs[];
+void drop_exit(void);
+
 /* inject.c */
 void fsdev_test_return(void);
 extern const struct test_verb inject_verbs[];

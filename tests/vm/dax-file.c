@@ -429,14 +429,14 @@ static int cmd_touch(char **argv)
 }
 
 /*
- * pin FILE: hands the first page of its mapping to the kernel, by a pipe that nobody reads, and
- * ends the mapping. Says "ready" and stays, with the file open: older kernels complain when they
+ * pin FILE OFFSET: hands the page there to the kernel, by a pipe that has no reader, and ends the
+ * mapping. Says "ready" and stays, with the file open: older kernels complain when they
  * drop a file from memory of which they have a page themselves.
  */
 static int cmd_pin(char **argv)
 {
 	int fd = open_file(argv[0], O_RDWR), ends[2];
-	char *addr = map(fd, MAP_SHARED, 0, PAGE);
+	char *addr = map(fd, MAP_SHARED, number(argv[1]), PAGE);
 	struct iovec one = { addr, PAGE };
 
 	(void)*(volatile char *)addr;
@@ -560,7 +560,7 @@ static const struct command commands[] = {
 	{ "hold-write", "FILE", 1, cmd_hold_write },
 	{ "hold-hole", "FILE", 1, cmd_hold_hole },
 	{ "many", "DIR COUNT", 2, cmd_many },
-	{ "pin", "FILE", 1, cmd_pin },
+	{ "pin", "FILE OFFSET", 2, cmd_pin },
 	{ "log", "FILE sync|map", 2, cmd_log },
 	{ "check-log", "FILE LAST", 2, cmd_check_log },
 };

@@ -11,6 +11,8 @@
 . "$(dirname -- "$0")/removal-lib.sh"
 # shellcheck source=tests/vm/ras-lib.sh
 . "$(dirname -- "$0")/ras-lib.sh"
+# shellcheck source=tests/vm/kernel-lib.sh
+. "$(dirname -- "$0")/kernel-lib.sh"
 
 # Two files that have a page in common, both mapped: 6.1 takes its own state for wrong then, removal or not (since 6.2 it
 # counts them).
@@ -22,6 +24,7 @@ mkdir -p $mnt
 shape $dev 0:400 512:200
 give $dev fsdev
 
+modprobe fsdev_test || fail "cannot load fsdev_test"
 watch_walks
 
 # under TYPE MKFS...: the scenario for one file system
@@ -109,10 +112,11 @@ private() {
 	ok "$type, copies: bind again" give $dev fsdev
 }
 
+# shellcheck disable=SC2317  # called by name
 erofs_image() {
-	mkdir -p /tmp/tree && dax-file fill /tmp/tree/file 0 $MIB 7 &&
+	mkdir -p /tmp/tree && dax-file fill /tmp/tree/file 0 "$MIB" 7 &&
 		mkfs.erofs -b4096 -E noinline_data /tmp/image /tmp/tree &&
-		dd if=/tmp/image of=$disk bs=1M oflag=direct conv=notrunc
+		dd if=/tmp/image of="$disk" bs=1M oflag=direct conv=notrunc
 }
 
 # pinned: a page that the kernel itself has, in a pipe, makes the removal wait and say so; ending the process ends the wait
@@ -121,7 +125,7 @@ pinned() {
 
 	mkfs.ext4 -q -F -b 4096 $disk && mount -o dax=always $disk $mnt
 	dax-file fill $mnt/file 0 $((4 * MIB)) 6
-	dax-file pin $mnt/file >/tmp/pin &
+	dax-file pin $mnt/file 0 >/tmp/pin &
 	pinner=$!
 	until grep -q ready /tmp/pin; do sleep 0.05; done
 	give $dev none &
@@ -137,6 +141,44 @@ pinned() {
 	ok "with its file system" mount -o dax=always $disk $mnt
 	is "and its data" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/file 0 $((4 * MIB)) 6)"
 	umount $mnt
+}
+
+# neighbours: two 2 MiB entries side by side, a page in the middle of each in a pipe. The first is let go while the removal
+# is between looking at its entry and whatever it looks at next; the second later. fsdev_test holds the removal there, if it
+# looks into the middle of an entry (tests/kernel/drop.c).
+neighbours() {
+	local one two unbinder
+
+	mkfs.xfs -q -f -d su=2m,sw=1 -m rmapbt=1 $disk && mount -o dax=always $disk $mnt
+	xfs_io -fc 'extsize 2m' $mnt/huge && fallocate -l 8M $mnt/huge
+	echo >/sys/kernel/tracing/trace
+	echo 1 >$events/dax_pmd_fault_done/enable
+	dax-file touch $mnt/huge 0 $((4 * MIB)) w
+	echo 0 >$events/dax_pmd_fault_done/enable
+	is "neighbours: 2 MiB are mapped at once, twice" 2 "$(grep -c 'dax_pmd_fault_done.*WRITE.*NOPAGE' /sys/kernel/tracing/trace)"
+	dax-file pin $mnt/huge $((5 << 12)) >/tmp/one &
+	one=$!
+	dax-file pin $mnt/huge $((2 * MIB + (5 << 12))) >/tmp/two &
+	two=$!
+	until grep -q ready /tmp/one && grep -q ready /tmp/two; do sleep 0.05; done
+	ok "neighbours: a look into an entry would be seen" run drop-watch
+	dmesg -C
+	(printf revoker >/proc/self/comm; give $dev none) &
+	unbinder=$!
+	until dmesg | grep -q 'removal waits for' || run drop-held; do kill -0 $unbinder || break; sleep 0.1; done
+	ok "neighbours: removal waits" kill -0 $unbinder
+	kill -9 $one && wait $one
+	run drop-go
+	# a pass or two over what is left
+	sleep 0.5
+	ok "neighbours: and still does for the second one" kill -0 $unbinder
+	kill -9 $two && wait $two
+	wait $unbinder
+	is "neighbours: and ends with that" 0 $?
+	refused "neighbours: it has looked at each entry whole" run drop-held
+	run drop-unwatch
+	umount $mnt
+	ok "neighbours: the device binds again" give $dev fsdev
 }
 
 # order: what came first when the device went, the disk's end or the announcement to XFS. Without files there is no walk.
@@ -163,6 +205,7 @@ private xfs mkfs.xfs -q -f -m rmapbt=1,reflink=1 $disk
 private ext4 mkfs.ext4 -q -F -b 4096 $disk
 private erofs erofs_image
 pinned
+neighbours
 
 parameter=/sys/module/fsdev/parameters/announce_first
 is "the disk goes before XFS is told" "deleted announced" "$(order)"
