@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --soft-reserved 1G --append log_buf_len=4M
 # The character device in fsdev mode: what it tells, to whom it obeys, who may own the device, and what owner and watchers
 # hear of failures and removal, whatever becomes of device and driver while they have it open.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --cxl 512M --cxl 512M
 # kernels: 6.12 7 (6.1 makes no regions of volatile CXL memory)
 # fsdevctl and CXL memory, as docs/users.md has it: a file system on one expander, two of them striped, and bad memory that a device

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # stack: --cxl 512M
 # kernels: 6.12 7 (6.1 makes no regions of volatile CXL memory)
 # CXL memory as QEMU emulates it: a volatile type-3 device becomes a region, the region a DAX device, and that a file system.

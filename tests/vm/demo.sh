@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --soft-reserved 1536M
 # The demo's own story, step by step, as a test: it ends at the first step that differs.
 . "$(dirname -- "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # debug: --soft-reserved 256M --append log_buf_len=4M
 # On a kernel with fault injection: each allocation that the kernel makes for a bind, an unbind, a command of the node fails
 # once, the device is whole each time, and nothing is lost. What `inject` does call by call of the driver this does for all

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # One of the two hosts of tests/suites/hosts: hosts-guest.sh A|B. They tell each other how far they are by files in a folder
 # that both see; nothing else is between them but the memory.
 # shellcheck source=tests/vm/lib.sh

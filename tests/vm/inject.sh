@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --soft-reserved 1G --append log_buf_len=4M --append rcupdate.rcu_expedited=1
 # Every call of probe that can fail does so once, on a dynamic device of two ranges and on a static one. Each time nothing
 # is left, and the next bind works. Which calls there are is counted while the device binds, so that a new one is found;

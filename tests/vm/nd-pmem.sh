@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # The cases of ras.sh on disks of the kernel's nd_pmem, each on its own: tests/vm/nd-pmem.sh CASE... in the guest that
 # tests/nd-pmem boots. Says what is seen, and after each case that it has ended: what it does not say, the kernel has not
 # survived.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # debug: --soft-reserved 512M
 # On a kernel that watches for data races: whatever can go on at a device goes on beside each of the others, and beside itself,
 # one on each processor and without a pause, so that what two of them touch is touched by both at once.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # One boot of tests/suites/persist: persist-guest.sh NUMBER. The first makes the namespace and the file system; each later
 # one finds what all earlier ones have written, takes it through the modes, and adds a file of its own.
 # shellcheck source=tests/vm/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # long: --soft-reserved 512M --append log_buf_len=1M
 # Everything at once: the device is bound and unbound, ROUNDS times, while others open and read its disk, mount it, map files,
 # fail pages, own and watch the device, read and write attributes, load and unload the module. Nobody has to succeed; the

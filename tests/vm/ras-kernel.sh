@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --soft-reserved 512M --append log_buf_len=4M --qemu "-cpu max,-la57,-xsave,-pclmulqdq"
 # Failing memory where only the kernel can look: a thousand failures, each reported once, and their repair; a read of the
 # driver's own that meets bad memory; a page that cannot be repaired; a device that fails much beside one that fails once.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --nvdimm build/vm/ras-nvdimm-@KERNEL@:256M --qemu "-cpu Skylake-Server,-xsave,-pclmulqdq"
 # Memory that the platform knows to be bad before the device is bound: a machine check in an NVDIMM that nobody uses goes to the
 # NVDIMM bus alone. Binding takes it over, so that no file system steps on it.

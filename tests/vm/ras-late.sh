@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --soft-reserved 512M --append preempt=full --append rcupdate.rcu_expedited=1
 # kernels: 6.12 7 (6.1 does not look at the page again)
 # A page fails while its device is unbound: the kernel looks at the page structure after it has given back its reference to the page

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --soft-reserved 512M --append log_buf_len=4M --qemu "-cpu Skylake-Server,-xsave,-pclmulqdq"
 # Real machine checks, raised by the emulated memory controller: in a mapped page of a file, in every range, in a page that
 # nobody maps, under a running read() and write(), under a mapping of 2 MiB, twice in one page, in the file system's own

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --soft-reserved 512M --nvdimm build/vm/rights-@KERNEL@:256M
 # Who may do what: to anybody but root the device is closed, to root of a user namespace too; values that make no sense
 # change nothing; and what the disk says of caches and flushes is right for memory that forgets and memory that keeps.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # long: --soft-reserved 1G --soft-reserved 1G --append log_buf_len=1M
 # Random rounds over two devices, each with a file system and a copy in memory of what every byte of its files has to be:
 # work on the files, remounts, the device going to another driver and back, with a file system on it or not, failing pages,

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # stack: --soft-reserved 640M --soft-reserved 384M
 # The file systems with their options: ext4 with dax=always and dax=inode, EROFS, XFS with reflink, per-file DAX, extent-size
 # hints, its log and its real-time volume on another device. Where 2 MiB mappings are promised, the kernel's fault

@@ -29,12 +29,12 @@ tap_where() {
 	local tap_frame tap_at='' tap_from
 
 	for ((tap_frame = 1; tap_frame < ${#FUNCNAME[@]}; tap_frame++)); do
-		tap_from=${BASH_SOURCE[tap_frame]##*/}
+		tap_from=${BASH_SOURCE[tap_frame]#"$PWD/"}
 		# this file's own, and what the case was begun by
-		if [ "$tap_from" = tap.sh ]; then
+		if [ "${tap_from##*/}" = tap.sh ]; then
 			if [ -z "$tap_at" ]; then continue; else break; fi
 		fi
-		tap_at+="${tap_at:+, called from }tests/vm/$tap_from:${BASH_LINENO[tap_frame - 1]}"
+		tap_at+="${tap_at:+, called from }$tap_from:${BASH_LINENO[tap_frame - 1]}"
 	done
 	echo "# at $tap_at"
 }

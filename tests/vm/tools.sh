@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # stack: --soft-reserved 640M
 # Standard tools against the block device and files on it: fio with verification through every engine that fits, load with
 # verification, the file systems' own checkers, and tools that probe or trim a disk.
