@@ -8,6 +8,7 @@
 #include <linux/string.h>
 #include <linux/uio.h>
 
+#include "clamp.h"
 #include "fsdev.h"
 #include "include/fsdev/dax.h"
 
@@ -56,7 +57,7 @@ static __always_inline long direct_access(const struct fsdev *fsdev, pgoff_t pgo
 	if (unlikely(nr_pages < 0))
 		return -EINVAL;
 	if (unlikely(pgoff >= fsdev->pages))
-		return -ERANGE;
+		return pgoff == CLAMP_REFUSED_PGOFF ? -EIO : -ERANGE;
 	return near_access(fsdev, pgoff, nr_pages, kaddr, pfn);
 }
 
@@ -67,13 +68,12 @@ static long fsdev_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long 
 }
 
 /*
- * The same while part of the device is bad: it ends before the first bad page. If that is the one
- * asked for, only a recovery write gets it, alone, as it is repaired page by page.
+ * The same while part of the device is poisoned: it ends before the first poisoned page. If that is
+ * the one asked for, only a recovery write gets it, alone, as it is repaired page by page.
  */
-static noinline long fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
-				   enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+static noinline long fenced_run(const struct fsdev *fsdev, pgoff_t pgoff, long nr_pages,
+				enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
 {
-	const struct fsdev *fsdev = fsdev_of(dax_dev);
 	long n = direct_access(fsdev, pgoff, nr_pages, kaddr, pfn);
 	u64 good;
 
@@ -84,6 +84,22 @@ static noinline long fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, lo
 	if (likely(good))
 		return PHYS_PFN(good);
 	return mode == DAX_RECOVERY_WRITE ? 1 : COMPAT_DAX_BAD;
+}
+
+/*
+ * A caller who wants only an address may go on linearly behind what it is given: fs/dax.c does. It
+ * gets none where any of what it asks for is poisoned, as from nd_pmem.
+ */
+static noinline long fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+				   enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+{
+	const struct fsdev *fsdev = fsdev_of(dax_dev);
+	long n = fenced_run(fsdev, pgoff, nr_pages, mode, kaddr, pfn);
+
+	if (n > 0 && n < nr_pages && kaddr && !pfn && mode == DAX_ACCESS &&
+	    fenced_run(fsdev, pgoff + n, 1, mode, NULL, NULL) == COMPAT_DAX_BAD)
+		return COMPAT_DAX_BAD;
+	return n;
 }
 
 /* Whether no mark is in sight from a page's cell on: then fsdev->mark_sight pages are good. */
@@ -139,8 +155,8 @@ static int fsdev_fenced_zero_page_range(struct dax_device *dax_dev, pgoff_t pgof
 		void *kaddr;
 		long n;
 
-		n = fenced_access(dax_dev, pgoff, min_t(size_t, nr_pages, LONG_MAX), DAX_ACCESS,
-				  &kaddr, NULL);
+		n = fenced_run(fsdev, pgoff, min_t(size_t, nr_pages, LONG_MAX), DAX_ACCESS,
+			       &kaddr, NULL);
 		if (n > 0) {
 			rc = fsdev_zero_page_range(dax_dev, pgoff, n);
 		} else if (n == COMPAT_DAX_BAD) {

@@ -11,7 +11,9 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "clamp.h"
 #include "fsdev.h"
+#include "fstype.h"
 
 static bool announce_first;
 module_param(announce_first, bool, 0644);
@@ -220,7 +222,18 @@ static int disk_opened(struct gendisk *disk, bool claims)
 	return -EBUSY;
 }
 
-COMPAT_DISK_OPEN(disk_open, disk_opened)
+/* Mappings are clamped before a file system that needs it, or device-mapper, has the disk. */
+static int disk_opened_clamped(struct gendisk *disk, bool claims)
+{
+	struct fsdev *fsdev = disk->private_data;
+	int rc = disk_opened(disk, claims);
+
+	if (rc || !claims || !fstype_may_share(fsdev, disk))
+		return rc;
+	return clamp_get(fsdev);
+}
+
+COMPAT_DISK_OPEN(disk_open, disk_opened_clamped)
 
 static const struct block_device_operations disk_fops = {
 	.owner = THIS_MODULE,

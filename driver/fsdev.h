@@ -37,6 +37,7 @@ struct gendisk;
  * @disk: the block device /dev/fsdevX.Y
  * @chardev: what it has in common with the descriptors of /dev/daxX.Y
  * @supers: the file systems that were mounted from it when removal began; revoke.c has them
+ * @clamped: mappings of DAX files are clamped for this device; protected by clamp.c's lock
  * @persistent: the memory keeps its contents, so stores have to be flushed
  * @fenced: some of it may be bad, so whoever accesses it looks
  * @noted_new: the page that was noted last was not bad before; under @bad_lock
@@ -76,6 +77,7 @@ struct fsdev {
 	struct gendisk *disk;
 	struct chardev *chardev;
 	struct fsdev_super *supers;
+	bool clamped;
 	bool persistent;
 	bool stopped;
 	bool fenced;

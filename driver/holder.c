@@ -10,6 +10,7 @@
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 
+#include "clamp.h"
 #include "owner.h"
 
 /* A DAX device without memory; see holder_drain(). */
@@ -155,10 +156,13 @@ int owner_claim_alone(struct dax_device *dax_dev, void *holder,
 		return rc;
 	/* keeps the disk; removal has this lock, and takes the disk's own inside it, as we do */
 	device_lock(dev);
-	if (access_is_ours(dax_dev))
-		rc = claim_both(fsdev_of(dax_dev), holder, ops);
-	else
+	if (!access_is_ours(dax_dev))
 		rc = -ENODEV;
+	else if (rangemap_count(&fsdev_of(dax_dev)->map) > 1)
+		/* a file system outside the kernel's tree may share blocks, too */
+		rc = clamp_get(fsdev_of(dax_dev));
+	if (!rc)
+		rc = claim_both(fsdev_of(dax_dev), holder, ops);
 	device_unlock(dev);
 	put_device(dev);
 	return rc;

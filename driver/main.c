@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "clamp.h"
 #include "fsdev.h"
 
 static void fsdev_free(void *fsdev)
@@ -102,6 +103,9 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	if (rc)
 		return rc;
 	rc = failure_start(fsdev);
+	if (rc)
+		return rc;
+	rc = clamp_start(fsdev);
 	if (rc)
 		return rc;
 	rc = access_start(fsdev);

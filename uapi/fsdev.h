@@ -56,7 +56,7 @@
  * @numa_node: node that the device is near to; -1 if unknown
  * @target_node: node that the memory would become if it were onlined; -1 if unknown
  * @queue_max: the most events that a descriptor can have queued
- * @openers: how many times the block device is open: by processes, file systems, devices made of it
+ * @openers: how often the block device is open: by processes, file systems, devices made of it
  *	and kernel users that claim nothing; a partition that is open counts once. From version 2;
  *	0 while the device is being taken from the driver
  * @reserved: 0

@@ -16,4 +16,5 @@
 #include "ras.c"
 #include "late.c"
 #include "drop.c"
+#include "remap.c"
 #include "rivals.c"

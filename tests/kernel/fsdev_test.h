@@ -204,6 +204,10 @@ void late_exit(void);
 extern const struct test_verb drop_verbs[];
 void drop_exit(void);
 
+/* remap.c */
+extern const struct test_verb remap_verbs[];
+void remap_exit(void);
+
 /* inject.c */
 void fsdev_test_return(void);
 extern const struct test_verb inject_verbs[];

@@ -91,7 +91,7 @@ if here mapped; then
 	seen "mapped page: mapped anew" "$fault 20480 lsb $flsb" "$(ras-file touch $mnt/mapped 20480)"
 	seen "mapped page: its neighbour" "read" "$(ras-file touch $mnt/mapped 16384)"
 	seen "mapped page: read() of each page" "5 read, 1 EIO, 250 read" "$(ras-file read $mnt/mapped 0 $MIB)"
-	seen "mapped page: read() of all" 20480 "$(ras-file read-all $mnt/mapped 0 $MIB)"
+	seen "mapped page: read() of all" EIO "$(ras-file read-all $mnt/mapped 0 $MIB)"
 	seen "mapped page: the block device, directly" "5 read, 1 EIO, 250 read" \
 		"$(ras-file read $disk $((at - 20480)) $MIB)"
 	seen "mapped page: write() of a part" EFAULT "$(ras-file write $mnt/mapped 20580 100 9)"

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Clamp: cut every DAX mapping to what is contiguous in memory and free of poison.
+ *
+ * fs/dax.c asks dax_direct_access() for a whole mapping and, where it wants only an address, does
+ * not look at how many pages it was given: unsharing, deduplication and copy-on-write go on
+ * linearly (dax_iomap_direct_access(), Linux 6.1 to 7.3). Behind the end of a range or of a chunk
+ * of device-mapper lies another device's memory, behind a good page perhaps a poisoned one.
+ *
+ * The tracepoint iomap_iter_dstmap is the last step of iomap_iter(), through which every user in
+ * fs/dax.c gets its mappings. A probe on it has the mapping before the caller does, cannot be
+ * skipped, has no limit on the number of sleeping callers, and is switched off by nothing but its
+ * owner. It upholds, for the pages of each mapping that the caller will use:
+ *
+ *  1. Destination and source are contiguous in memory, whatever lies in between.
+ *  2. Neither has a poisoned page behind its first page. A poisoned first page stands alone: then
+ *     direct access refuses it, or repairs it.
+ *  3. A mapping of shared blocks is never larger than a page in a fault: fs/dax.c breaks off with
+ *     a BUG when copy-on-write of 4 KiB meets an entry of 2 MiB. remap.c takes out those entries
+ *     that were there before the blocks became shared, and what is left is refused.
+ *  4. Copy-on-write never copies onto a poisoned page: it is refused.
+ *
+ * The caller reads lengths after the tracepoint: iomap_length() in linux/iomap.h.
+ */
+#include <linux/dax.h>
+#include <linux/fs.h>
+#include <linux/iomap.h>
+#include <linux/mutex.h>
+#include <linux/ratelimit.h>
+#include <linux/tracepoint.h>
+#include <linux/xarray.h>
+
+#include "clamp.h"
+#include "compat/iomap.h"
+#include "fsdev.h"
+#include "remap.h"
+
+static DEFINE_MUTEX(clamp_lock);
+
+/* Devices that need the probe; protected by clamp_lock. */
+static unsigned int clamp_users;
+
+static struct tracepoint *clamp_point;
+
+/* Does a mapping stand for memory? */
+static bool clamp_has_memory(const struct iomap *map)
+{
+	return (map->type == IOMAP_MAPPED || map->type == IOMAP_UNWRITTEN) &&
+	       map->addr != IOMAP_NULL_ADDR && map->dax_dev;
+}
+
+/*
+ * How many of @nr pages from file offset @first on are contiguous and free of poison. Asks the
+ * device that the file system has, which may be device-mapper's.
+ */
+static long clamp_ask(const struct iomap *map, loff_t first, long nr)
+{
+	pgoff_t pgoff = PHYS_PFN(map->addr + first - map->offset);
+	long n;
+	int id;
+
+	id = dax_read_lock();
+	n = dax_direct_access(map->dax_dev, pgoff, nr, DAX_ACCESS, NULL, NULL);
+	dax_read_unlock(id);
+	return n;
+}
+
+/* Has a file an entry of more than a page there? */
+static bool clamp_meets_huge(const struct inode *inode, loff_t first)
+{
+	unsigned long pfn, nr;
+
+	return compat_dax_entry(xa_load(&inode->i_mapping->i_pages, first >> PAGE_SHIFT), &pfn,
+				&nr) && nr > 1;
+}
+
+/*
+ * Have direct access fail for a mapping. Only where the device answers so: one that does not check
+ * what it is asked for keeps its mapping.
+ */
+static void clamp_refuse(const struct iomap_iter *iter, struct iomap *map, loff_t first,
+			 const char *why)
+{
+	struct iomap refused = *map;
+
+	refused.addr = CLAMP_REFUSED - (first - map->offset);
+	if (clamp_ask(&refused, first, 1) > 0)
+		return;
+	map->addr = refused.addr;
+	pr_warn_ratelimited("fsdev: %s: inode %llu, offset %lld: access refused: %s\n",
+			    iter->inode->i_sb->s_id, (u64)iter->inode->i_ino, first, why);
+}
+
+/*
+ * Copy-on-write of the one page at @first: @to and @from are what clamp_ask() says of its
+ * destination and source.
+ */
+static void clamp_cow(struct iomap_iter *iter, loff_t first, long to, long from)
+{
+	bool fault = iter->flags & IOMAP_FAULT;
+
+	if (fault && clamp_meets_huge(iter->inode, first)) {
+		clamp_refuse(iter, &iter->iomap, first,
+			     "copy-on-write of a page whose file has a 2 MiB entry there");
+		return;
+	}
+	if (to == COMPAT_DAX_BAD && !fault && !(iter->flags & (IOMAP_UNSHARE | IOMAP_ZERO))) {
+		clamp_refuse(iter, &iter->iomap, first,
+			     "copy-on-write onto a poisoned page: clear it with fsdevctl repair");
+		return;
+	}
+	if (from != COMPAT_DAX_BAD)
+		return;
+	if (fault)
+		clamp_refuse(iter, &iter->iomap, first, "copy-on-write from a poisoned page");
+	else if (!(iter->flags & (IOMAP_UNSHARE | IOMAP_ZERO)) && iter->pos == first &&
+		 iomap_length(iter) >= PAGE_SIZE)
+		iter->srcmap.type = IOMAP_HOLE;	/* overwritten whole: nothing of it is needed */
+}
+
+/* Are shared blocks not marked in a read fault? Then those of each file that can share may be. */
+static bool clamp_hides_sharing(const struct iomap_iter *iter)
+{
+	return COMPAT_IOMAP_READS_UNSHARED && !(iter->flags & IOMAP_WRITE) &&
+	       iter->inode->i_fop->remap_file_range;
+}
+
+/* What a caller is about to use of a mapping, in pages of the file; invariants 1 to 4. */
+static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
+{
+	bool shared = iter->iomap.flags & IOMAP_F_SHARED;
+	bool fault = iter->flags & IOMAP_FAULT;
+	long to = nr, from = nr, pages = nr;
+
+	if (clamp_has_memory(&iter->iomap))
+		to = clamp_ask(&iter->iomap, first, nr);
+	if (iter->srcmap.type != IOMAP_HOLE && clamp_has_memory(&iter->srcmap))
+		from = clamp_ask(&iter->srcmap, first, nr);
+	pages = min3(pages, max(to, 1L), max(from, 1L));
+	if (fault && (shared || clamp_hides_sharing(iter)))
+		pages = 1;
+	if (pages < nr || iter->iomap.offset < first) {
+		loff_t skip = first - iter->iomap.offset;
+
+		/* deduplication takes the length as if the mapping began where it looks */
+		if (clamp_has_memory(&iter->iomap))
+			iter->iomap.addr += skip;
+		iter->iomap.offset = first;
+		iter->iomap.length = min_t(u64, iter->iomap.length - skip, PFN_PHYS(pages));
+	}
+	/* 6.1 copies where there is a source, whatever the flags say */
+	if ((iter->flags & IOMAP_WRITE) && pages == 1 &&
+	    (shared || iter->srcmap.type != IOMAP_HOLE))
+		clamp_cow(iter, first, to, from);
+}
+
+/* Runs inside iomap_iter(), before its caller sees the mapping. Context: preemption is disabled. */
+static void clamp_dstmap(void *data, struct inode *inode, struct iomap *iomap)
+{
+	struct iomap_iter *iter = container_of(iomap, struct iomap_iter, iomap);
+	loff_t first, end;
+	long nr;
+
+	if (!(iter->flags & IOMAP_DAX))
+		return;
+	first = round_down(iter->pos, PAGE_SIZE);
+	end = round_up(iter->pos + iomap_length(iter), PAGE_SIZE);
+	nr = PHYS_PFN(end - first);
+	/* one page of one file is contiguous, and direct access knows whether it is poisoned */
+	if (nr > 1 || (iomap->flags & IOMAP_F_SHARED) || iter->srcmap.type != IOMAP_HOLE)
+		clamp_iter(iter, first, nr);
+}
+
+static void clamp_find(struct tracepoint *point, void *found)
+{
+	if (!strcmp(point->name, "iomap_iter_dstmap"))
+		*(struct tracepoint **)found = point;
+}
+
+/* Caller must hold clamp_lock. */
+static int clamp_install(void)
+{
+	int rc;
+
+	lockdep_assert_held(&clamp_lock);
+	if (!clamp_point)
+		for_each_kernel_tracepoint(clamp_find, &clamp_point);
+	if (!clamp_point)
+		return -EOPNOTSUPP;
+	rc = remap_install();
+	if (rc)
+		return rc;
+	rc = tracepoint_probe_register(clamp_point, clamp_dstmap, NULL);
+	if (rc)
+		remap_uninstall();
+	return rc;
+}
+
+/* Caller must hold clamp_lock. */
+static void clamp_uninstall(void)
+{
+	lockdep_assert_held(&clamp_lock);
+	tracepoint_probe_unregister(clamp_point, clamp_dstmap, NULL);
+	tracepoint_synchronize_unregister();
+	remap_uninstall();
+}
+
+/**
+ * clamp_get() - have mappings of DAX files clamped from now on
+ * @fsdev: a device that a file system which shares blocks, or device-mapper, is about to use
+ *
+ * Lasts until the device is unbound. Mappings of DAX files of other devices are clamped as well
+ * meanwhile; what is no DAX file pays for a test of a flag.
+ *
+ * Context: may sleep; before the claim comes about.
+ * Return: 0; a negative errno where it cannot be done, and then the claim must not come about.
+ */
+int clamp_get(struct fsdev *fsdev)
+{
+	int rc = 0;
+
+	mutex_lock(&clamp_lock);
+	if (!fsdev->clamped) {
+		if (!clamp_users)
+			rc = clamp_install();
+		if (!rc) {
+			fsdev->clamped = true;
+			clamp_users++;
+		}
+	}
+	mutex_unlock(&clamp_lock);
+	if (rc)
+		dev_err(fsdev_dev(fsdev),
+			"%s (%d) refused: its file system may share blocks, and mappings cannot be clamped on this kernel (error %d): make it with reflink=0 (mkfs.xfs -m reflink=0)\n",
+			current->comm, task_pid_nr(current), rc);
+	return rc;
+}
+
+static void clamp_stop(void *data)
+{
+	struct fsdev *fsdev = data;
+
+	mutex_lock(&clamp_lock);
+	if (fsdev->clamped && !--clamp_users)
+		clamp_uninstall();
+	fsdev->clamped = false;
+	mutex_unlock(&clamp_lock);
+}
+
+/**
+ * clamp_start() - prepare a device for clamp_get()
+ * @fsdev: a device that is not yet open for access
+ *
+ * Context: probe. Undone by devm, after the last mapping of the device is revoked.
+ * Return: 0 or a negative errno.
+ */
+int clamp_start(struct fsdev *fsdev)
+{
+	return devm_add_action_or_reset(fsdev_dev(fsdev), clamp_stop, fsdev);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Replacing a function of the kernel by ftrace.
+ */
+#ifndef FSDEV_COMPAT_FTRACE_H
+#define FSDEV_COMPAT_FTRACE_H
+
+#include <linux/ftrace.h>
+
+/*
+ * Flags of an ftrace_ops that moves the instruction pointer, and how its callback does so. The
+ * second has had two names.
+ */
+#if defined(ftrace_regs_set_instruction_pointer)
+#define compat_ftrace_set_ip ftrace_regs_set_instruction_pointer
+#elif defined(ftrace_instruction_pointer_set)
+#define compat_ftrace_set_ip ftrace_instruction_pointer_set
+#endif
+
+#if defined(compat_ftrace_set_ip) && defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS)
+#define COMPAT_FTRACE_IPMODIFY (FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
+#elif defined(compat_ftrace_set_ip) && defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS)
+#define COMPAT_FTRACE_IPMODIFY \
+	(FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_SAVE_REGS)
+#endif
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fstype: can what is about to use a disk have files that share blocks?
+ *
+ * The claim of a disk comes before its user shows itself, so the superblock is read. Only a file
+ * system that is known not to share blocks counts as one that does not: everything else may, and
+ * device-mapper.
+ */
+#include <linux/blkdev.h>
+#include <linux/magic.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "fsdev.h"
+#include "fstype.h"
+
+/* Superblocks, as the file systems' documents have them; offsets in bytes from the start. */
+#define FSTYPE_BYTES 2048
+#define XFS_MAGIC 0x58465342
+#define XFS_VERSION_AT 100
+#define XFS_VERSION_MASK 0xf
+#define XFS_RO_COMPAT_AT 212
+#define XFS_RO_COMPAT_REFLINK BIT(2)
+#define EXT4_MAGIC_AT (1024 + 0x38)
+#define EROFS_MAGIC_AT 1024
+
+static bool fstype_shares(const void *start)
+{
+	unsigned int version = be16_to_cpup(start + XFS_VERSION_AT) & XFS_VERSION_MASK;
+
+	if (be32_to_cpup(start) != XFS_MAGIC)
+		return le16_to_cpup(start + EXT4_MAGIC_AT) != EXT4_SUPER_MAGIC &&
+		       le32_to_cpup(start + EROFS_MAGIC_AT) != EROFS_SUPER_MAGIC_V1;
+	/* version 4 has no such files, and no feature word; 5 has both */
+	return version != 4 && (be32_to_cpup(start + XFS_RO_COMPAT_AT) & XFS_RO_COMPAT_REFLINK);
+}
+
+/* Reads the start of a disk or partition, machine-check safe; false where there is none. */
+static bool fstype_read(struct fsdev *fsdev, u64 offset, void *start)
+{
+	u64 phys, run = rangemap_lookup(&fsdev->map, offset, &phys);
+
+	return run >= FSTYPE_BYTES &&
+	       badrange_good(&fsdev->bad, offset, FSTYPE_BYTES) == FSTYPE_BYTES &&
+	       !copy_mc_to_kernel(start, __va(phys), FSTYPE_BYTES);
+}
+
+/* Device-mapper's claim has words that say so, and it may put a file system where it likes. */
+static bool fstype_claimed_by_dm(const void *claimer)
+{
+	static const char dm[] = "I belong to device-mapper";
+	char claim[sizeof(dm)];
+
+	return copy_from_kernel_nofault(claim, claimer, sizeof(claim)) ||
+	       !memcmp(claim, dm, sizeof(dm));
+}
+
+static bool fstype_is_of(struct gendisk *disk, dev_t dev)
+{
+	struct block_device *part;
+	unsigned long index;
+
+	xa_for_each(&disk->part_tbl, index, part)
+		if (part->bd_dev == dev)
+			return true;
+	return false;
+}
+
+/*
+ * A process that opens the disk with O_EXCL claims it by its file, and does no direct access. What
+ * the claimer is nothing says; it is taken for a file where it names an inode of this disk.
+ */
+static bool fstype_claimed_by_process(struct gendisk *disk, const void *claimer)
+{
+	const struct file *file = claimer;
+	struct inode *inode;
+	umode_t mode;
+	dev_t dev;
+
+	return !get_kernel_nofault(inode, &file->f_inode) &&
+	       !get_kernel_nofault(mode, &inode->i_mode) && S_ISBLK(mode) &&
+	       !get_kernel_nofault(dev, &inode->i_rdev) &&
+	       fstype_is_of(disk, dev);
+}
+
+/**
+ * fstype_may_share() - can files of a disk's user share blocks?
+ * @fsdev: the device
+ * @disk: its disk, which is being claimed
+ *
+ * Context: open of the disk, whose open_mutex is held; may sleep.
+ * Return: false only if it or each of its partitions has a file system that cannot.
+ */
+bool fstype_may_share(struct fsdev *fsdev, struct gendisk *disk)
+{
+	const void *claimer = READ_ONCE(disk->part0->bd_claiming);
+	struct block_device *part;
+	unsigned long index;
+	bool parts = false, share = false;
+	void *start;
+
+	if (!claimer || fstype_claimed_by_dm(claimer))
+		return true;
+	if (fstype_claimed_by_process(disk, claimer))
+		return false;
+	start = kmalloc(FSTYPE_BYTES, GFP_KERNEL);
+	if (!start)
+		return true;
+	xa_for_each(&disk->part_tbl, index, part)
+		parts |= index > 0;
+	xa_for_each(&disk->part_tbl, index, part) {
+		/* a disk with partitions begins with their table */
+		if (parts && !index)
+			continue;
+		if (!fstype_read(fsdev, part->bd_start_sect << SECTOR_SHIFT, start) ||
+		    fstype_shares(start))
+			share = true;
+	}
+	kfree(start);
+	return share;
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Remap: take entries of 2 MiB out of a DAX file before its blocks become shared.
+ *
+ * fs/dax.c cannot replace an entry of 2 MiB by one of a page when it copies on write: the file's
+ * page count goes wrong, and clear_inode() ends in a BUG. clamp.c gives shared blocks no such
+ * entry; those that were there before go here. A file system calls dax_remap_file_range_prep() for each
+ * clone and each deduplication while it holds the invalidate locks of both files exclusively, so
+ * that no fault comes in between. ftrace redirects it to remap_prep(), which calls it in turn.
+ *
+ * The hook is permanent while it is there: kernel.ftrace_enabled cannot be cleared meanwhile.
+ */
+#include <linux/atomic.h>
+#include <linux/dax.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/rcupdate.h>
+#include <linux/wait_bit.h>
+
+#include "compat/ftrace.h"
+#include "compat/iomap.h"
+#include "fsdev.h"
+#include "remap.h"
+
+/* Callers inside remap_prep(); its code stays until there is none. */
+static atomic_t remap_running = ATOMIC_INIT(0);
+
+static bool remap_idle(unsigned long pfn, unsigned long nr)
+{
+	for (unsigned long i = 0; i < nr; i++)
+		if (page_ref_count(pfn_to_page(pfn + i)) > COMPAT_DAX_IDLE_REFERENCES)
+			return false;
+	return true;
+}
+
+/*
+ * Take the entries of 2 MiB out of part of a file, which is written back first. An entry with a
+ * page in use stays: clamp.c refuses to copy it on write.
+ */
+static void remap_drop_huge(struct inode *inode, loff_t pos, loff_t len)
+{
+	struct address_space *mapping = inode->i_mapping;
+	unsigned long index = round_down(pos, PMD_SIZE) >> PAGE_SHIFT;
+	unsigned long last = (round_up(pos + len, PMD_SIZE) >> PAGE_SHIFT) - 1;
+	unsigned long pfn, nr;
+	bool unmapped = false;
+	void *entry;
+
+	if (!IS_DAX(inode))
+		return;
+	for (entry = xa_find(&mapping->i_pages, &index, last, XA_PRESENT); entry;
+	     entry = xa_find_after(&mapping->i_pages, &index, last, XA_PRESENT)) {
+		if (!compat_dax_entry(entry, &pfn, &nr) || nr == 1)
+			continue;
+		if (!unmapped) {
+			unsigned long from = round_down(index, nr);
+
+			unmap_mapping_pages(mapping, from, last - from + 1, false);
+			filemap_write_and_wait_range(mapping, (loff_t)from << PAGE_SHIFT,
+						     ((loff_t)(last + 1) << PAGE_SHIFT) - 1);
+			unmapped = true;
+		}
+		index = round_down(index, nr);
+		if (remap_idle(pfn, nr))
+			compat_dax_drop(mapping, index, nr);
+		index += nr - 1;
+		cond_resched();
+	}
+}
+
+/* In the place of dax_remap_file_range_prep(), under the same locks of the file system. */
+static noinline int remap_prep(struct file *file_in, loff_t pos_in, struct file *file_out,
+			       loff_t pos_out, loff_t *len, unsigned int remap_flags,
+			       const struct iomap_ops *ops)
+{
+	int rc;
+
+	atomic_inc(&remap_running);
+	if (COMPAT_DAX_DEDUPE_WRONG && (remap_flags & REMAP_FILE_DEDUP)) {
+		rc = -EOPNOTSUPP;
+	} else {
+		rc = dax_remap_file_range_prep(file_in, pos_in, file_out, pos_out, len,
+					       remap_flags, ops);
+		if (!rc && *len > 0) {
+			remap_drop_huge(file_inode(file_in), pos_in, *len);
+			remap_drop_huge(file_inode(file_out), pos_out, *len);
+		}
+	}
+	if (atomic_dec_and_test(&remap_running))
+		wake_up_var(&remap_running);
+	return rc;
+}
+
+#ifdef COMPAT_FTRACE_IPMODIFY
+static void notrace remap_redirect(unsigned long ip, unsigned long parent_ip,
+				   struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	/* remap_prep() itself gets the function that it asks for */
+	if (!within_module(parent_ip, THIS_MODULE))
+		compat_ftrace_set_ip(fregs, (unsigned long)remap_prep);
+}
+
+static struct ftrace_ops remap_ops = {
+	.func = remap_redirect,
+	.flags = COMPAT_FTRACE_IPMODIFY,
+};
+
+/**
+ * remap_install() - have clones and deduplications of DAX files prepared here
+ *
+ * Context: may sleep.
+ * Return: 0; -EBUSY if the function is replaced already, as by a livepatch; another negative errno.
+ */
+int remap_install(void)
+{
+	int rc;
+
+	rc = ftrace_set_filter_ip(&remap_ops, (unsigned long)dax_remap_file_range_prep, 0, 0);
+	if (rc)
+		return rc;
+	rc = register_ftrace_function(&remap_ops);
+	if (rc)
+		ftrace_set_filter_ip(&remap_ops, (unsigned long)dax_remap_file_range_prep, 1, 0);
+	return rc;
+}
+
+/**
+ * remap_uninstall() - undo remap_install()
+ *
+ * Returns when no caller is inside remap_prep() any more.
+ *
+ * Context: may sleep.
+ */
+void remap_uninstall(void)
+{
+	unregister_ftrace_function(&remap_ops);
+	ftrace_set_filter_ip(&remap_ops, (unsigned long)dax_remap_file_range_prep, 1, 0);
+	synchronize_rcu_tasks();	/* redirected, and not counted yet */
+	wait_var_event(&remap_running, !atomic_read(&remap_running));
+	synchronize_rcu_tasks();	/* counted no more, and not yet back */
+}
+#else
+int remap_install(void)
+{
+	return -EOPNOTSUPP;
+}
+
+void remap_uninstall(void)
+{
+}
+#endif

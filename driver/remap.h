@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Remap: before blocks of a DAX file become shared, its entries of 2 MiB go.
+ */
+#ifndef FSDEV_REMAP_H
+#define FSDEV_REMAP_H
+
+int remap_install(void);
+void remap_uninstall(void);
+
+#endif
