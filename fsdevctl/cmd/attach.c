@@ -106,6 +106,7 @@ static enum outcome mount_image(const struct device *device, const struct image 
 	if (mount(path, dir, "erofs", MS_RDONLY, "dax=always")) {
 		outcome = say(FAILED, "%s: does not mount on %s with dax=always: %s", path, dir,
 			      strerror(errno));
+		cmd_tell_stale(device);
 		shared_unmap(device, image->generation);
 		return outcome;
 	}

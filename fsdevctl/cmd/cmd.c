@@ -9,6 +9,7 @@
 
 #include "cmd.h"
 #include "lib/mode_switch.h"
+#include "lib/users.h"
 
 /**
  * cmd_one_device() - the device that a command is about
@@ -64,6 +65,28 @@ bool cmd_agreed(const char *question, bool yes, enum outcome *outcome)
 		return true;
 	*outcome = say(FAILED, "nothing was changed");
 	return false;
+}
+
+/**
+ * cmd_tell_stale() - say what of an earlier life of a device is in the way of a mount
+ * @device: a device from which something does not mount
+ *
+ * XFS refuses a file system whose UUID is mounted already, and calls that an invalid argument.
+ */
+void cmd_tell_stale(const struct device *device)
+{
+	struct users users;
+	char text[512];
+
+	if (users_load(device, &users))
+		return;
+	for (unsigned int i = 0; i < users.count; i++) {
+		if (users.user[i].kind != USER_STALE)
+			continue;
+		user_text(&users.user[i], text, sizeof(text));
+		note("%s: %s", device->name, text);
+	}
+	users_free(&users);
 }
 
 /**

@@ -244,12 +244,20 @@ static void look_at_mount(const struct device *device, const struct user *user)
 static void look_at_users(const struct device *device)
 {
 	struct users users;
+	char text[512];
 
 	if (users_load(device, &users))
 		return;
-	for (unsigned int i = 0; i < users.count; i++)
-		if (users.user[i].kind == USER_MOUNT && users.user[i].type)
-			look_at_mount(device, &users.user[i]);
+	for (unsigned int i = 0; i < users.count; i++) {
+		const struct user *user = &users.user[i];
+
+		if (user->kind == USER_MOUNT && user->where[0])
+			look_at_mount(device, user);
+		if (user->kind != USER_STALE)
+			continue;
+		user_text(user, text, sizeof(text));
+		problem("%s: %s", device->name, text);
+	}
 	users_free(&users);
 }
 

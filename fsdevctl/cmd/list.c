@@ -26,6 +26,30 @@ static const char * const heads[] = {
 
 #define COLUMNS ARRAY_SIZE(heads)
 
+static void user_short(const struct user *user, char *text, size_t size)
+{
+	switch (user->kind) {
+	case USER_PROCESS:
+		snprintf(text, size, "%.64s(%d)", user->what, user->pid);
+		break;
+	case USER_PART:
+		snprintf(text, size, "%s(%s)", user->what, user->options);
+		break;
+	case USER_HIDDEN:
+		snprintf(text, size, "%s(unmounted)", user->type);
+		break;
+	case USER_KERNEL:
+	case USER_OPENER:
+		snprintf(text, size, "(unknown)");
+		break;
+	case USER_STALE:
+		snprintf(text, size, "%s(old)", user->what[0] ? user->what : user->type);
+		break;
+	default:
+		snprintf(text, size, "%s", user->what);
+	}
+}
+
 /* The one that says most: a mount, else a holder, else a process; and how many more there are. */
 static void used_by(const struct users *users, char *text, size_t size)
 {
@@ -38,10 +62,7 @@ static void used_by(const struct users *users, char *text, size_t size)
 			best = &users->user[i];
 	if (!best)
 		return;
-	if (best->kind == USER_PROCESS)
-		snprintf(text, size, "%.64s(%d)", best->what, best->pid);
-	else
-		snprintf(text, size, "%s", best->what);
+	user_short(best, text, size);
 	used = strlen(text);
 	if (users->count > 1)
 		snprintf(text + used, size - used, " +%u", users->count - 1);
@@ -76,32 +97,51 @@ static void row(struct table *table, const struct device *device, const struct u
 	table_cell(table, "%s", text);
 }
 
+/* What the table has no room for. */
+static void tell_notes(const struct device *device, const struct users *users)
+{
+	char text[512];
+
+	if (device->interrupted != MODE_OTHER)
+		note("%s: a change of mode was cut off; it was in mode %s before: fsdevctl enable %s, or fsdevctl disable %s",
+		     device->name, mode_name(device->interrupted), device->name, device->name);
+	for (unsigned int i = 0; i < users->count; i++) {
+		if (users->user[i].kind != USER_STALE)
+			continue;
+		user_text(&users->user[i], text, sizeof(text));
+		note("%s: %s", device->name, text);
+	}
+}
+
 static enum outcome show(const struct devices *devices)
 {
 	struct table *table = as_json ? NULL : table_new(heads, COLUMNS);
 	struct json_object *array = as_json ? json_object_new_array() : NULL;
 	unsigned int shown = 0;
-	struct users users;
+	struct users *users;
+	int rc;
 
 	if (!table && !array)
 		return say(FAILED, "there is not enough memory");
+	rc = users_load_all(devices, &users);
+	if (rc) {
+		json_object_put(array);
+		table_free(table);
+		return say(FAILED, "cannot find out who uses the devices: %s", strerror(-rc));
+	}
 	for (unsigned int i = 0; i < devices->count; i++) {
 		const struct device *device = &devices->device[i];
 
 		if (!device->size && !all)
 			continue;
-		users_load(device, &users);
 		shown++;
 		if (as_json)
-			json_object_array_add(array, json_device(device, &users));
+			json_object_array_add(array, json_device(device, &users[i]));
 		else
-			row(table, device, &users);
-		if (device->interrupted != MODE_OTHER)
-			note("%s: a change of mode was cut off; it was in mode %s before: fsdevctl enable %s, or fsdevctl disable %s",
-			     device->name, mode_name(device->interrupted), device->name,
-			     device->name);
-		users_free(&users);
+			row(table, device, &users[i]);
+		tell_notes(device, &users[i]);
 	}
+	users_free_all(devices, users);
 	if (as_json)
 		return json_print(array);
 	if (shown)

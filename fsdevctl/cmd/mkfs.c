@@ -109,9 +109,11 @@ static enum outcome check_apart(const struct device *device, const char *disk)
 	if (!pid) {
 		rc = unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ?
 			-errno : mount_at(disk, dir);
-		if (rc)
+		if (rc) {
+			cmd_tell_stale(device);
 			_exit(say(FAILED, "%s: does not mount with dax=always: %s", device->name,
 				  strerror(-rc)));
+		}
 		outcome = daxcheck(device, disk, dir, type);
 		umount(dir);
 		fflush(NULL);
@@ -131,9 +133,11 @@ static enum outcome check_mounted(const struct device *device, const char *disk)
 	if (mkdir(mount_dir, 0755) && errno != EEXIST)
 		return say(FAILED, "--mount: cannot make %s: %s", mount_dir, strerror(errno));
 	rc = mount_at(disk, mount_dir);
-	if (rc)
+	if (rc) {
+		cmd_tell_stale(device);
 		return say(FAILED, "%s: does not mount on %s with dax=always: %s", device->name,
 			   mount_dir, strerror(-rc));
+	}
 	outcome = daxcheck(device, disk, mount_dir, type);
 	if (outcome == DONE)
 		printf("%s: mounted on %s; for every boot: %s %s %s %sdax=always,nofail 0 0\n",
@@ -154,11 +158,14 @@ static enum outcome may_overwrite(const struct device *device, const char *disk)
 	rc = users_load(device, &users);
 	if (rc)
 		return say(FAILED, "%s: cannot find out who uses it: %s", device->name, strerror(-rc));
-	if (users.count) {
-		user_text(&users.user[0], text, sizeof(text));
+	for (unsigned int i = 0; i < users.count; i++) {
+		if (users.user[i].kind == USER_STALE)
+			continue;
+		user_text(&users.user[i], text, sizeof(text));
 		users_free(&users);
 		return say(IN_USE, "%s: in use: %s; nothing was changed", device->name, text);
 	}
+	users_free(&users);
 	rc = signature(disk, found, sizeof(found));
 	if (rc)
 		return say(FAILED, "%s: cannot be read: %s", disk, strerror(-rc));

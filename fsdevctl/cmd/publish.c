@@ -100,7 +100,7 @@ static enum outcome look_at_users(const struct device *device, uint64_t overwrit
 		const struct user *user = &users.user[i];
 
 		/* what is attached is made of the other slot */
-		if (user->kind == USER_HOLDER || strstr(user->where, "mapper") ||
+		if (user->kind == USER_HOLDER || user->kind == USER_STALE || strstr(user->where, "mapper") ||
 		    strstr(user->where, "/dev/dm-"))
 			continue;
 		user_text(user, text, sizeof(text));

@@ -70,16 +70,20 @@ static struct json_object *bad(const struct device *device)
 static struct json_object *user(const struct user *user)
 {
 	static const char * const kinds[] = {
-		[USER_MOUNT] = "mount", [USER_HOLDER] = "holder", [USER_SWAP] = "swap",
-		[USER_PROCESS] = "process",
+		[USER_MOUNT] = "mount", [USER_PART] = "part", [USER_HIDDEN] = "hidden",
+		[USER_HOLDER] = "holder", [USER_SWAP] = "swap", [USER_TARGET] = "target",
+		[USER_PROCESS] = "process", [USER_KERNEL] = "kernel", [USER_OPENER] = "opener",
+		[USER_STALE] = "stale",
 	};
 	struct json_object *one = json_object_new_object();
 
 	json_add_text(one, "kind", kinds[user->kind]);
-	json_add_text(one, user->kind == USER_MOUNT ? "mountpoint" : "name", user->what);
+	json_add_text(one, user->kind == USER_MOUNT || user->kind == USER_PART ||
+		      user->kind == USER_STALE ? "mountpoint" : "name", user->what);
 	json_add_text(one, "through", user->where);
 	json_add_text(one, "fstype", user->type);
 	json_add_text(one, "options", user->options);
+	json_add_text(one, "namespace", user->namespace);
 	if (user->pid)
 		json_add_number(one, "pid", user->pid);
 	return one;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "c.h"
+#include "claim.h"
 #include "journal.h"
 #include "kmsg.h"
 #include "known.h"
@@ -27,11 +28,15 @@
 
 #define DRIVERS DAX_BUS "/drivers/"
 
-/* One change: the device, where it comes from and goes to, and the memory it has become. */
+/*
+ * One change: the device, where it comes from and goes to, the memory it has become, and the
+ * descriptor that keeps its disk from being claimed until it is unbound.
+ */
 struct change {
 	struct device *device;
 	enum mode from, to;
 	struct memory_blocks blocks;
+	int claim;
 };
 
 static const char *reason(int rc)
@@ -147,6 +152,13 @@ static enum outcome restore(struct change *change)
 		   mode_name(device_mode_now(device)));
 }
 
+static void release(struct change *change)
+{
+	if (change->claim >= 0)
+		close(change->claim);
+	change->claim = -1;
+}
+
 static enum outcome leave(struct change *change)
 {
 	struct device *device = change->device;
@@ -158,6 +170,7 @@ static enum outcome leave(struct change *change)
 		return say(FAILED, "%s: is in mode system-ram, as before", device->name);
 	}
 	rc = unbind(device);
+	release(change);
 	if (rc && device_mode_now(device) != MODE_NONE) {
 		note("%s: cannot take it from driver %s: %s", device->name, device->driver,
 		     strerror(-rc));
@@ -232,6 +245,8 @@ static enum outcome guarded(struct change *change)
 	}
 	if (!child)
 		_exit(carry_out(change));
+	/* the child has it until the device is unbound */
+	release(change);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status))
@@ -245,6 +260,22 @@ static enum outcome guarded(struct change *change)
 	return restore(change);
 }
 
+#define LOOKS 10
+#define LOOK_MS 100
+
+/* Programs that look at every device are gone in a moment, and are waited for. */
+static int load_users(const struct device *device, struct users *users)
+{
+	int rc = users_load(device, users);
+
+	for (unsigned int i = 1; !rc && i < LOOKS && users_may_pass(users); i++) {
+		users_free(users);
+		usleep(LOOK_MS * 1000);
+		rc = users_load(device, users);
+	}
+	return rc;
+}
+
 /* Lists the users. Whether there are any that count. */
 static enum outcome look_at_users(const struct device *device, const struct mode_options *options)
 {
@@ -253,22 +284,58 @@ static enum outcome look_at_users(const struct device *device, const struct mode
 	char text[512];
 	int rc;
 
-	rc = users_load(device, &users);
+	rc = load_users(device, &users);
 	if (rc)
 		return say(FAILED, "%s: cannot find out who uses it: %s", device->name,
 			   strerror(-rc));
 	for (unsigned int i = 0; i < users.count; i++) {
 		user_text(&users.user[i], text, sizeof(text));
-		note("%s: in use: %s", device->name, text);
+		note("%s: %s%s", device->name, users.user[i].kind == USER_STALE ? "" : "in use: ",
+		     text);
 	}
-	if (users.count && !options->force)
+	if (users_blocking(&users) && !options->force)
 		outcome = say(IN_USE, "%s: stays in mode %s while it is in use; unmount or end these first, or see --force",
 			      device->name, mode_name(device->mode));
-	else if (users.count)
+	else if (users_blocking(&users))
 		note("%s: --force: what was written is kept where the memory keeps it; file systems on it shut down, devices made of it fail, and every process that has it mapped gets SIGBUS",
 		     device->name);
 	users_free(&users);
 	return outcome;
+}
+
+static enum outcome claimed(const struct device *device)
+{
+	return say(IN_USE, "%s: stays in mode %s: /dev/%s is claimed or open, and nothing in /proc or /sys shows by whom (a journal, an unmount with -l, a mount namespace); end it first, or see --force",
+		   device->name, mode_name(device->mode), device->disk);
+}
+
+/*
+ * From here until it is unbound the disk cannot be claimed: what the search for users cannot see is
+ * refused here, and nothing can come in between.
+ */
+static enum outcome claim(struct change *change)
+{
+	const struct device *device = change->device;
+	bool alone = false;
+	int fd = -EBUSY;
+
+	for (unsigned int i = 0; i < LOOKS && !alone; i++) {
+		if (i)
+			usleep(LOOK_MS * 1000);
+		if (fd >= 0)
+			close(fd);
+		fd = claim_take(device, &alone);
+		if (fd < 0 && fd != -EBUSY)
+			return say(FAILED, "%s: cannot open /dev/%s, so who uses it is unknown: %s; see --force",
+				   device->name, device->disk, strerror(-fd));
+	}
+	if (alone) {
+		change->claim = fd;
+		return DONE;
+	}
+	if (fd >= 0)
+		close(fd);
+	return claimed(device);
 }
 
 static enum outcome load_driver(const struct device *device, enum mode to)
@@ -313,6 +380,10 @@ static enum outcome prepared(struct change *change, const struct mode_options *o
 	outcome = look_at_users(device, options);
 	if (outcome != DONE)
 		return outcome;
+	if (device->mode == MODE_FSDEV && device->disk[0] && !options->force)
+		outcome = claim(change);
+	if (outcome != DONE)
+		return outcome;
 	if (change->from == MODE_SYSTEM_RAM) {
 		rc = memory_load(device, &change->blocks);
 		if (rc)
@@ -351,7 +422,7 @@ static void look_again(struct device *device)
  */
 enum outcome mode_switch(struct device *device, enum mode to, const struct mode_options *options)
 {
-	struct change change = { .device = device, .to = to };
+	struct change change = { .device = device, .to = to, .claim = -1 };
 	enum outcome outcome;
 	int lock;
 
@@ -381,6 +452,7 @@ enum outcome mode_switch(struct device *device, enum mode to, const struct mode_
 		outcome = prepared(&change, options);
 	}
 	memory_free(&change.blocks);
+	release(&change);
 	look_again(device);
 	if (lock >= 0)
 		close(lock);

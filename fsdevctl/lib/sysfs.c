@@ -13,6 +13,24 @@
 
 #include "sysfs.h"
 
+static int read_path(char *text, size_t size, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	text[0] = '\0';
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, size - 1);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	if (n < 0)
+		return n;
+	text[n] = '\0';
+	return 0;
+}
+
 /**
  * sysfs_read() - reads a file of one line
  * @text: where it goes, without its end of line
@@ -25,25 +43,33 @@ int sysfs_read(char *text, size_t size, const char *format, ...)
 {
 	char path[PATH_MAX];
 	va_list args;
-	ssize_t n;
-	int fd;
+	int rc;
 
 	va_start(args, format);
 	vsnprintf(path, sizeof(path), format, args);
 	va_end(args);
-	text[0] = '\0';
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, size - 1);
-	if (n < 0)
-		n = -errno;
-	close(fd);
-	if (n < 0)
-		return n;
-	text[n] = '\0';
+	rc = read_path(text, size, path);
 	text[strcspn(text, "\n")] = '\0';
-	return 0;
+	return rc;
+}
+
+/**
+ * sysfs_read_all() - reads a file of several lines
+ * @text: where it goes
+ * @size: room there; what is longer is cut
+ * @format: the path
+ *
+ * Return: 0 or a negative errno.
+ */
+int sysfs_read_all(char *text, size_t size, const char *format, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	return read_path(text, size, path);
 }
 
 /**

@@ -12,6 +12,8 @@
 
 int sysfs_read(char *text, size_t size, const char *format, ...)
 	__printf(3, 4);
+int sysfs_read_all(char *text, size_t size, const char *format, ...)
+	__printf(3, 4);
 int sysfs_number(uint64_t *value, const char *format, ...) __printf(2, 3);
 int sysfs_write(const char *text, const char *format, ...) __printf(2, 3);
 int sysfs_link_name(char *name, size_t size, const char *format, ...)

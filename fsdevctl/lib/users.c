@@ -1,317 +1,263 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who uses a device: file systems mounted from it in any mount namespace, devices made of its block
- * device and what is mounted from those, swap, and processes that have a node of it open or mapped.
+ * Who uses a device. Names come from what the kernel shows: mount tables of every namespace
+ * (users_mounts.c), block devices and what is made of them (users_blocks.c), processes
+ * (users_processes.c). What none of them shows is still counted by the driver: how often the block
+ * device is open, and whether the DAX device has a holder. So a user is never missed, at most
+ * unnamed.
+ *
+ * An earlier life of a device can be mounted still after the device has come back. It does not use the
+ * device, but keeps it from being mounted again, so it is listed too.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <libmount/libmount.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "sysfs.h"
-#include "users.h"
+#include "node.h"
+#include "users_find.h"
 
-#define NODES_MAX 64
-
-/* The device's nodes: its character device, its block device, and all that is made of that. */
-struct nodes {
-	struct {
-		dev_t dev;
-		bool block;
-		char path[64];
-	} node[NODES_MAX];
-	unsigned int count;
-};
-
-static int add_user(struct users *users, enum user_kind kind, const char *what,
-		    const char *where, pid_t pid)
+/**
+ * find_set() - keep a copy of a text
+ * @find: the search, which fails without memory
+ * @to: where it is kept
+ * @text: the text; NULL counts as empty
+ */
+void find_set(struct find *find, char **to, const char *text)
 {
-	struct user *more = realloc(users->user, (users->count + 1) * sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	users->user = more;
-	more += users->count;
-	memset(more, 0, sizeof(*more));
-	more->kind = kind;
-	more->pid = pid;
-	more->what = strdup(what);
-	more->where = strdup(where);
-	users->count++;
-	return more->what && more->where ? 0 : -ENOMEM;
-}
-
-static bool parse_dev(const char *text, dev_t *dev)
-{
-	unsigned int major, minor;
-
-	if (sscanf(text, "%u:%u", &major, &minor) != 2)
-		return false;
-	*dev = makedev(major, minor);
-	return true;
-}
-
-static void add_node(struct nodes *nodes, const char *dev_file, const char *name, bool block)
-{
-	char text[32];
-	dev_t dev;
-
-	if (nodes->count == NODES_MAX || sysfs_read(text, sizeof(text), "%s", dev_file) ||
-	    !parse_dev(text, &dev))
-		return;
-	for (unsigned int i = 0; i < nodes->count; i++)
-		if (nodes->node[i].dev == dev && nodes->node[i].block == block)
-			return;
-	nodes->node[nodes->count].dev = dev;
-	nodes->node[nodes->count].block = block;
-	snprintf(nodes->node[nodes->count].path, sizeof(nodes->node[0].path), "/dev/%.50s", name);
-	nodes->count++;
-}
-
-static int add_block(struct users *users, struct nodes *nodes, const char *name, bool holder,
-		     const char *below);
-
-/* Partitions lie in the disk's folder; holders are links in a folder of their own. */
-static int add_below(struct users *users, struct nodes *nodes, const char *name, bool holders)
-{
-	struct dirent *entry;
-	char path[PATH_MAX];
-	int rc = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/sys/class/block/%.60s%s", name, holders ? "/holders" : "");
-	dir = opendir(path);
-	if (!dir)
-		return 0;
-	while (!rc && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (!holders && !sysfs_there("%s/%s/partition", path, entry->d_name))
-			continue;
-		rc = add_block(users, nodes, entry->d_name, holders, name);
-	}
-	closedir(dir);
-	return rc;
-}
-
-static int add_block(struct users *users, struct nodes *nodes, const char *name, bool holder,
-		     const char *below)
-{
-	char path[PATH_MAX], where[64], what[160], dm[80];
-	int rc = 0;
-
-	snprintf(path, sizeof(path), "/sys/class/block/%.60s/dev", name);
-	if (nodes->count == NODES_MAX)
-		return 0;
-	add_node(nodes, path, name, true);
-	if (holder) {
-		snprintf(where, sizeof(where), "/dev/%.50s", below);
-		if (sysfs_read(dm, sizeof(dm), "/sys/class/block/%.60s/dm/name", name))
-			snprintf(what, sizeof(what), "/dev/%.60s", name);
-		else
-			snprintf(what, sizeof(what), "/dev/mapper/%s", dm);
-		rc = add_user(users, USER_HOLDER, what, where, 0);
-	}
-	if (!rc)
-		rc = add_below(users, nodes, name, true);
-	if (!rc)
-		rc = add_below(users, nodes, name, false);
-	return rc;
-}
-
-static const char *node_of(const struct nodes *nodes, dev_t dev, bool block)
-{
-	for (unsigned int i = 0; i < nodes->count; i++)
-		if (nodes->node[i].dev == dev && nodes->node[i].block == block)
-			return nodes->node[i].path;
-	return NULL;
-}
-
-static int add_mount(struct users *users, struct libmnt_fs *fs, const char *where, pid_t pid)
-{
-	const char *target = mnt_fs_get_target(fs);
-	const char *type = mnt_fs_get_fstype(fs), *options = mnt_fs_get_fs_options(fs);
-	struct user *user;
-	int rc;
-
-	for (unsigned int i = 0; i < users->count; i++)
-		if (users->user[i].kind == USER_MOUNT && !strcmp(users->user[i].what, target) &&
-		    !strcmp(users->user[i].where, where))
-			return 0;
-	rc = add_user(users, USER_MOUNT, target, where, pid);
-	if (rc)
-		return rc;
-	user = &users->user[users->count - 1];
-	user->type = strdup(type ? type : "");
-	user->options = strdup(options ? options : "");
-	return user->type && user->options ? 0 : -ENOMEM;
-}
-
-/* What one mount namespace sees; @pid is 0 for our own. */
-static int mounts_of(struct users *users, const struct nodes *nodes, pid_t pid)
-{
-	struct libmnt_table *table;
-	struct libmnt_iter *iter;
-	struct libmnt_fs *fs;
-	char path[64];
-	int rc = 0;
-
-	snprintf(path, sizeof(path), pid ? "/proc/%d/mountinfo" : "/proc/self/mountinfo", pid);
-	table = mnt_new_table_from_file(path);
-	if (!table)
-		return 0;
-	iter = mnt_new_iter(MNT_ITER_FORWARD);
-	while (iter && !rc && !mnt_table_next_fs(table, iter, &fs)) {
-		const char *where = node_of(nodes, mnt_fs_get_devno(fs), true);
-
-		if (where && strcmp(mnt_fs_get_fstype(fs), "devtmpfs"))
-			rc = add_mount(users, fs, where, pid);
-	}
-	mnt_free_iter(iter);
-	mnt_unref_table(table);
-	return rc;
-}
-
-static int swaps(struct users *users, const struct nodes *nodes)
-{
-	char line[512], path[256];
-	FILE *file = fopen("/proc/swaps", "re");
-	struct stat st;
-	int rc = 0;
-
-	if (!file)
-		return 0;
-	while (!rc && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%255s", path) == 1 && !stat(path, &st) && S_ISBLK(st.st_mode) &&
-		    node_of(nodes, st.st_rdev, true))
-			rc = add_user(users, USER_SWAP, path, path, 0);
-	fclose(file);
-	return rc;
-}
-
-/* The node that a process has open, or NULL. */
-static const char *open_node(pid_t pid, const struct nodes *nodes)
-{
-	const char *found = NULL;
-	struct dirent *entry;
-	char path[PATH_MAX];
-	struct stat st;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
-	if (!dir)
-		return NULL;
-	while (!found && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0))
-			continue;
-		if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
-			found = node_of(nodes, st.st_rdev, S_ISBLK(st.st_mode));
-	}
-	closedir(dir);
-	return found;
-}
-
-/* The node that a process has mapped, perhaps without having it open any more. */
-static const char *mapped_node(pid_t pid, const struct nodes *nodes)
-{
-	char path[64], *line = NULL;
-	const char *found = NULL;
-	size_t room = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return NULL;
-	while (!found && getline(&line, &room, file) > 0) {
-		const char *name = strchr(line, '/');
-		size_t len = name ? strcspn(name, "\n") : 0;
-
-		for (unsigned int i = 0; name && i < nodes->count; i++)
-			if (strlen(nodes->node[i].path) == len &&
-			    !strncmp(nodes->node[i].path, name, len))
-				found = nodes->node[i].path;
-	}
-	free(line);
-	fclose(file);
-	return found;
-}
-
-/* A monitor is told of the removal, and ends with it. */
-static bool is_monitor(const char *name, pid_t pid)
-{
-	char words[256] = "", path[64];
-	size_t first, n = 0;
-	FILE *file;
-
-	if (strcmp(name, "fsdevctl"))
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-	file = fopen(path, "re");
-	if (file) {
-		n = fread(words, 1, sizeof(words) - 1, file);
-		fclose(file);
-	}
-	first = strlen(words) + 1;
-	return first < n && !strcmp(words + first, "monitor");
-}
-
-/* udev looks at every block device for a moment; it lets go by itself. */
-static bool passes(const char *name, pid_t pid)
-{
-	return strstr(name, "udev-worker") || strstr(name, "systemd-udevd") ||
-		is_monitor(name, pid);
-}
-
-static int one_process(struct users *users, const struct nodes *nodes, pid_t pid)
-{
-	const char *where = open_node(pid, nodes);
-	char name[64];
-
-	if (!where)
-		where = mapped_node(pid, nodes);
-	if (!where)
-		return 0;
-	if (sysfs_read(name, sizeof(name), "/proc/%d/comm", pid))
-		return 0;
-	return passes(name, pid) ? 0 : add_user(users, USER_PROCESS, name, where, pid);
-}
-
-static int processes(struct users *users, const struct nodes *nodes)
-{
-	char own[64], namespace[64], last[64] = "";
-	struct dirent *entry;
-	DIR *dir = opendir("/proc");
-	int rc = 0;
-
-	if (!dir)
-		return -errno;
-	sysfs_link_name(own, sizeof(own), "/proc/self/ns/mnt");
-	while (!rc && (entry = readdir(dir))) {
-		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
-
-		if (!pid || pid == getpid())
-			continue;
-		rc = one_process(users, nodes, pid);
-		sysfs_link_name(namespace, sizeof(namespace), "/proc/%d/ns/mnt", pid);
-		if (rc || !namespace[0] || !strcmp(namespace, own) || !strcmp(namespace, last))
-			continue;
-		memcpy(last, namespace, sizeof(last));
-		rc = mounts_of(users, nodes, pid);
-	}
-	closedir(dir);
-	return rc;
+	free(*to);
+	*to = strdup(text ? text : "");
+	if (!*to)
+		find->error = -ENOMEM;
 }
 
 /**
- * users_load() - finds out who uses a device
+ * find_add() - add a user
+ * @find: the search
+ * @node: what it uses
+ * @kind: how
+ * @what: who
+ *
+ * Return: the user, or NULL without memory, which ends the search.
+ */
+struct user *find_add(struct find *find, const struct node *node, enum user_kind kind,
+		      const char *what)
+{
+	struct users *users = &find->users[node->of];
+	struct user *more = realloc(users->user, (users->count + 1) * sizeof(*more));
+
+	if (!more) {
+		find->error = -ENOMEM;
+		return NULL;
+	}
+	users->user = more;
+	more += users->count++;
+	memset(more, 0, sizeof(*more));
+	more->kind = kind;
+	find_set(find, &more->what, what);
+	find_set(find, &more->where, node->path);
+	find_set(find, &more->type, "");
+	find_set(find, &more->options, "");
+	return find->error ? NULL : more;
+}
+
+/**
+ * find_node() - the node of a device number
+ * @find: the search
+ * @dev: the number
+ * @block: of a block device
+ *
+ * Return: the node, or NULL where it is none of ours.
+ */
+const struct node *find_node(const struct find *find, dev_t dev, bool block)
+{
+	for (unsigned int i = 0; i < find->nodes; i++)
+		if (find->node[i].dev == dev && find->node[i].block == block)
+			return &find->node[i];
+	return NULL;
+}
+
+/**
+ * find_path() - the node that a path names
+ * @find: the search
+ * @path: as the user of the node gave it, which may be a link or another name
+ *
+ * Return: the node, or NULL where it is none of ours.
+ */
+const struct node *find_path(const struct find *find, const char *path)
+{
+	struct stat st;
+
+	if (path[0] != '/')
+		return NULL;
+	for (unsigned int i = 0; i < find->nodes; i++)
+		if (!strcmp(find->node[i].path, path))
+			return &find->node[i];
+	if (stat(path, &st) || !(S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode)))
+		return NULL;
+	return find_node(find, st.st_rdev, S_ISBLK(st.st_mode));
+}
+
+/**
+ * find_has() - does a node have a user of that kind
+ * @find: the search
+ * @node: the node
+ * @kind: the kind
+ */
+bool find_has(const struct find *find, const struct node *node, enum user_kind kind)
+{
+	const struct users *users = &find->users[node->of];
+
+	for (unsigned int i = 0; i < users->count; i++)
+		if (users->user[i].kind == kind && !strcmp(users->user[i].where, node->path))
+			return true;
+	return false;
+}
+
+/* What the driver counts; -ENOTTY under another driver. */
+static int ask_driver(const struct device *device, struct fsdev_info *info)
+{
+	int fd, rc;
+
+	if (device->mode != MODE_FSDEV)
+		return -ENOTTY;
+	fd = node_open(device, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	rc = node_info(fd, info);
+	close(fd);
+	return rc;
+}
+
+static void drop_user(struct users *users, unsigned int at)
+{
+	struct user *user = &users->user[at];
+
+	free(user->what);
+	free(user->where);
+	free(user->type);
+	free(user->options);
+	free(user->namespace);
+	memmove(user, user + 1, (--users->count - at) * sizeof(*user));
+}
+
+/*
+ * Where the disk is not open at all, a file system or loop device that names it is one of an earlier
+ * life of the device.
+ */
+static void age(struct users *users)
+{
+	for (unsigned int i = 0; i < users->count; ) {
+		struct user *user = &users->user[i];
+
+		if (user->kind == USER_HIDDEN || user->kind == USER_PART) {
+			user->kind = USER_STALE;
+			user->what[0] = '\0';
+		} else if (user->kind == USER_HOLDER && strstr(user->what, "/dev/loop")) {
+			drop_user(users, i);
+			continue;
+		}
+		i++;
+	}
+}
+
+/* How often this process has the disk open itself. */
+static unsigned int own_openers(const struct find *find, unsigned int of)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int count = 0;
+	struct dirent *entry;
+	struct stat st;
+
+	while (dir && (entry = readdir(dir))) {
+		const struct node *node;
+
+		if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0) ||
+		    !S_ISBLK(st.st_mode))
+			continue;
+		node = find_node(find, st.st_rdev, true);
+		count += node && node->of == of;
+	}
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+/* Whether the disk is open by others; what opens every disk for a moment is waited for. */
+static bool is_open(const struct find *find, unsigned int of, struct fsdev_info *info)
+{
+	unsigned int own = info->version >= 2 && info->openers ? own_openers(find, of) : 0;
+
+	for (unsigned int i = 0; i < 5 && info->version >= 2 && info->openers > own; i++) {
+		usleep(50000);
+		if (ask_driver(find->device[of], info))
+			return false;
+	}
+	return info->version >= 2 && info->openers > own;
+}
+
+/* The part of the search that asks the driver. Whoever may not open the node sees less. */
+static void ask(struct find *find, unsigned int of)
+{
+	const struct device *device = find->device[of];
+	struct node node = { .of = of };
+	struct users *users = &find->users[of];
+	struct fsdev_info info;
+	char text[64];
+
+	if (ask_driver(device, &info))
+		return;
+	snprintf(node.path, sizeof(node.path), "/dev/%.40s", device->disk);
+	if (info.version >= 2 && !info.openers && !(info.flags & FSDEV_INFO_GOING))
+		age(users);
+	if (users_blocking(users))
+		return;
+	if (info.holder == FSDEV_HOLDER_KERNEL || info.holder == FSDEV_HOLDER_OWNER) {
+		snprintf(node.path, sizeof(node.path), "/dev/%.40s", device->name);
+		find_add(find, &node, USER_KERNEL,
+			 info.holder == FSDEV_HOLDER_KERNEL ? "a file system or a mapped device" :
+			 "a program");
+	} else if (is_open(find, of, &info)) {
+		snprintf(text, sizeof(text), "%u", info.openers);
+		find_add(find, &node, USER_OPENER, text);
+	}
+}
+
+static void search(struct find *find)
+{
+	find_blocks(find);
+	find_made_of(find);
+	find_mounts(find);
+	find_swaps(find);
+	find_targets(find);
+	find_processes(find);
+	find_hidden(find);
+	for (unsigned int i = 0; i < find->devices && !find->error; i++)
+		ask(find, i);
+}
+
+static int load(const struct device * const *device, unsigned int devices, struct users *users)
+{
+	struct find find = { .device = device, .devices = devices, .users = users };
+
+	memset(users, 0, devices * sizeof(*users));
+	search(&find);
+	for (unsigned int i = 0; i < find.nr_pinned; i++)
+		free(find.pinned[i].file);
+	free(find.pinned);
+	free(find.seen);
+	free(find.node);
+	for (unsigned int i = 0; find.error && i < devices; i++)
+		users_free(&users[i]);
+	return find.error;
+}
+
+/**
+ * users_load() - find out who uses a device
  * @device: the device
  * @users: who; freed by users_free()
  *
@@ -321,40 +267,72 @@ static int processes(struct users *users, const struct nodes *nodes)
  */
 int users_load(const struct device *device, struct users *users)
 {
-	struct nodes nodes = { .count = 0 };
-	char path[PATH_MAX];
-	int rc = 0;
+	return load(&device, 1, users);
+}
 
-	memset(users, 0, sizeof(*users));
-	snprintf(path, sizeof(path), DAX_BUS "/devices/%s/dev", device->name);
-	add_node(&nodes, path, device->name, false);
-	if (device->disk[0])
-		rc = add_block(users, &nodes, device->disk, false, "");
-	if (!rc)
-		rc = mounts_of(users, &nodes, 0);
-	if (!rc)
-		rc = swaps(users, &nodes);
-	if (!rc)
-		rc = processes(users, &nodes);
-	if (rc)
-		users_free(users);
+/**
+ * users_load_all() - find out who uses which device, in one search
+ * @devices: the devices
+ * @users: an array with the users of each; freed by users_free_all()
+ *
+ * Return: 0 or a negative errno.
+ */
+int users_load_all(const struct devices *devices, struct users **users)
+{
+	unsigned int count = devices->count;
+	const struct device **list = calloc(count ? count : 1, sizeof(*list));
+	int rc = -ENOMEM;
+
+	*users = calloc(count ? count : 1, sizeof(**users));
+	if (list && *users) {
+		for (unsigned int i = 0; i < count; i++)
+			list[i] = &devices->device[i];
+		rc = load(list, count, *users);
+	}
+	free(list);
+	if (rc) {
+		free(*users);
+		*users = NULL;
+	}
 	return rc;
 }
 
 /**
- * users_free() - frees what users_load() made
+ * users_free() - free what users_load() made
  * @users: the users
  */
 void users_free(struct users *users)
 {
-	for (unsigned int i = 0; i < users->count; i++) {
-		free(users->user[i].what);
-		free(users->user[i].where);
-		free(users->user[i].type);
-		free(users->user[i].options);
-	}
+	while (users->count)
+		drop_user(users, users->count - 1);
 	free(users->user);
 	memset(users, 0, sizeof(*users));
+}
+
+/**
+ * users_free_all() - free what users_load_all() made
+ * @devices: the devices
+ * @users: the array, or NULL
+ */
+void users_free_all(const struct devices *devices, struct users *users)
+{
+	for (unsigned int i = 0; users && i < devices->count; i++)
+		users_free(&users[i]);
+	free(users);
+}
+
+static void mount_text(const struct user *user, char *text, size_t size)
+{
+	int used = snprintf(text, size, "%s is mounted on %s (%s)", user->where, user->what, user->type);
+
+	if (used < 0 || (size_t)used >= size)
+		return;
+	if (user->namespace)
+		snprintf(text + used, size - used, " in the mount namespace that %s keeps",
+			 user->namespace);
+	else if (user->pid)
+		snprintf(text + used, size - used, " in the mount namespace of process %d",
+			 user->pid);
 }
 
 /**
@@ -367,12 +345,15 @@ void user_text(const struct user *user, char *text, size_t size)
 {
 	switch (user->kind) {
 	case USER_MOUNT:
-		if (user->pid)
-			snprintf(text, size, "%s is mounted on %s (%s) in the mount namespace of process %d",
-				 user->where, user->what, user->type, user->pid);
-		else
-			snprintf(text, size, "%s is mounted on %s (%s)", user->where, user->what,
-				 user->type);
+		mount_text(user, text, size);
+		break;
+	case USER_PART:
+		snprintf(text, size, "%s is the %s of the file system on %s (%s)", user->where,
+			 user->options, user->what, user->type);
+		break;
+	case USER_HIDDEN:
+		snprintf(text, size, "%s has a file system (%s) in use that no mount table shows: unmounted with -l while files are open, under an overlay, or kept by a mount namespace",
+			 user->where, user->type);
 		break;
 	case USER_HOLDER:
 		snprintf(text, size, "%s is made of %s", user->what, user->where);
@@ -380,9 +361,28 @@ void user_text(const struct user *user, char *text, size_t size)
 	case USER_SWAP:
 		snprintf(text, size, "the system swaps to %s", user->where);
 		break;
+	case USER_TARGET:
+		snprintf(text, size, "%s is exported by %s", user->where, user->what);
+		break;
 	case USER_PROCESS:
-		snprintf(text, size, "process %d (%s) has %s open", user->pid, user->what,
-			 user->where);
+		snprintf(text, size, "process %d (%s) has %s%s open", user->pid, user->what,
+			 user->options, user->where);
+		break;
+	case USER_KERNEL:
+		snprintf(text, size, "%s is held by %s that nothing in /proc or /sys names",
+			 user->where, user->what);
+		break;
+	case USER_OPENER:
+		snprintf(text, size, "%s is open (%s times) by the kernel or a process that cannot be named",
+			 user->where, user->what);
+		break;
+	case USER_STALE:
+		if (user->what[0])
+			snprintf(text, size, "an old mount on %s (%s) of %s, from before the device left and came back, is there still: umount %s",
+				 user->what, user->type, user->where, user->what);
+		else
+			snprintf(text, size, "an old file system (%s) of %s, from before the device left and came back, is in use still and mounted nowhere that can be seen: end the processes that use it",
+				 user->type, user->where);
 		break;
 	}
 }
@@ -396,7 +396,40 @@ void user_text(const struct user *user, char *text, size_t size)
 const struct user *users_mount(const struct users *users)
 {
 	for (unsigned int i = 0; i < users->count; i++)
-		if (users->user[i].kind == USER_MOUNT && !users->user[i].pid)
+		if (users->user[i].kind == USER_MOUNT && !users->user[i].pid &&
+		    !users->user[i].namespace)
 			return &users->user[i];
 	return NULL;
+}
+
+/**
+ * users_blocking() - how many use the device as it is now
+ * @users: its users
+ *
+ * Return: the number of all but leftovers of an earlier life.
+ */
+unsigned int users_blocking(const struct users *users)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < users->count; i++)
+		count += users->user[i].kind != USER_STALE;
+	return count;
+}
+
+/**
+ * users_may_pass() - may all of them be gone in a moment
+ * @users: its users
+ *
+ * A program that looks at every block device has it open for a moment.
+ *
+ * Return: whether there are users, and all are processes or openers without a name.
+ */
+bool users_may_pass(const struct users *users)
+{
+	for (unsigned int i = 0; i < users->count; i++)
+		if (users->user[i].kind != USER_PROCESS && users->user[i].kind != USER_OPENER &&
+		    users->user[i].kind != USER_STALE)
+			return false;
+	return users_blocking(users);
 }

@@ -4,6 +4,7 @@
  * that makes it, from every mode to every other. It has to end in the new mode or in the old one.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "fsdevctl/lib/claim.h"
 #include "fsdevctl/lib/journal.h"
 #include "fsdevctl/lib/kmsg.h"
 #include "fsdevctl/lib/known.h"
@@ -34,6 +36,9 @@ static struct world {
 	bool id[MODE_OTHER + 1], online[BLOCKS], held, used;
 	bool refuses[MODE_OTHER + 1];	/* this driver takes nothing */
 	bool lost;		/* memory left system-ram while it was on line */
+	bool claimed, opened;	/* the disk is claimed, or open, and no user is found */
+	bool unclaimed;		/* it was unbound when the claim was gone */
+	int claim;		/* the descriptor of our claim, -1 before there is one */
 	int writes, fail_at, fail_errno, kill_at;
 	pid_t parent;
 } *world;
@@ -90,6 +95,9 @@ static int do_unbind(void)
 {
 	if (world->bound == MODE_NONE)
 		return -ENOENT;
+	/* nothing can come in between the look at users and this */
+	if (world->bound == MODE_FSDEV && world->claim >= 0 && fcntl(world->claim, F_GETFD) < 0)
+		world->unclaimed = true;
 	for (unsigned int i = 0; i < BLOCKS; i++)
 		world->lost |= world->bound == MODE_SYSTEM_RAM && world->online[i];
 	world->bound = MODE_NONE;
@@ -137,6 +145,16 @@ int sysfs_link_name(char *name, size_t size, const char *format, ...)
 	(void)format;
 	snprintf(name, size, "%s", mode_driver(world->bound));
 	return world->bound == MODE_NONE ? -ENOENT : 0;
+}
+
+int claim_take(const struct device *device, bool *alone)
+{
+	(void)device;
+	*alone = !world->claimed && !world->opened;
+	if (world->claimed)
+		return -EBUSY;
+	world->claim = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
+	return world->claim;
 }
 
 bool sysfs_there(const char *format, ...)
@@ -229,6 +247,17 @@ void users_free(struct users *users)
 	users->count = 0;
 }
 
+unsigned int users_blocking(const struct users *users)
+{
+	return users->count;
+}
+
+bool users_may_pass(const struct users *users)
+{
+	(void)users;
+	return false;
+}
+
 void user_text(const struct user *user, char *text, size_t size)
 {
 	(void)user;
@@ -292,6 +321,7 @@ static enum outcome change(enum mode to, const struct mode_options *options)
 {
 	struct device device = { .name = "dax0.0", .size = 1 << 20, .mode = world->bound };
 
+	world->claim = -1;
 	return mode_switch(&device, to, options);
 }
 
@@ -309,11 +339,12 @@ static void judge(enum mode from, enum mode to, enum outcome outcome)
 	bool done = outcome == DONE;
 
 	if ((outcome != DONE && outcome != FAILED) || world->lost || world->held ||
-	    world->journal != MODE_OTHER || (done ? world->bound != to : !whole(from)))
-		fail_msg("from %s to %s, write %d fails with %d, %d kills: outcome %d, mode %s%s%s%s",
+	    world->unclaimed || world->journal != MODE_OTHER || (done ? world->bound != to : !whole(from)))
+		fail_msg("from %s to %s, write %d fails with %d, %d kills: outcome %d, mode %s%s%s%s%s",
 			 mode_name(from), mode_name(to), world->fail_at, world->fail_errno,
 			 world->kill_at, outcome, mode_name(world->bound),
 			 world->lost ? ", memory lost" : "", world->held ? ", still held" : "",
+			 world->unclaimed ? ", unclaimed" : "",
 			 world->journal != MODE_OTHER ? ", still noted" : "");
 }
 
@@ -428,6 +459,34 @@ static void used_devices_stay(void **state)
 	assert_true(whole(MODE_DEVDAX));
 }
 
+/* What no table shows has the disk claimed, or open without a claim. */
+static void unseen_users_count(void **state)
+{
+	static const struct mode_options force = { .force = true };
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		start(MODE_FSDEV);
+		world->claimed = !i;
+		world->opened = i;
+		assert_int_equal(change(MODE_DEVDAX, &plain), IN_USE);
+		assert_int_equal(world->writes, 0);
+		assert_true(whole(MODE_FSDEV));
+		assert_int_equal(change(MODE_DEVDAX, &force), DONE);
+	}
+}
+
+static void the_claim_is_kept(void **state)
+{
+	(void)state;
+	start(MODE_FSDEV);
+	assert_int_equal(change(MODE_DEVDAX, &plain), DONE);
+	assert_true(world->claim >= 0);
+	assert_false(world->unclaimed);
+	/* and is over with the change */
+	assert_int_equal(fcntl(world->claim, F_GETFD), -1);
+}
+
 static void dry_run_changes_nothing(void **state)
 {
 	static const struct mode_options dry = { .dry_run = true };
@@ -448,6 +507,8 @@ int main(void)
 		cmocka_unit_test(new_driver_refuses),
 		cmocka_unit_test(nobody_takes_it),
 		cmocka_unit_test(used_devices_stay),
+		cmocka_unit_test(unseen_users_count),
+		cmocka_unit_test(the_claim_is_kept),
 		cmocka_unit_test(dry_run_changes_nothing),
 	};
 
