@@ -127,8 +127,15 @@ static enum outcome attach(struct shared *shared, const char *dir)
 	struct image image;
 	struct stat st;
 
+	if (detach && check)
+		return say(BAD_INPUT, "--check and --detach exclude each other");
 	if (detach && !now)
 		return say(FAILED, "%s: nothing of %s is attached there", dir, device->name);
+	if (detach && dry_run) {
+		printf("%s: generation %llu would be unmounted from %s; nothing was changed\n",
+		       device->name, ULL(now), dir);
+		return DONE;
+	}
 	if (detach)
 		return let_go(device, dir, now);
 	if (!newest)
@@ -144,7 +151,7 @@ static enum outcome attach(struct shared *shared, const char *dir)
 		note("%s: generation %llu is attached already", dir, ULL(now));
 		return DONE;
 	}
-	if (stat(dir, &st) ? mkdir(dir, 0755) : !S_ISDIR(st.st_mode))
+	if (stat(dir, &st) ? !dry_run && mkdir(dir, 0755) : !S_ISDIR(st.st_mode))
 		return say(BAD_INPUT, "'%s' is no folder and cannot be made one", dir);
 	outcome = verify(shared, &image);
 	if (outcome == DONE && dry_run) {

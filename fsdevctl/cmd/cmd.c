@@ -3,11 +3,14 @@
  * What the commands share: the device that is meant, the question before what cannot be undone, and
  * changes of mode.
  */
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/journal.h"
 #include "lib/mode_switch.h"
 #include "lib/users.h"
 
@@ -40,6 +43,28 @@ enum outcome cmd_one_fsdev(const char *name, struct devices *devices, struct dev
 		outcome = say(FAILED, "%s: is in mode %s and has to be in fsdev mode: fsdevctl enable %s",
 			      (*device)->name, mode_name((*device)->mode), (*device)->name);
 	return outcome;
+}
+
+/**
+ * cmd_seconds() - the value of --timeout
+ * @text: as the user gave it, or NULL
+ * @seconds: the number; 0 for no end
+ *
+ * Return: DONE, or BAD_INPUT after saying why.
+ */
+enum outcome cmd_seconds(const char *text, unsigned int *seconds)
+{
+	unsigned long number;
+	char *end;
+
+	*seconds = 0;
+	if (!text)
+		return DONE;
+	number = strtoul(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || !number || number > 86400)
+		return say(BAD_INPUT, "--timeout '%s': has to be seconds, from 1 to 86400", text);
+	*seconds = number;
+	return DONE;
 }
 
 /**
@@ -110,7 +135,7 @@ enum outcome cmd_switch(int argc, char **argv, enum mode to, const struct mode_o
 		outcome = device_find(&devices, argv[i], &device);
 	for (int i = 0; outcome == DONE && i < argc; i++) {
 		device_find(&devices, argv[i], &device);
-		if (device->mode == to) {
+		if (device->mode == to && (options->dry_run || !journal_held(device))) {
 			note("%s: is in mode %s already", device->name, mode_name(to));
 			continue;
 		}

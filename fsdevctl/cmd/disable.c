@@ -6,11 +6,13 @@
 #include "lib/mode_switch.h"
 
 static struct mode_options options;
-static const char *leave_to;
+static const char *leave_to, *timeout;
 
 static const struct opt opts[] = {
 	{ "mode", OPT_TEXT, "MODE", &leave_to, "devdax (default), system-ram or kernel-fsdev" },
 	{ "force", OPT_FLAG, NULL, &options.force, "also while mounted or held; says what happens" },
+	{ "overwrite", OPT_FLAG, NULL, &options.overwrite, "system-ram: also where something lies on it, which is lost" },
+	{ "timeout", OPT_TEXT, "SECONDS", &timeout, "from system-ram: give up taking its memory offline after so long" },
 	{ "dry-run", OPT_FLAG, NULL, &options.dry_run, "say what would be done, change nothing" },
 	{ NULL }
 };
@@ -22,6 +24,8 @@ static enum outcome run(int argc, char **argv)
 	if (leave_to && (!mode_parse(leave_to, &to) || to == MODE_FSDEV))
 		return say(BAD_INPUT, "--mode '%s': has to be devdax, system-ram or kernel-fsdev",
 			   leave_to);
+	if (cmd_seconds(timeout, &options.timeout) != DONE)
+		return BAD_INPUT;
 	return cmd_switch(argc, argv, to, &options);
 }
 

@@ -16,6 +16,7 @@
 #include "lib/c.h"
 #include "cmd.h"
 #include "lib/conf.h"
+#include "lib/journal.h"
 #include "lib/module.h"
 #include "lib/sysfs.h"
 #include "lib/users.h"
@@ -205,9 +206,9 @@ static void look_at_boot(void)
 		problem("the configuration has the mistakes above; none of it is used at boot");
 	else
 		good("%u sections in /etc/fsdev.d", conf.rules);
-	if (conf.rules && !sysfs_there("/usr/lib/udev/rules.d/70-fsdev.rules") &&
-	    !sysfs_there("/etc/udev/rules.d/70-fsdev.rules"))
-		problem("the udev rule 70-fsdev.rules is missing: nothing happens at boot; install the package fsdevctl again");
+	if (conf.rules && !sysfs_there("/usr/lib/udev/rules.d/59-fsdev.rules") &&
+	    !sysfs_there("/etc/udev/rules.d/59-fsdev.rules"))
+		problem("the udev rule 59-fsdev.rules is missing: nothing happens at boot; install the package fsdevctl again");
 	conf_free(&conf);
 }
 
@@ -234,6 +235,9 @@ static void look_at_mount(const struct device *device, const struct user *user)
 	else if (has_option(user->options, "dax=never"))
 		problem("%s: %s is mounted with dax=never: mount it with -o dax=always", device->name,
 			user->what);
+	else if (has_option(user->options, "dax=inode"))
+		good("%s: %s (%s) is mounted with dax=inode: files that are marked are DAX",
+		     device->name, user->what, user->type);
 	else if (has_option(user->options, "dax") || has_option(user->options, "dax=always"))
 		good("%s: %s (%s) is mounted with dax=always", device->name, user->what, user->type);
 	else
@@ -267,6 +271,9 @@ static void look_at_device(const struct device *device)
 		problem("%s: a change of mode was cut off; it was in mode %s before: fsdevctl enable %s, or fsdevctl disable %s --mode %s",
 			device->name, mode_name(device->interrupted), device->name, device->name,
 			mode_name(device->interrupted));
+	if (device->mode == MODE_FSDEV && journal_held(device))
+		problem("%s: /dev/%s is held back since a change of mode was cut off, and is not mounted by the system: fsdevctl enable %s",
+			device->name, device->disk, device->name);
 	if (device->mode == MODE_FSDEV && !device->disk[0])
 		problem("%s: is in fsdev mode without a block device; see the kernel log",
 			device->name);
@@ -274,7 +281,7 @@ static void look_at_device(const struct device *device)
 		problem("%s: the kernel's own driver fsdev_dax has it, which no file system can use: fsdevctl enable %s",
 			device->name, device->name);
 	if (device->size && device->align % (2 << 20))
-		problem("%s: its alignment is %llu: 2 MiB mappings do not work; 'daxctl reconfigure-device' cannot change it once it has memory",
+		problem("%s: its alignment is %llu: 2 MiB mappings do not work; 'daxctl reconfigure-device -a 2M' changes it where each range's length allows that",
 			device->name, (unsigned long long)device->align);
 	if (device->nr_bad)
 		problem("%s: %llu bytes are bad: fsdevctl errors %s --files", device->name,

@@ -6,16 +6,20 @@
 #include "lib/mode_switch.h"
 
 static struct mode_options options;
+static const char *timeout;
 
 static const struct opt opts[] = {
 	{ "force", OPT_FLAG, NULL, &options.force, "also where a process uses the device; says what happens" },
+	{ "timeout", OPT_TEXT, "SECONDS", &timeout, "from system-ram: give up taking its memory offline after so long" },
 	{ "dry-run", OPT_FLAG, NULL, &options.dry_run, "say what would be done, change nothing" },
 	{ NULL }
 };
 
 static enum outcome run(int argc, char **argv)
 {
-	return cmd_switch(argc, argv, MODE_FSDEV, &options);
+	enum outcome outcome = cmd_seconds(timeout, &options.timeout);
+
+	return outcome == DONE ? cmd_switch(argc, argv, MODE_FSDEV, &options) : outcome;
 }
 
 const struct command cmd_enable = {

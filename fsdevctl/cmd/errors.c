@@ -63,20 +63,19 @@ static void tell(struct table *table, struct json_object *array, const struct de
 	json_object_array_add(array, one);
 }
 
-/* A bad stretch is told in as many parts as things have it; what nothing has comes as unknown. */
-static int tell_files(struct table *table, struct json_object *array,
-		      const struct device *device, const struct users *users,
-		      const struct device_bad *bad)
+/*
+ * A bad stretch is told in as many parts as things have it; what nothing has comes as unknown. @next is
+ * the first piece that does not lie before it.
+ */
+static void tell_files(struct table *table, struct json_object *array,
+		       const struct device *device, const struct pieces *pieces,
+		       unsigned int *next, const struct device_bad *bad)
 {
 	static const struct piece unknown = { .kind = PIECE_UNKNOWN };
 	uint64_t at = bad->offset, end = bad->offset + bad->len;
-	struct pieces pieces;
-	int rc = files_load(device, users, bad->offset, bad->len, true, &pieces);
 
-	if (rc)
-		return rc;
-	for (unsigned int i = 0; i < pieces.count; i++) {
-		const struct piece *piece = &pieces.piece[i];
+	for (; *next < pieces->count && pieces->piece[*next].offset < end; (*next)++) {
+		const struct piece *piece = &pieces->piece[*next];
 
 		if (piece->offset > at)
 			tell(table, array, device, at, piece->offset - at, &unknown);
@@ -86,26 +85,29 @@ static int tell_files(struct table *table, struct json_object *array,
 	}
 	if (at < end)
 		tell(table, array, device, at, end - at, &unknown);
-	files_free(&pieces);
-	return 0;
 }
 
 static enum outcome show(const struct device *device, const struct users *users)
 {
 	struct table *table = as_json ? NULL : table_new(heads, with_files ? 4 : 3);
 	struct json_object *array = as_json ? json_object_new_array() : NULL;
+	struct pieces pieces = { 0 };
+	unsigned int next = 0;
 	int rc = 0;
 
 	if (!table && !array)
 		return say(FAILED, "there is not enough memory");
+	if (with_files && device->nr_bad)
+		rc = files_load(device, users, device->bad, device->nr_bad, true, &pieces);
 	for (unsigned int i = 0; i < device->nr_bad; i++) {
 		const struct device_bad *bad = &device->bad[i];
 
 		if (with_files && !rc)
-			rc = tell_files(table, array, device, users, bad);
-		if (!with_files || rc)
+			tell_files(table, array, device, &pieces, &next, bad);
+		else
 			tell(table, array, device, bad->offset, bad->len, NULL);
 	}
+	files_free(&pieces);
 	if (rc)
 		note("%s: the files cannot be told: %s", device->name,
 		     rc == -ENOENT ? "nothing is mounted from it" : rc == -EOPNOTSUPP ?

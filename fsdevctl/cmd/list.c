@@ -89,10 +89,14 @@ static void row(struct table *table, const struct device *device, const struct u
 		   mode_name(device->mode), device->interrupted == MODE_OTHER ? "" : "!");
 	table_cell(table, "%s", size_text(size, device->size));
 	table_cell(table, "%s", size_text(align, device->align));
-	table_cell(table, "%u", device->nr_ranges);
+	if (device->addresses_known)
+		table_cell(table, "%u", device->nr_ranges);
+	else
+		table_cell(table, "?");
 	table_cell(table, "%d", device->node);
 	table_cell(table, "%s", device->disk);
-	table_cell(table, "%s", device->mode == MODE_FSDEV ? size_text(bad, device->bad_bytes) : "");
+	table_cell(table, "%s", device->mode != MODE_FSDEV ? "" :
+		   device->bad_known ? size_text(bad, device->bad_bytes) : "?");
 	used_by(users, text, sizeof(text));
 	table_cell(table, "%s", text);
 }

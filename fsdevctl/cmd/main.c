@@ -30,7 +30,7 @@ static void usage(FILE *out)
 		fprintf(out, "  %-8s %-18s %s\n", commands[i]->name, commands[i]->args,
 			commands[i]->help);
 	fprintf(out, "\n'fsdevctl COMMAND --help' lists a command's options; fsdevctl(8) has examples.\n"
-		"Exit status: 0 done; 1 failed, nothing changed; 2 wrong input; 3 refused, in use;\n"
+		"Exit status: 0 done; 1 failed; 2 wrong input; 3 refused, in use;\n"
 		"4 failed half way; 5 a check found something.\n");
 }
 
@@ -39,7 +39,7 @@ static void command_help(const struct command *command)
 	printf("usage: fsdevctl %s%s%s [--OPTION]...\n\n%s\n\n", command->name,
 	       command->args[0] ? " " : "", command->args, command->help);
 	opts_help(command->opts, stdout);
-	printf("  --help                this text\n");
+	printf("  --help, -h            this text\n");
 }
 
 static const struct command *find(const char *name)
@@ -53,7 +53,7 @@ static const struct command *find(const char *name)
 static bool wants_help(int argc, char **argv)
 {
 	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
-		if (!strcmp(argv[i], "--help"))
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			return true;
 	return false;
 }
@@ -67,6 +67,7 @@ static enum outcome run(const struct command *command, int argc, char **argv)
 	if (left < command->least || left > command->most)
 		return say(BAD_INPUT, "usage is: fsdevctl %s%s%s [--OPTION]...", command->name,
 			   command->args[0] ? " " : "", command->args);
+	argv[left] = NULL;
 	return command->run(left, argv);
 }
 
@@ -79,11 +80,18 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return BAD_INPUT;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
-		usage(stdout);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		command = argc > 2 ? find(argv[2]) : NULL;
+		if (argc > 2 && !command)
+			return say(BAD_INPUT, "there is no command '%s'; 'fsdevctl --help' lists them",
+				   argv[2]);
+		if (command)
+			command_help(command);
+		else
+			usage(stdout);
 		return DONE;
 	}
-	if (!strcmp(argv[1], "--version")) {
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		printf("fsdevctl %s\n", FSDEVCTL_VERSION);
 		return DONE;
 	}

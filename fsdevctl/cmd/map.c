@@ -36,6 +36,7 @@ static enum outcome to_svg(const struct device *device, const struct pieces *pie
 
 static enum outcome draw(const struct device *device)
 {
+	const struct device_bad whole = { .len = device->size };
 	struct pieces pieces = { 0 };
 	enum outcome outcome = DONE;
 	struct users users;
@@ -43,7 +44,7 @@ static enum outcome draw(const struct device *device)
 
 	rc = users_load(device, &users);
 	if (!rc)
-		rc = files_load(device, &users, 0, device->size, !no_files, &pieces);
+		rc = files_load(device, &users, &whole, 1, !no_files, &pieces);
 	if (rc && rc != -ENOENT)
 		note("%s: what lies there cannot be told: %s", device->name,
 		     rc == -EOPNOTSUPP ? "the file system is mounted through another device" :

@@ -20,11 +20,14 @@
 #include "lib/program.h"
 #include "lib/users.h"
 
-static const char *type, *mount_dir, *from;
+static const char *type, *mount_dir, *from, *label, *uuid;
+static char **extra;	/* options for the mkfs program, ends with NULL */
 static bool force, dry_run;
 
 static const struct opt opts[] = {
 	{ "type", OPT_TEXT, "TYPE", &type, "xfs, ext4 or erofs" },
+	{ "label", OPT_TEXT, "LABEL", &label, "its label" },
+	{ "uuid", OPT_TEXT, "UUID", &uuid, "its UUID; otherwise a random one" },
 	{ "mount", OPT_TEXT, "DIR", &mount_dir, "mount it there afterwards; made where it is missing" },
 	{ "from", OPT_TEXT, "DIR", &from, "erofs: the folder that the file system is made of" },
 	{ "force", OPT_FLAG, NULL, &force, "also over a file system that is there already" },
@@ -32,7 +35,8 @@ static const struct opt opts[] = {
 	{ NULL }
 };
 
-#define WORDS 16
+#define WORDS 64
+#define EXTRA_MAX 32
 #define SMALL (1ull << 30)
 
 /* The command that makes the file system; ends with NULL. */
@@ -49,12 +53,24 @@ static void make_command(const char *words[WORDS], const char *disk, uint64_t si
 	static const char * const erofs[] = { "mkfs.erofs", "--quiet", "-b", "4096", "-E",
 		"noinline_data", NULL };
 	const char * const *form = !strcmp(type, "xfs") ? xfs : !strcmp(type, "ext4") ? ext4 : erofs;
+	static char uuid_option[64];
 	unsigned int n = 0;
 
+	snprintf(uuid_option, sizeof(uuid_option), "uuid=%.40s", uuid ? uuid : "");
 	for (; form[n]; n++)
 		words[n] = form[n];
 	for (unsigned int i = 0; form == xfs && size < SMALL && small[i]; i++)
 		words[n++] = small[i];
+	if (label) {
+		words[n++] = "-L";
+		words[n++] = label;
+	}
+	if (uuid) {
+		words[n++] = form == xfs ? "-m" : "-U";
+		words[n++] = form == xfs ? uuid_option : uuid;
+	}
+	for (char **one = extra; *one; one++)
+		words[n++] = *one;
 	words[n++] = disk;
 	if (form == erofs)
 		words[n++] = from;
@@ -125,6 +141,18 @@ static enum outcome check_apart(const struct device *device, const char *disk)
 	return outcome;
 }
 
+/* What makes it come back: the device its mode, and the file system its place. */
+static void tell_boot(const struct device *device, const char *disk)
+{
+	char *tag = blkid_get_tag_value(NULL, "UUID", disk);
+
+	printf("%s: mounted on %s\n", device->name, mount_dir);
+	printf("for every boot: fsdevctl config add --device %s --name NAME\n", device->name);
+	printf("and in /etc/fstab: %s%s %s %s %snoatime,dax=always,nofail 0 0\n", tag ? "UUID=" : "",
+	       tag ? tag : disk, mount_dir, type, strcmp(type, "erofs") ? "" : "ro,");
+	free(tag);
+}
+
 static enum outcome check_mounted(const struct device *device, const char *disk)
 {
 	enum outcome outcome;
@@ -140,9 +168,7 @@ static enum outcome check_mounted(const struct device *device, const char *disk)
 	}
 	outcome = daxcheck(device, disk, mount_dir, type);
 	if (outcome == DONE)
-		printf("%s: mounted on %s; for every boot: %s %s %s %sdax=always,nofail 0 0\n",
-		       device->name, mount_dir, disk, mount_dir, type,
-		       strcmp(type, "erofs") ? "" : "ro,");
+		tell_boot(device, disk);
 	else
 		umount(mount_dir);
 	return outcome;
@@ -190,7 +216,8 @@ static enum outcome make(const struct device *device)
 	if (dry_run) {
 		show_command(words);
 		if (mount_dir)
-			printf("mount -t %s -o noatime,dax=always %s %s\n", type, disk, mount_dir);
+			printf("mount -t %s -o %snoatime,dax=always %s %s\n", type,
+			       strcmp(type, "erofs") ? "" : "ro,", disk, mount_dir);
 		printf("nothing was changed\n");
 		return DONE;
 	}
@@ -226,7 +253,12 @@ static enum outcome run(int argc, char **argv)
 	struct device *device;
 	enum outcome outcome = check_input();
 
-	(void)argc;
+	extra = argv + 1;
+	if (outcome == DONE && *extra && **extra != '-')
+		outcome = say(BAD_INPUT, "'%s': after DEV only options for mkfs.%s are taken, behind --",
+			      *extra, type);
+	if (outcome == DONE && argc - 1 > EXTRA_MAX)
+		outcome = say(BAD_INPUT, "there are more than %d options for mkfs.%s", EXTRA_MAX, type);
 	if (outcome != DONE)
 		return outcome;
 	outcome = cmd_one_fsdev(argv[0], &devices, &device);
@@ -237,6 +269,7 @@ static enum outcome run(int argc, char **argv)
 }
 
 const struct command cmd_mkfs = {
-	.name = "mkfs", .args = "DEV --type TYPE", .opts = opts, .least = 1, .most = 1, .run = run,
+	.name = "mkfs", .args = "DEV --type TYPE [-- OPTION...]", .opts = opts, .least = 1, .most = 1024,
+	.run = run,
 	.help = "make a file system for DAX, and check that it is",
 };

@@ -2,6 +2,7 @@
 /*
  * fsdevctl monitor: the events of devices in fsdev mode, as they come.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,9 +16,10 @@
 #include "cmd.h"
 #include "lib/json.h"
 #include "lib/node.h"
+#include "lib/uevent.h"
 
 #define WATCHED_MAX 256
-#define LOOK_AGAIN 2000	/* ms between two looks for devices that have come */
+#define SETTLE_MS 200	/* after an announcement: a driver is bound in a moment */
 
 static bool as_json;
 static const char *count;
@@ -34,11 +36,13 @@ static struct {
 	int fd;
 } watched[WATCHED_MAX];
 static unsigned int slots;
+static int uevents = -1;	/* of devices that come */
 
 static void wall_clock(uint64_t monotonic, char *text, size_t size)
 {
 	struct timespec now, boot;
 	struct tm tm;
+	char zone[8];
 	int64_t ns;
 	time_t s;
 
@@ -48,7 +52,9 @@ static void wall_clock(uint64_t monotonic, char *text, size_t size)
 	s = ns / 1000000000;
 	localtime_r(&s, &tm);
 	strftime(text, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + strlen(text), size - strlen(text), ".%03d", (int)(ns / 1000000 % 1000));
+	strftime(zone, sizeof(zone), "%z", &tm);
+	snprintf(text + strlen(text), size - strlen(text), ".%03d%.3s:%s",
+		 (int)(ns / 1000000 % 1000), zone, zone + 3);
 }
 
 static const char *kind_name(uint32_t kind)
@@ -149,7 +155,7 @@ static int watch(const struct device *device)
 static enum outcome look(bool first)
 {
 	struct devices devices;
-	enum outcome outcome = devices_load(&devices);
+	enum outcome outcome = devices_load_brief(&devices);
 
 	for (unsigned int i = 0; outcome == DONE && i < devices.count; i++) {
 		const struct device *device = &devices.device[i];
@@ -212,9 +218,10 @@ static unsigned int drain(unsigned int slot, unsigned int most)
 	return told;
 }
 
-static unsigned int wait_once(unsigned int left)
+/* @come: a device may have come. */
+static unsigned int wait_once(unsigned int left, bool *come)
 {
-	struct pollfd poll_fds[WATCHED_MAX];
+	struct pollfd poll_fds[WATCHED_MAX + 1];
 	unsigned int told = 0;
 
 	for (unsigned int i = 0; i < slots; i++) {
@@ -222,8 +229,13 @@ static unsigned int wait_once(unsigned int left)
 		poll_fds[i].events = POLLIN;
 		poll_fds[i].revents = 0;
 	}
-	if (poll(poll_fds, slots, LOOK_AGAIN) <= 0)
+	poll_fds[slots].fd = uevents;
+	poll_fds[slots].events = POLLIN;
+	poll_fds[slots].revents = 0;
+	*come = false;
+	if (poll(poll_fds, slots + 1, -1) <= 0)
 		return 0;
+	*come = poll_fds[slots].revents && uevent_of_dax(uevents);
 	for (unsigned int i = 0; i < slots && told < left; i++)
 		if (poll_fds[i].revents)
 			told += drain(i, left - told);
@@ -245,19 +257,33 @@ static enum outcome run(int argc, char **argv)
 	char *end;
 
 	if (count) {
-		left = strtoul(count, &end, 10);
-		if (*end || !left)
-			return say(BAD_INPUT, "--count '%s': has to be a number from 1", count);
+		unsigned long number = strtoul(count, &end, 10);
+
+		if (!isdigit((unsigned char)*count) || *end || !number || number > UINT32_MAX)
+			return say(BAD_INPUT, "--count '%s': has to be a number from 1 to 4294967295",
+				   count);
+		left = number;
+	}
+	/* before the first look, so that nothing comes in between */
+	if (!argc) {
+		uevents = uevent_open();
+		if (uevents < 0)
+			return say(FAILED, "cannot listen to what the kernel announces: %s",
+				   strerror(-uevents));
 	}
 	outcome = argc ? look_named(argc, argv) : look(true);
 	if (outcome == DONE)
 		note("watching; ends with Ctrl-C");
 	while (outcome == DONE && left && !ferror(stdout)) {
-		left -= wait_once(left);
+		bool come;
+
+		left -= wait_once(left, &come);
 		if (argc && !any_left())
 			break;
-		if (!argc)
-			outcome = look(false);
+		if (!come)
+			continue;
+		usleep(SETTLE_MS * 1000);
+		outcome = look(false);
 	}
 	return outcome;
 }

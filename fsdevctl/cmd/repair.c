@@ -47,33 +47,51 @@ static enum outcome parse_range(const struct device *device, const char *text, u
 	return DONE;
 }
 
-/* The bytes that will be zeros, with what has them. */
-static uint64_t tell_loss(const struct device *device, uint64_t start, uint64_t end)
+/* What of the bad memory lies in the range; how many stretches. */
+static unsigned int cut(const struct device *device, uint64_t start, uint64_t end,
+			struct device_bad *lost)
 {
-	struct users users;
-	uint64_t sum = 0;
+	unsigned int count = 0;
 
-	users_load(device, &users);
 	for (unsigned int i = 0; i < device->nr_bad; i++) {
 		uint64_t from = device->bad[i].offset, to = from + device->bad[i].len;
-		struct pieces pieces = { 0 };
-		char text[8400];
 
 		from = from < start ? start : from;
 		to = to > end ? end : to;
 		if (from >= to)
 			continue;
-		sum += to - from;
-		printf("%s: %#llx+%#llx becomes zeros\n", device->name, (unsigned long long)from,
-		       (unsigned long long)(to - from));
-		files_load(device, &users, from, to - from, true, &pieces);
-		for (unsigned int j = 0; j < pieces.count; j++) {
-			piece_text(&pieces.piece[j], pieces.piece[j].offset, text, sizeof(text));
+		lost[count].offset = from;
+		lost[count++].len = to - from;
+	}
+	return count;
+}
+
+/* The bytes that will be zeros, with what has them. */
+static uint64_t tell_loss(const struct device *device, uint64_t start, uint64_t end)
+{
+	struct device_bad *lost = calloc(device->nr_bad ? device->nr_bad : 1, sizeof(*lost));
+	unsigned int count = lost ? cut(device, start, end, lost) : 0, next = 0;
+	struct pieces pieces = { 0 };
+	struct users users = { 0 };
+	uint64_t sum = 0;
+	char text[8400];
+
+	if (count && !users_load(device, &users))
+		files_load(device, &users, lost, count, true, &pieces);
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t last = lost[i].offset + lost[i].len;
+
+		sum += lost[i].len;
+		printf("%s: %#llx+%#llx becomes zeros\n", device->name,
+		       (unsigned long long)lost[i].offset, (unsigned long long)lost[i].len);
+		for (; next < pieces.count && pieces.piece[next].offset < last; next++) {
+			piece_text(&pieces.piece[next], pieces.piece[next].offset, text, sizeof(text));
 			printf("  %s\n", text);
 		}
-		files_free(&pieces);
 	}
+	files_free(&pieces);
 	users_free(&users);
+	free(lost);
 	return sum;
 }
 

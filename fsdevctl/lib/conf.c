@@ -37,6 +37,8 @@ struct parser {
 	unsigned int line;
 	bool in_section;
 	bool mode_given;
+	bool overwrite_given;
+	bool tried;	/* the section has a key, if only with a wrong value */
 	FILE *err;
 	unsigned int mistakes;
 };
@@ -86,7 +88,7 @@ static void end_section(struct parser *parser)
 	unsigned int line = parser->line;
 	struct conf_rule *rule;
 
-	if (!parser->in_section)
+	if (!parser->in_section || parser->tried)
 		return;
 	rule = rule_now(parser);
 	for (unsigned int i = 0; i < CONF_KEYS; i++)
@@ -106,6 +108,8 @@ static int start_section(struct parser *parser, char *text)
 	end_section(parser);
 	parser->in_section = false;
 	parser->mode_given = false;
+	parser->overwrite_given = false;
+	parser->tried = false;
 	if (text[len - 1] != ']') {
 		mistake(parser, "'%s' is no section: it has to end with ]", text);
 		return 0;
@@ -169,6 +173,21 @@ static void take_mode(struct parser *parser, const char *value)
 			value);
 }
 
+static void take_overwrite(struct parser *parser, const char *value)
+{
+	struct conf_rule *rule = rule_now(parser);
+
+	if (parser->overwrite_given) {
+		mistake(parser, "overwrite is given twice in [%s]", rule->name);
+		return;
+	}
+	parser->overwrite_given = true;
+	if (!strcmp(value, "yes"))
+		rule->overwrite = true;
+	else if (strcmp(value, "no"))
+		mistake(parser, "overwrite '%s' is neither yes nor no", value);
+}
+
 static void unknown_key(struct parser *parser, const char *key)
 {
 	char known[128] = "";
@@ -176,7 +195,7 @@ static void unknown_key(struct parser *parser, const char *key)
 
 	for (unsigned int i = 0; i < CONF_KEYS; i++)
 		used += snprintf(known + used, sizeof(known) - used, "%s, ", keys[i].name);
-	mistake(parser, "there is no key '%s': the keys are %sand mode", key, known);
+	mistake(parser, "there is no key '%s': the keys are %smode and overwrite", key, known);
 }
 
 static void take_key(struct parser *parser, const char *key, const char *value)
@@ -186,12 +205,15 @@ static void take_key(struct parser *parser, const char *key, const char *value)
 
 	while (i < CONF_KEYS && strcmp(keys[i].name, key))
 		i++;
+	parser->tried |= i < CONF_KEYS;
 	if (i == CONF_KEYS) {
 		unknown_key(parser, key);
 	} else if (rule->given[i]) {
 		mistake(parser, "%s is given twice in [%s]", key, rule->name);
 	} else if (keys[i].kind == NUMBER && size_parse(value, &rule->number[i])) {
-		mistake(parser, "%s '%s' is no number; write it like 512M or 0x140000000", key, value);
+		mistake(parser, "%s '%s' is no number; write it like %s", key, value,
+			i == CONF_CXL_SERIAL ? "0x1122334455667788" : i == CONF_NUMA_NODE ? "2" :
+			"512M or 0x140000000");
 	} else if (keys[i].kind == UUID && !good_uuid(value)) {
 		mistake(parser, "%s '%s' is no UUID; 'fsdevctl list --json' shows those there are", key,
 			value);
@@ -239,6 +261,8 @@ static int take_line(struct parser *parser, char *line)
 		mistake(parser, "'%s' has no value", text);
 	else if (!strcmp(text, "mode"))
 		take_mode(parser, equals);
+	else if (!strcmp(text, "overwrite"))
+		take_overwrite(parser, equals);
 	else
 		take_key(parser, text, equals);
 	return 0;

@@ -32,6 +32,7 @@ enum conf_key {
  * @text: the value of a key that is a name
  * @number: the value of a key that is a number
  * @mode: the mode that its device is to have; MODE_NONE to leave it alone
+ * @overwrite: what lies on the device may be lost by that
  */
 struct conf_rule {
 	char name[CONF_NAME];
@@ -41,6 +42,7 @@ struct conf_rule {
 	char text[CONF_KEYS][CONF_NAME];
 	uint64_t number[CONF_KEYS];
 	enum mode mode;
+	bool overwrite;
 };
 
 /**

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "device.h"
 #include "journal.h"
@@ -36,11 +37,27 @@ static int by_offset(const void *a, const void *b)
 	return (left->offset > right->offset) - (left->offset < right->offset);
 }
 
+/* Physical addresses are root's: what libdaxctl makes of what it may not read is wrong. */
+static bool is_readable(const struct device *device)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), DAX_BUS "/devices/%s/mapping0/start", device->name);
+	if (sysfs_there("%s", path))
+		return !access(path, R_OK);
+	snprintf(path, sizeof(path), DAX_BUS "/devices/%s/resource", device->name);
+	return !access(path, R_OK);
+}
+
 /* A device that is not dynamic has no mapping attributes: one range from its resource on. */
 static int ranges_load(struct device *device, struct daxctl_dev *dev)
 {
 	struct daxctl_mapping *mapping;
 	unsigned int room = 0;
+
+	device->addresses_known = is_readable(device);
+	if (!device->addresses_known)
+		return 0;
 
 	daxctl_mapping_foreach(dev, mapping)
 		room++;
@@ -73,7 +90,7 @@ static void disk_load(struct device *device)
 		device->disk[0] = '\0';
 }
 
-static int device_load(struct device *device, struct daxctl_dev *dev)
+static int device_load(struct device *device, struct daxctl_dev *dev, bool brief)
 {
 	struct daxctl_region *region = daxctl_dev_get_region(dev);
 	const char *path = daxctl_region_get_path(region);
@@ -93,7 +110,7 @@ static int device_load(struct device *device, struct daxctl_dev *dev)
 	device->interrupted = device->mode == MODE_NONE ? journal_read(device) : MODE_OTHER;
 	device->kind = KIND_UNKNOWN;
 	disk_load(device);
-	return ranges_load(device, dev);
+	return brief ? 0 : ranges_load(device, dev);
 }
 
 static int by_name(const void *a, const void *b)
@@ -103,7 +120,7 @@ static int by_name(const void *a, const void *b)
 	return strverscmp(left->name, right->name);
 }
 
-static int gather(struct devices *devices, struct daxctl_ctx *ctx)
+static int gather(struct devices *devices, struct daxctl_ctx *ctx, bool brief)
 {
 	struct daxctl_region *region;
 	struct daxctl_dev *dev;
@@ -118,12 +135,37 @@ static int gather(struct devices *devices, struct daxctl_ctx *ctx)
 				return -ENOMEM;
 			devices->device = more;
 			memset(&more[devices->count], 0, sizeof(*more));
-			rc = device_load(&more[devices->count++], dev);
+			rc = device_load(&more[devices->count++], dev, brief);
 			if (rc)
 				return rc;
 		}
 	}
 	return 0;
+}
+
+static enum outcome load(struct devices *devices, bool brief)
+{
+	struct daxctl_ctx *ctx;
+	int rc;
+
+	memset(devices, 0, sizeof(*devices));
+	rc = daxctl_new(&ctx);
+	if (rc)
+		return say(FAILED, "cannot ask libdaxctl: %s", strerror(-rc));
+	rc = gather(devices, ctx, brief);
+	daxctl_unref(ctx);
+	if (rc) {
+		devices_free(devices);
+		return say(FAILED, "cannot read the DAX devices: %s", strerror(-rc));
+	}
+	if (devices->count)
+		qsort(devices->device, devices->count, sizeof(*devices->device), by_name);
+	if (brief)
+		return DONE;
+	origins_load(devices);
+	for (unsigned int i = 0; i < devices->count; i++)
+		device_bad_load(&devices->device[i]);
+	return DONE;
 }
 
 /**
@@ -134,25 +176,21 @@ static int gather(struct devices *devices, struct daxctl_ctx *ctx)
  */
 enum outcome devices_load(struct devices *devices)
 {
-	struct daxctl_ctx *ctx;
-	int rc;
+	return load(devices, false);
+}
 
-	memset(devices, 0, sizeof(*devices));
-	rc = daxctl_new(&ctx);
-	if (rc)
-		return say(FAILED, "cannot ask libdaxctl: %s", strerror(-rc));
-	rc = gather(devices, ctx);
-	daxctl_unref(ctx);
-	if (rc) {
-		devices_free(devices);
-		return say(FAILED, "cannot read the DAX devices: %s", strerror(-rc));
-	}
-	if (devices->count)
-		qsort(devices->device, devices->count, sizeof(*devices->device), by_name);
-	origins_load(devices);
-	for (unsigned int i = 0; i < devices->count; i++)
-		device_bad_load(&devices->device[i]);
-	return DONE;
+/**
+ * devices_load_brief() - the same without ranges, origin and bad memory
+ * @devices: the devices, in the order of their names; freed by devices_free()
+ *
+ * For what looks again and again: the kernel can deadlock where an attribute of a range is read while
+ * another program gives the device another size.
+ *
+ * Return: DONE, or FAILED after saying why.
+ */
+enum outcome devices_load_brief(struct devices *devices)
+{
+	return load(devices, true);
 }
 
 /**
@@ -170,51 +208,20 @@ void devices_free(struct devices *devices)
 	memset(devices, 0, sizeof(*devices));
 }
 
-/**
- * device_find() - the device that a user names
- * @devices: all of them
- * @name: dax0.0, /dev/dax0.0, fsdev0.0 or /dev/fsdev0.0
- * @device: the device
- *
- * Return: DONE, or BAD_INPUT after saying which there are.
- */
-enum outcome device_find(const struct devices *devices, const char *name, struct device **device)
-{
-	const char *part = strncmp(name, "/dev/", 5) ? name : name + 5;
-	char known[256] = "";
-	size_t used = 0;
-
-	if (!strncmp(part, "fsdev", 5))
-		part += 5;
-	else if (!strncmp(part, "dax", 3))
-		part += 3;
-	else
-		part = "";
-	for (unsigned int i = 0; i < devices->count; i++) {
-		struct device *one = &devices->device[i];
-
-		if (!strcmp(one->name + 3, part)) {
-			*device = one;
-			return DONE;
-		}
-		if (used < sizeof(known))
-			used += snprintf(known + used, sizeof(known) - used, " %s", one->name);
-	}
-	if (!devices->count)
-		return say(BAD_INPUT, "there is no '%s': this machine has no DAX device; 'fsdevctl doctor' says more",
-			   name);
-	return say(BAD_INPUT, "there is no '%s': this machine has%s", name, known);
-}
-
 static int add_bad(struct device *device, uint64_t offset, uint64_t len)
 {
-	struct device_bad *more = realloc(device->bad, (device->nr_bad + 1) * sizeof(*more));
+	unsigned int n = device->nr_bad;
+	struct device_bad *more = device->bad;
 
+	/* there is room for a power of two of them */
+	if (!(n & (n - 1)))
+		more = realloc(more, (n ? 2 * n : 1) * sizeof(*more));
 	if (!more)
 		return -ENOMEM;
 	device->bad = more;
-	more[device->nr_bad].offset = offset;
-	more[device->nr_bad++].len = len;
+	more[n].offset = offset;
+	more[n].len = len;
+	device->nr_bad++;
 	device->bad_bytes += len;
 	return 0;
 }
@@ -257,5 +264,6 @@ int device_bad_load(struct device *device)
 	rc = node_bad(device, add_bad);
 	if (rc && device->disk[0] && !device->nr_bad)
 		rc = bad_from_disk(device);
+	device->bad_known = !rc;
 	return rc;
 }

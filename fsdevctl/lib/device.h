@@ -45,6 +45,8 @@ struct device_bad {
  * @node: NUMA node that it is near to, or would become
  * @ranges: its ranges, in device order
  * @nr_ranges: how many
+ * @addresses_known: the kernel tells @resource and @ranges to this user
+ * @bad_known: @bad is what the driver says
  * @disk: its block device without /dev/, empty outside fsdev mode
  * @kind: where it comes from: "nvdimm", "cxl", "soft-reserved" or KIND_UNKNOWN
  * @nvdimm_uuid: of its namespace, empty for others
@@ -66,6 +68,7 @@ struct device {
 	int node;
 	struct device_range *ranges;
 	unsigned int nr_ranges;
+	bool addresses_known, bad_known;
 	char disk[DEVICE_NAME];
 	const char *kind;
 	char nvdimm_uuid[37], namespace[DEVICE_NAME], cxl_region[DEVICE_NAME];
@@ -82,8 +85,8 @@ struct devices {
 };
 
 enum outcome devices_load(struct devices *devices);
+enum outcome devices_load_brief(struct devices *devices);
 void devices_free(struct devices *devices);
-enum outcome device_find(const struct devices *devices, const char *name, struct device **device);
 enum mode device_mode_now(const struct device *device);
 int device_bad_load(struct device *device);
 

@@ -158,8 +158,8 @@ static void draw_bad(const struct device *device, const struct pieces *pieces, F
 /* A file's bytes on the device, summed over its pieces. */
 static void draw_files(const struct pieces *pieces, FILE *out)
 {
+	char size[SIZE_TEXT], text[8400];
 	unsigned int shown = 0;
-	char size[SIZE_TEXT];
 
 	for (unsigned int i = 0; i < pieces->count; i++) {
 		const struct piece *piece = &pieces->piece[i];
@@ -168,8 +168,9 @@ static void draw_files(const struct pieces *pieces, FILE *out)
 			continue;
 		if (++shown > 20)
 			continue;
-		fprintf(out, "  device %#12llx  %10s  %s at byte %#llx\n", ULL(piece->offset),
-			size_text(size, piece->len), piece->name, ULL(piece->file_offset));
+		piece_text(piece, piece->offset, text, sizeof(text));
+		fprintf(out, "  device %#12llx  %10s  %s\n", ULL(piece->offset),
+			size_text(size, piece->len), text);
 	}
 	if (shown > 20)
 		fprintf(out, "  ... and %u more\n", shown - 20);

@@ -22,51 +22,88 @@
 #include "device.h"
 #include "files.h"
 #include "sysfs.h"
+#include "text.h"
 #include "users.h"
 
 #define AT_ONCE 256
 #define PATH_ROOM 8192
 #define DEPTH 128
 
-/* The stretch that is asked about, and the file system that is on it. */
+/* What is asked about, and the file system that is on it. */
 struct search {
 	const char *root;
 	uint64_t base;		/* device offset of the file system's first byte */
-	uint64_t start, end;	/* in the file system's bytes */
+	const struct device_bad *span;	/* in device order, apart from each other */
+	unsigned int spans;
 	dev_t dev;
 	struct pieces *pieces;
+	unsigned int room;	/* of pieces */
+	unsigned int *by_number;	/* pieces of files, ordered by inode */
+	unsigned int numbers;
 	bool by_inode;		/* the file system has named inodes; only paths are missing */
 	char path[PATH_ROOM];
 };
 
-static int add_piece(struct search *search, uint64_t start, uint64_t len, enum piece_kind kind,
-		     const char *name)
+static int add_one(struct search *search, const struct piece *piece)
 {
-	uint64_t end = start + len;
-	struct piece *more;
+	struct pieces *pieces = search->pieces;
+	struct piece *to;
 
-	if (start < search->start)
-		start = search->start;
-	if (end > search->end)
-		end = search->end;
-	if (start >= end)
-		return 0;
-	more = realloc(search->pieces->piece, (search->pieces->count + 1) * sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	search->pieces->piece = more;
-	more += search->pieces->count;
-	memset(more, 0, sizeof(*more));
-	more->offset = search->base + start;
-	more->len = end - start;
-	more->kind = kind;
-	if (name) {
-		more->name = strdup(name);
-		if (!more->name)
+	if (pieces->count == search->room) {
+		unsigned int room = search->room ? 2 * search->room : 64;
+
+		to = realloc(pieces->piece, room * sizeof(*to));
+		if (!to)
+			return -ENOMEM;
+		pieces->piece = to;
+		search->room = room;
+	}
+	to = &pieces->piece[pieces->count];
+	*to = *piece;
+	if (piece->name) {
+		to->name = strdup(piece->name);
+		if (!to->name)
 			return -ENOMEM;
 	}
-	search->pieces->count++;
+	pieces->count++;
 	return 0;
+}
+
+/* The first span that ends behind a device offset. */
+static unsigned int first_span(const struct search *search, uint64_t offset)
+{
+	unsigned int low = 0, high = search->spans;
+
+	while (low < high) {
+		unsigned int middle = low + (high - low) / 2;
+
+		if (search->span[middle].offset + search->span[middle].len > offset)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/* What of a stretch of the file system is asked about; @piece says what has it. */
+static int add_piece(struct search *search, uint64_t start, uint64_t len, const struct piece *piece)
+{
+	uint64_t from = search->base + start, end = from + len;
+	int rc = 0;
+
+	for (unsigned int i = first_span(search, from); !rc && i < search->spans; i++) {
+		const struct device_bad *span = &search->span[i];
+		struct piece part = *piece;
+
+		if (span->offset >= end)
+			break;
+		part.offset = span->offset > from ? span->offset : from;
+		part.len = span->offset + span->len < end ? span->offset + span->len : end;
+		part.len -= part.offset;
+		part.file_offset += part.offset - from;
+		rc = add_one(search, &part);
+	}
+	return rc;
 }
 
 /* What XFS and ext4 call their own parts. */
@@ -97,33 +134,65 @@ static const char *owner_name(uint64_t owner)
 
 static int add_record(struct search *search, const struct fsmap *map)
 {
-	struct piece *piece;
-	uint64_t cut;
-	int rc;
+	struct piece piece = { .kind = PIECE_FILE };
 
 	if (map->fmr_flags & FMR_OF_SPECIAL_OWNER) {
-		if (map->fmr_owner == FMR_OWN_FREE)
-			return add_piece(search, map->fmr_physical, map->fmr_length, PIECE_FREE, NULL);
-		if (map->fmr_owner == FMR_OWN_UNKNOWN)
-			return add_piece(search, map->fmr_physical, map->fmr_length, PIECE_UNKNOWN,
-					 NULL);
-		return add_piece(search, map->fmr_physical, map->fmr_length, PIECE_METADATA,
-				 owner_name(map->fmr_owner));
+		piece.kind = map->fmr_owner == FMR_OWN_FREE ? PIECE_FREE :
+			map->fmr_owner == FMR_OWN_UNKNOWN ? PIECE_UNKNOWN : PIECE_METADATA;
+		if (piece.kind == PIECE_METADATA)
+			piece.name = (char *)owner_name(map->fmr_owner);
+		return add_piece(search, map->fmr_physical, map->fmr_length, &piece);
 	}
-	rc = add_piece(search, map->fmr_physical, map->fmr_length, PIECE_FILE, NULL);
-	if (rc || map->fmr_physical >= search->end ||
-	    map->fmr_physical + map->fmr_length <= search->start)
-		return rc;
-	piece = &search->pieces->piece[search->pieces->count - 1];
-	piece->inode = map->fmr_owner;
-	cut = piece->offset - search->base - map->fmr_physical;
-	piece->file_offset = map->fmr_offset + cut;
+	piece.inode = map->fmr_owner;
+	piece.file_offset = map->fmr_offset;
 	if (map->fmr_flags & (FMR_OF_ATTR_FORK | FMR_OF_EXTENT_MAP)) {
-		piece->kind = PIECE_METADATA;
-		piece->name = strdup(map->fmr_flags & FMR_OF_ATTR_FORK ?
-				     "a file's attributes" : "a file's extent map");
+		piece.kind = PIECE_METADATA;
+		piece.name = map->fmr_flags & FMR_OF_ATTR_FORK ?
+			"a file's attributes" : "a file's extent map";
 	}
-	return 0;
+	return add_piece(search, map->fmr_physical, map->fmr_length, &piece);
+}
+
+/* Asks for the owners of one stretch. */
+static int owners_of(struct search *search, int fd, struct fsmap_head *head, uint64_t start,
+		     uint64_t end)
+{
+	bool last = false;
+	int rc = 0;
+
+	memset(head, 0, sizeof(*head));
+	head->fmh_count = AT_ONCE;
+	head->fmh_keys[0].fmr_physical = start;
+	head->fmh_keys[0].fmr_device = search->dev;
+	head->fmh_keys[1].fmr_device = search->dev;
+	head->fmh_keys[1].fmr_physical = end - 1;
+	head->fmh_keys[1].fmr_flags = UINT32_MAX;
+	head->fmh_keys[1].fmr_owner = UINT64_MAX;
+	head->fmh_keys[1].fmr_offset = UINT64_MAX;
+	while (!rc && !last) {
+		if (ioctl(fd, FS_IOC_GETFSMAP, head))
+			return errno == ENOTTY || errno == EINVAL ? -EOPNOTSUPP : -errno;
+		if (!head->fmh_entries)
+			break;
+		for (unsigned int i = 0; !rc && i < head->fmh_entries; i++) {
+			struct fsmap map = head->fmh_recs[i];
+
+			last = map.fmr_flags & FMR_OF_LAST;
+			if (map.fmr_device != search->dev)
+				continue;
+			/* a record that reaches into the next stretch is given again there */
+			if (map.fmr_physical < start) {
+				map.fmr_offset += start - map.fmr_physical;
+				map.fmr_length -= start - map.fmr_physical;
+				map.fmr_physical = start;
+			}
+			if (map.fmr_physical + map.fmr_length > end)
+				map.fmr_length = end - map.fmr_physical;
+			rc = add_record(search, &map);
+		}
+		fsmap_advance(head);
+	}
+	return rc;
 }
 
 /* Asks the file system for the owners. -EOPNOTSUPP if it has no such call. */
@@ -131,50 +200,68 @@ static int owners(struct search *search)
 {
 	struct fsmap_head *head = calloc(1, sizeof(*head) + AT_ONCE * sizeof(struct fsmap));
 	int fd = open(search->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-	bool last = false;
 
-	if (!head || fd < 0) {
+	if (!head || fd < 0)
 		rc = head ? -errno : -ENOMEM;
-		goto out;
+	for (unsigned int i = 0; !rc && i < search->spans; i++) {
+		uint64_t start = search->span[i].offset, end = start + search->span[i].len;
+
+		start = start > search->base ? start - search->base : 0;
+		end = end > search->base ? end - search->base : 0;
+		if (start < end)
+			rc = owners_of(search, fd, head, start, end);
 	}
-	head->fmh_count = AT_ONCE;
-	head->fmh_keys[0].fmr_physical = search->start;
-	head->fmh_keys[0].fmr_device = search->dev;
-	head->fmh_keys[1].fmr_device = search->dev;
-	head->fmh_keys[1].fmr_physical = search->end - 1;
-	head->fmh_keys[1].fmr_flags = UINT32_MAX;
-	head->fmh_keys[1].fmr_owner = UINT64_MAX;
-	head->fmh_keys[1].fmr_offset = UINT64_MAX;
-	while (!rc && !last) {
-		if (ioctl(fd, FS_IOC_GETFSMAP, head)) {
-			rc = errno == ENOTTY || errno == EINVAL ? -EOPNOTSUPP : -errno;
-			break;
-		}
-		if (!head->fmh_entries)
-			break;
-		for (unsigned int i = 0; !rc && i < head->fmh_entries; i++) {
-			last = head->fmh_recs[i].fmr_flags & FMR_OF_LAST;
-			if (head->fmh_recs[i].fmr_device == search->dev)
-				rc = add_record(search, &head->fmh_recs[i]);
-		}
-		fsmap_advance(head);
-	}
-out:
 	if (fd >= 0)
 		close(fd);
 	free(head);
 	return rc;
 }
 
+static int by_inode(const void *a, const void *b, void *pieces)
+{
+	const struct piece *piece = pieces;
+	uint64_t left = piece[*(const unsigned int *)a].inode;
+	uint64_t right = piece[*(const unsigned int *)b].inode;
+
+	return (left > right) - (left < right);
+}
+
+/* So that each file of the walk finds its pieces at once. */
+static int order_by_number(struct search *search)
+{
+	const struct pieces *pieces = search->pieces;
+
+	search->by_number = calloc(pieces->count ? pieces->count : 1, sizeof(*search->by_number));
+	if (!search->by_number)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < pieces->count; i++)
+		if (pieces->piece[i].kind == PIECE_FILE)
+			search->by_number[search->numbers++] = i;
+	qsort_r(search->by_number, search->numbers, sizeof(*search->by_number), by_inode,
+		pieces->piece);
+	return 0;
+}
+
 static int name_inode(struct search *search, uint64_t inode)
 {
-	for (unsigned int i = 0; i < search->pieces->count; i++) {
-		struct piece *piece = &search->pieces->piece[i];
+	struct piece *piece = search->pieces->piece;
+	unsigned int low = 0, high = search->numbers;
 
-		if (piece->kind != PIECE_FILE || piece->inode != inode || piece->name)
+	while (low < high) {
+		unsigned int middle = low + (high - low) / 2;
+
+		if (piece[search->by_number[middle]].inode >= inode)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	for (; low < search->numbers && piece[search->by_number[low]].inode == inode; low++) {
+		struct piece *one = &piece[search->by_number[low]];
+
+		if (one->name)
 			continue;
-		piece->name = strdup(search->path);
-		if (!piece->name)
+		one->name = strdup(search->path);
+		if (!one->name)
 			return -ENOMEM;
 	}
 	return 0;
@@ -182,21 +269,14 @@ static int name_inode(struct search *search, uint64_t inode)
 
 static int add_extent(struct search *search, const struct fiemap_extent *extent, uint64_t inode)
 {
-	uint64_t start = extent->fe_physical, end = start + extent->fe_length;
-	struct piece *piece;
-	int rc;
+	struct piece piece = {
+		.kind = PIECE_FILE, .inode = inode, .file_offset = extent->fe_logical,
+		.name = search->path
+	};
 
 	if (extent->fe_flags & (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC))
 		return 0;
-	if (end <= search->start || start >= search->end)
-		return 0;
-	rc = add_piece(search, start, extent->fe_length, PIECE_FILE, search->path);
-	if (rc)
-		return rc;
-	piece = &search->pieces->piece[search->pieces->count - 1];
-	piece->inode = inode;
-	piece->file_offset = extent->fe_logical + (piece->offset - search->base - start);
-	return 0;
+	return add_piece(search, extent->fe_physical, extent->fe_length, &piece);
 }
 
 /* A file that cannot be opened or asked is left out; its bytes stay unknown. */
@@ -334,23 +414,26 @@ static int search_fs(struct search *search, bool names)
 	search->by_inode = !rc && !has_kind(search->pieces, PIECE_UNKNOWN);
 	if (rc && rc != -EOPNOTSUPP)
 		return rc;
-	if (!names || !needs_walk(search))
-		return 0;
-	drop_unknown(search->pieces);
-	snprintf(search->path, sizeof(search->path), "%s", search->root);
-	rc = walk(search, AT_FDCWD, search->root, 0);
+	rc = 0;
+	if (names && needs_walk(search)) {
+		drop_unknown(search->pieces);
+		rc = order_by_number(search);
+		snprintf(search->path, sizeof(search->path), "%s", search->root);
+		if (!rc)
+			rc = walk(search, AT_FDCWD, search->root, 0);
+	}
 	if (search->pieces->count)
 		qsort(search->pieces->piece, search->pieces->count, sizeof(struct piece), by_offset);
 	return rc;
 }
 
 /**
- * files_load() - what has a stretch of a device
+ * files_load() - what has some stretches of a device
  * @device: the device
  * @users: its users, from users_load()
- * @offset: where the stretch starts in the device
- * @len: its bytes
- * @names: look for paths too, which reads the whole tree of the file system's names
+ * @span: the stretches, in device order and apart from each other
+ * @spans: how many
+ * @names: look for paths too, which reads the whole tree of the file system's names, once
  * @pieces: what was found, in device order; freed by files_free()
  *
  * What lies in no piece is not known to be used.
@@ -358,8 +441,8 @@ static int search_fs(struct search *search, bool names)
  * Return: 0; -ENOENT if no file system is mounted from it; -EOPNOTSUPP if one is, but through
  * another device, or it does not say; another negative errno.
  */
-int files_load(const struct device *device, const struct users *users, uint64_t offset,
-	       uint64_t len, bool names, struct pieces *pieces)
+int files_load(const struct device *device, const struct users *users,
+	       const struct device_bad *span, unsigned int spans, bool names, struct pieces *pieces)
 {
 	const struct user *mount = users_mount(users);
 	struct search *search;
@@ -374,15 +457,16 @@ int files_load(const struct device *device, const struct users *users, uint64_t 
 		return -ENOMEM;
 	search->root = mount->what;
 	search->pieces = pieces;
+	search->span = span;
+	search->spans = spans;
 	rc = base_of(device, mount->where, &search->base);
 	if (!rc && stat(mount->what, &st))
 		rc = -errno;
 	if (!rc) {
 		search->dev = st.st_dev;
-		search->start = offset > search->base ? offset - search->base : 0;
-		search->end = offset + len > search->base ? offset + len - search->base : 0;
 		rc = search_fs(search, names);
 	}
+	free(search->by_number);
 	free(search);
 	if (rc)
 		files_free(pieces);
@@ -429,4 +513,5 @@ void piece_text(const struct piece *piece, uint64_t offset, char *text, size_t s
 	default:
 		snprintf(text, size, "something that the file system does not name");
 	}
+	text_plain(text);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct device;
+struct device_bad;
 struct users;
 
 enum piece_kind {
@@ -37,8 +38,8 @@ struct pieces {
 	unsigned int count;
 };
 
-int files_load(const struct device *device, const struct users *users, uint64_t offset,
-	       uint64_t len, bool names, struct pieces *pieces);
+int files_load(const struct device *device, const struct users *users,
+	       const struct device_bad *span, unsigned int spans, bool names, struct pieces *pieces);
 void files_free(struct pieces *pieces);
 void piece_text(const struct piece *piece, uint64_t offset, char *text, size_t size);
 

@@ -3,6 +3,7 @@
  * What a change of mode was about to do. It is kept below /run, which a reboot empties, as it does
  * the modes themselves.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -101,6 +102,27 @@ enum mode journal_read(const struct device *device)
 	return mode_parse(text, &mode) ? mode : MODE_OTHER;
 }
 
+/*
+ * As new, to the disk and its partitions: rules that activate what lies on a disk look at nothing else
+ * than its coming.
+ */
+static void announce(const struct device *device)
+{
+	char disk[DEVICE_NAME], path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(disk, sizeof(disk), "fsdev%.20s", device->name + 3);
+	sysfs_write("add", "/sys/class/block/%s/uevent", disk);
+	snprintf(path, sizeof(path), "/sys/class/block/%s", disk);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		if (sysfs_there("%s/%s/partition", path, entry->d_name))
+			sysfs_write("add", "%s/%s/uevent", path, entry->d_name);
+	if (dir)
+		closedir(dir);
+}
+
 /**
  * journal_hold() - keeps the system from mounting a block device that is not ready yet
  * @device: the device
@@ -123,5 +145,16 @@ void journal_hold(const struct device *device, bool hold)
 		return;
 	}
 	if (!unlink(path))
-		sysfs_write("change", "/sys/class/block/fsdev%.20s/uevent", device->name + 3);
+		announce(device);
+}
+
+/**
+ * journal_held() - is a block device kept from being mounted
+ * @device: the device
+ *
+ * Where no change of its mode is under way, one was killed before known bad memory had been told.
+ */
+bool journal_held(const struct device *device)
+{
+	return sysfs_there(STATE_DIR "/fsdev%.20s.hold", device->name + 3);
 }

@@ -12,5 +12,6 @@ int journal_write(const struct device *device, enum mode from);
 void journal_clear(const struct device *device);
 enum mode journal_read(const struct device *device);
 void journal_hold(const struct device *device, bool hold);
+bool journal_held(const struct device *device);
 
 #endif

@@ -4,10 +4,12 @@
  */
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "device.h"
 #include "json.h"
+#include "text.h"
 #include "users.h"
 
 /**
@@ -18,8 +20,14 @@
  */
 void json_add_text(struct json_object *object, const char *key, const char *text)
 {
-	if (text && *text)
-		json_object_object_add(object, key, json_object_new_string(text));
+	char *good;
+
+	if (!text || !*text)
+		return;
+	good = text_utf8(text);
+	if (good)
+		json_object_object_add(object, key, json_object_new_string(good));
+	free(good);
 }
 
 /**
@@ -47,6 +55,15 @@ static struct json_object *mappings(const struct device *device)
 		json_add_number(one, "size", range->len);
 		json_object_array_add(array, one);
 	}
+	return array;
+}
+
+static struct json_object *serials(const struct device *device)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned int i = 0; i < device->nr_serials; i++)
+		json_object_array_add(array, json_object_new_uint64(device->cxl_serials[i]));
 	return array;
 }
 
@@ -118,8 +135,11 @@ struct json_object *json_device(const struct device *device, const struct users 
 	json_add_text(one, "namespace", device->namespace);
 	json_add_text(one, "uuid", device->nvdimm_uuid);
 	json_add_text(one, "cxl_region", device->cxl_region);
-	json_object_object_add(one, "mappings", mappings(device));
-	if (device->mode == MODE_FSDEV) {
+	if (device->nr_serials)
+		json_object_object_add(one, "cxl_serials", serials(device));
+	if (device->addresses_known)
+		json_object_object_add(one, "mappings", mappings(device));
+	if (device->mode == MODE_FSDEV && device->bad_known) {
 		json_add_number(one, "bad_bytes", device->bad_bytes);
 		json_object_object_add(one, "bad", bad(device));
 	}

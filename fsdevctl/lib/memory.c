@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "memory.h"
 #include "sysfs.h"
 
@@ -86,11 +87,17 @@ static const char *why(const struct memory_block *block, int rc)
 		return "it was put on line as kernel memory (zone Normal), which cannot be moved away; only a reboot frees it. Put memory on line as movable where it is to be given back";
 	if (rc == -EBUSY)
 		return "some of its pages are pinned and cannot be moved (by a device, a virtual machine, or huge pages); end what uses it and try again";
-	if (rc == -EINTR)
-		return "it was interrupted";
+	if (rc == -EINTR || rc == -ETIME)
+		return rc == -EINTR ? "it was interrupted" :
+			"the time of --timeout is over, and its contents have not been moved away";
 	if (rc == -ENOMEM)
 		return "there is not enough other free memory to move its contents to";
 	return strerror(-rc);
+}
+
+static int stopped(void)
+{
+	return interrupt_timed_out() ? -ETIME : -EINTR;
 }
 
 static int set_state(const struct memory_block *block, const char *state)
@@ -135,8 +142,11 @@ enum outcome memory_offline(const struct device *device, const struct memory_blo
 
 		if (!block->online)
 			continue;
-		rc = set_state(block, "offline");
+		rc = interrupt_seen() ? -EINTR : set_state(block, "offline");
+		if (rc && interrupt_seen())
+			rc = stopped();
 		if (rc) {
+			interrupt_ignore();
 			if (terminal && done)
 				fputc('\n', stderr);
 			note("%s: memory block %llu does not go off line: %s", device->name,
@@ -154,23 +164,6 @@ enum outcome memory_offline(const struct device *device, const struct memory_blo
 	else if (done)
 		note("%s: %u memory blocks are off line", device->name, done);
 	return DONE;
-}
-
-/**
- * memory_policy() - what the kernel does with memory that is added
- * @policy: what it is to do from now on
- * @before: room for what it did so far; may be NULL
- * @size: room there
- *
- * Memory that the kernel puts on line by itself may become kernel memory, which cannot be given
- * back; fsdevctl puts it on line as movable.
- */
-void memory_policy(const char *policy, char *before, size_t size)
-{
-	if (before)
-		sysfs_read(before, size, MEMORY "/auto_online_blocks");
-	if (policy[0])
-		sysfs_write(policy, MEMORY "/auto_online_blocks");
 }
 
 /**

@@ -28,7 +28,6 @@ struct memory_blocks {
 int memory_load(const struct device *device, struct memory_blocks *blocks);
 void memory_free(struct memory_blocks *blocks);
 enum outcome memory_offline(const struct device *device, const struct memory_blocks *blocks);
-void memory_policy(const char *policy, char *before, size_t size);
 void memory_restore(const struct device *device, const struct memory_blocks *blocks);
 
 #endif

@@ -3,12 +3,11 @@
  * Changing a device's mode, as one transaction: it ends in the new mode or back in the old one.
  *
  * What can be known to fail is looked at before anything is touched. The change itself runs in a
- * child that no signal from a terminal or an ended parent reaches; should the child be killed, the
+ * child, which a signal ends only before the device is unbound; should the child be killed, the
  * parent brings the old mode back; should both be, the journal says what the old mode was, and the
  * next fsdevctl takes it from there.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +16,15 @@
 
 #include "c.h"
 #include "claim.h"
+#include "content.h"
 #include "journal.h"
 #include "kmsg.h"
+#include "interrupt.h"
 #include "known.h"
 #include "memory.h"
 #include "mode_switch.h"
 #include "module.h"
+#include "policy.h"
 #include "sysfs.h"
 #include "users.h"
 
@@ -37,6 +39,7 @@ struct change {
 	enum mode from, to;
 	struct memory_blocks blocks;
 	int claim;
+	unsigned int timeout;
 };
 
 static const char *reason(int rc)
@@ -74,21 +77,22 @@ static void forget(const struct device *device, enum mode mode)
 static int bind(const struct device *device, enum mode mode)
 {
 	const char *driver = mode_driver(mode);
-	char policy[32] = "";
-	int rc;
+	int policy = -1, rc;
 
 	if (mode == MODE_NONE)
 		return 0;
-	if (mode == MODE_SYSTEM_RAM)
-		memory_policy("offline", policy, sizeof(policy));
+	if (mode == MODE_SYSTEM_RAM) {
+		policy = policy_hold();
+		if (policy < 0)
+			return policy;
+	}
 	rc = sysfs_write(device->name, DRIVERS "%s/bind", driver);
 	if (rc == -ENODEV) {
 		rc = sysfs_write(device->name, DRIVERS "%s/new_id", driver);
 		if (!rc && device_mode_now(device) != mode)
 			rc = sysfs_write(device->name, DRIVERS "%s/bind", driver);
 	}
-	if (mode == MODE_SYSTEM_RAM)
-		memory_policy(policy, NULL, 0);
+	policy_release(policy);
 	if (!rc && device_mode_now(device) != mode)
 		rc = -ENODEV;
 	if (rc)
@@ -159,13 +163,22 @@ static void release(struct change *change)
 	change->claim = -1;
 }
 
+/* Until the device is unbound all can be undone, so a signal ends it; afterwards none is heard. */
 static enum outcome leave(struct change *change)
 {
 	struct device *device = change->device;
+	enum outcome outcome;
 	int rc;
 
-	if (change->from == MODE_SYSTEM_RAM &&
-	    memory_offline(device, &change->blocks) != DONE) {
+	interrupt_watch(change->timeout);
+	outcome = change->from == MODE_SYSTEM_RAM ? memory_offline(device, &change->blocks) : DONE;
+	interrupt_ignore();
+	if (outcome == DONE && interrupt_seen() && change->from == MODE_SYSTEM_RAM) {
+		note("%s: interrupted", device->name);
+		memory_restore(device, &change->blocks);
+		outcome = FAILED;
+	}
+	if (outcome != DONE) {
 		journal_clear(device);
 		return say(FAILED, "%s: is in mode system-ram, as before", device->name);
 	}
@@ -212,17 +225,10 @@ static enum outcome carry_out(struct change *change)
 {
 	enum outcome outcome = DONE;
 
+	interrupt_ignore();
 	if (device_mode_now(change->device) != MODE_NONE)
 		outcome = leave(change);
 	return outcome == DONE ? enter(change) : outcome;
-}
-
-static void ignore_signals(void)
-{
-	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP };
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
-		signal(signals[i], SIG_IGN);
 }
 
 static enum outcome guarded(struct change *change)
@@ -235,7 +241,7 @@ static enum outcome guarded(struct change *change)
 	if (rc)
 		return say(FAILED, "%s: cannot write below " STATE_DIR ": %s; it is in mode %s, as before",
 			   device->name, strerror(-rc), mode_name(change->from));
-	ignore_signals();
+	interrupt_pass_on(0);
 	fflush(NULL);
 	child = fork();
 	if (child < 0) {
@@ -245,12 +251,15 @@ static enum outcome guarded(struct change *change)
 	}
 	if (!child)
 		_exit(carry_out(change));
+	interrupt_pass_on(child);
 	/* the child has it until the device is unbound */
 	release(change);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
+	interrupt_ignore();
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
+	policy_mend();
 	note("%s: the change of mode was killed by signal %d", device->name, WTERMSIG(status));
 	journal_hold(device, false);
 	if (device_mode_now(device) == change->to) {
@@ -338,6 +347,24 @@ static enum outcome claim(struct change *change)
 	return claimed(device);
 }
 
+/* What the kernel uses as ordinary memory it overwrites. */
+static enum outcome look_at_content(const struct device *device)
+{
+	char found[64];
+	int rc = content_look(device, found, sizeof(found));
+
+	if (rc == -EOPNOTSUPP)
+		return say(FAILED, "%s: in mode %s what lies on it cannot be looked at, and would be lost as ordinary memory; --overwrite goes on",
+			   device->name, mode_name(device->mode));
+	if (rc)
+		return say(FAILED, "%s: cannot be read (%s), so what would be lost as ordinary memory is unknown; --overwrite goes on",
+			   device->name, strerror(-rc));
+	if (found[0])
+		return say(FAILED, "%s: there is %s on it, which would be lost as ordinary memory; --overwrite goes on",
+			   device->name, found);
+	return DONE;
+}
+
 static enum outcome load_driver(const struct device *device, enum mode to)
 {
 	const char *driver = mode_driver(to);
@@ -380,7 +407,9 @@ static enum outcome prepared(struct change *change, const struct mode_options *o
 	outcome = look_at_users(device, options);
 	if (outcome != DONE)
 		return outcome;
-	if (device->mode == MODE_FSDEV && device->disk[0] && !options->force)
+	if (change->to == MODE_SYSTEM_RAM && !options->overwrite)
+		outcome = look_at_content(device);
+	if (outcome == DONE && device->mode == MODE_FSDEV && device->disk[0] && !options->force)
 		outcome = claim(change);
 	if (outcome != DONE)
 		return outcome;
@@ -395,7 +424,22 @@ static enum outcome prepared(struct change *change, const struct mode_options *o
 		return DONE;
 	}
 	outcome = load_driver(device, change->to);
-	return outcome == DONE ? guarded(change) : outcome;
+	if (outcome != DONE)
+		return outcome;
+	outcome = guarded(change);
+	interrupt_default();
+	return outcome;
+}
+
+/* With the lock: whatever held the disk was killed, perhaps before it had told all bad memory. */
+static void end_hold(struct device *device)
+{
+	if (!journal_held(device))
+		return;
+	note("%s: an earlier change of mode was cut off before /dev/%s was announced; that is done now",
+	     device->name, device->disk);
+	to_fsdev(device);
+	journal_hold(device, false);
 }
 
 /* Another fsdevctl may have changed it while we waited for the lock. */
@@ -422,7 +466,9 @@ static void look_again(struct device *device)
  */
 enum outcome mode_switch(struct device *device, enum mode to, const struct mode_options *options)
 {
-	struct change change = { .device = device, .to = to, .claim = -1 };
+	struct change change = {
+		.device = device, .to = to, .claim = -1, .timeout = options->timeout
+	};
 	enum outcome outcome;
 	int lock;
 
@@ -435,6 +481,8 @@ enum outcome mode_switch(struct device *device, enum mode to, const struct mode_
 	if (lock < 0 && !options->dry_run)
 		return say(FAILED, "%s: cannot lock it below " STATE_DIR ": %s", device->name,
 			   strerror(-lock));
+	if (!options->dry_run)
+		policy_mend();
 	look_again(device);
 	change.from = device->mode;
 	if (device->interrupted != MODE_OTHER) {
@@ -444,6 +492,8 @@ enum outcome mode_switch(struct device *device, enum mode to, const struct mode_
 	}
 	if (device->mode == to) {
 		note("%s: is in mode %s already", device->name, mode_name(to));
+		if (to == MODE_FSDEV && lock >= 0)
+			end_hold(device);
 		outcome = DONE;
 	} else if (device->mode == MODE_OTHER) {
 		outcome = say(FAILED, "%s: driver %s has it, which fsdevctl does not know",

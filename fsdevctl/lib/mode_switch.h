@@ -6,8 +6,10 @@
 #include "device.h"
 
 struct mode_options {
-	bool force;	/* also where somebody uses the device */
-	bool dry_run;	/* only say what would be done */
+	bool force;		/* also where the device is in use */
+	bool overwrite;		/* also where something lies on it that would be lost */
+	bool dry_run;		/* only say what would be done */
+	unsigned int timeout;	/* seconds for taking memory offline; 0 for no end */
 };
 
 enum outcome mode_switch(struct device *device, enum mode to, const struct mode_options *options);

@@ -4,15 +4,21 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "say.h"
+#include "text.h"
 
 static void speak(const char *format, va_list args)
 {
+	char *text;
+
 	fflush(stdout);
-	fputs("fsdevctl: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	if (vasprintf(&text, format, args) < 0)
+		return;
+	text_plain(text);
+	fprintf(stderr, "fsdevctl: %s\n", text);
+	free(text);
 }
 
 /**

@@ -16,8 +16,8 @@
 /* How far the letter after a number shifts it, and where the text goes on. */
 static unsigned int unit(const char **text)
 {
-	static const char letters[] = "KMGT";
-	const char *letter = **text ? strchr(letters, **text) : NULL;
+	static const char letters[] = "KMGTP";
+	const char *letter = **text ? strchr(letters, toupper((unsigned char)**text)) : NULL;
 
 	if (!letter)
 		return 0;
@@ -50,7 +50,8 @@ static int number(const char *text, uint64_t *value, const char **end)
 
 /**
  * size_parse() - reads a size or an address
- * @text: decimal with K, M, G, T (or KiB ... TiB) for powers of 1024, or hexadecimal with 0x
+ * @text: decimal with K, M, G, T, P (or k ... p, KiB ... PiB) for powers of 1024, or hexadecimal
+ *	with 0x
  * @bytes: the number
  *
  * Return: 0; -EINVAL where it is none; -ERANGE where it needs more than 64 bits.

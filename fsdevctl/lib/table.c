@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "table.h"
+#include "text.h"
 
 struct table {
 	const char * const *heads;
@@ -69,21 +70,19 @@ int table_cell(struct table *table, const char *format, ...)
 		if (!text)
 			return -ENOMEM;
 	}
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	text_plain(text);
 	table->cell[table->cells++] = text;
 	return 0;
 }
 
-static unsigned int width(const struct table *table, unsigned int column)
+/* Characters, not bytes: those of UTF-8 that go on another are not counted. */
+static unsigned int width(const char *text)
 {
-	unsigned int most = strlen(table->heads[column]);
+	unsigned int count = 0;
 
-	for (unsigned int i = column; i < table->cells; i += table->columns)
-		if (strlen(table->cell[i]) > most)
-			most = strlen(table->cell[i]);
-	return most;
+	for (; *text; text++)
+		count += (*text & 0xc0) != 0x80;
+	return count;
 }
 
 /**
@@ -95,8 +94,13 @@ static unsigned int width(const struct table *table, unsigned int column)
  */
 void table_print(const struct table *table, FILE *out)
 {
-	unsigned int columns = table->columns;
+	unsigned int columns = table->columns, most[columns];
 
+	for (unsigned int i = 0; i < columns; i++)
+		most[i] = width(table->heads[i]);
+	for (unsigned int i = 0; i < table->cells; i++)
+		if (width(table->cell[i]) > most[i % columns])
+			most[i % columns] = width(table->cell[i]);
 	for (unsigned int i = 0; i < columns + table->cells; i++) {
 		const char *text = i < columns ? table->heads[i] : table->cell[i - columns];
 		bool last = i % columns == columns - 1 || i == columns + table->cells - 1;
@@ -104,7 +108,7 @@ void table_print(const struct table *table, FILE *out)
 		if (last)
 			fprintf(out, "%s\n", text);
 		else
-			fprintf(out, "%-*s  ", width(table, i % columns), text);
+			fprintf(out, "%s%*s", text, (int)(most[i % columns] - width(text) + 2), "");
 	}
 }
 

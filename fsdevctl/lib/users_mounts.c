@@ -120,12 +120,14 @@ static void look_at_mount(struct find *find, struct libmnt_fs *fs, const struct 
 		pin(find, fs, space);
 		return;
 	}
-	if (node)
+	if (node) {
 		add_mount(find, node, USER_MOUNT, fs, mnt_fs_get_fs_options(fs), space);
-	else if (source && !strncmp(source, "/dev/", 5) && (node = find_path(find, source)) &&
-		 (!node->block || is_stale(dev)))
-		add_mount(find, node, node->block ? USER_STALE : USER_MOUNT, fs,
-			  mnt_fs_get_fs_options(fs), space);
+	} else if (source && !strncmp(source, "/dev/", 5)) {
+		node = find_path(find, source);
+		if (node && (!node->block || is_stale(dev)))
+			add_mount(find, node, node->block ? USER_STALE : USER_MOUNT, fs,
+				  mnt_fs_get_fs_options(fs), space);
+	}
 	other_device(find, fs, "logdev", "log", space);
 	other_device(find, fs, "rtdev", "real-time device", space);
 }

@@ -20,6 +20,7 @@
 #include "fsdevctl/lib/opts.h"
 #include "fsdevctl/lib/size.h"
 #include "fsdevctl/lib/table.h"
+#include "fsdevctl/lib/text.h"
 
 #define MIB (1ull << 20)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -38,7 +39,8 @@ static void sizes(void **state)
 		{ "18446744073709551615", 0, UINT64_MAX }, { "18446744073709551616", -ERANGE, 0 },
 		{ "0xffffffffffffffff", 0, UINT64_MAX }, { "0x1ffffffffffffffff", -ERANGE, 0 },
 		{ "", -EINVAL, 0 }, { "M", -EINVAL, 0 }, { "-1", -EINVAL, 0 }, { "+1", -EINVAL, 0 },
-		{ " 1", -EINVAL, 0 }, { "1 ", -EINVAL, 0 }, { "1m", -EINVAL, 0 }, { "1MB", -EINVAL, 0 },
+		{ "64m", 0, 64 * MIB }, { "2P", 0, MIB << 31 }, { "2g", 0, 2048 * MIB },
+		{ " 1", -EINVAL, 0 }, { "1 ", -EINVAL, 0 }, { "1MB", -EINVAL, 0 },
 		{ "0x", -EINVAL, 0 }, { "0x-1", -EINVAL, 0 }, { "0x1M", -EINVAL, 0 },
 		{ "1.5G", -EINVAL, 0 }, { "12M3", -EINVAL, 0 },
 	};
@@ -224,13 +226,14 @@ static void bad_configuration(void **state)
 		const char *text, *said;
 	} cases[] = {
 		{ "[a]\ncolour = red\nsize=1\n",
-		  "f:2: there is no key 'colour': the keys are nvdimm-uuid, cxl-region, cxl-serial, numa-node, size, address, and mode\n" },
+		  "f:2: there is no key 'colour': the keys are nvdimm-uuid, cxl-region, cxl-serial, numa-node, size, address, mode and overwrite\n" },
 		{ "size = 1\n", "f:1: 'size' stands in no good [section]\n" },
 		{ "[a]\nsize = 1\nsize = 1\n", "f:3: size is given twice in [a]\n" },
 		{ "[a]\nsize = 1\nmode=fsdev\nmode=fsdev\n", "f:4: mode is given twice in [a]\n" },
 		{ "[a]\nsize = big\n[b]\nsize=1\n",
-		  "f:2: size 'big' is no number; write it like 512M or 0x140000000\n"
-		  "f:1: [a] says nothing about its device and would match every one; give it a key such as address\n" },
+		  "f:2: size 'big' is no number; write it like 512M or 0x140000000\n" },
+		{ "[a]\nsize=1\noverwrite = maybe\n", "f:3: overwrite 'maybe' is neither yes nor no\n" },
+		{ "[a]\nsize=1\noverwrite=yes\noverwrite=no\n", "f:4: overwrite is given twice in [a]\n" },
 		{ "[a]\nsize =\nsize=1", "f:2: 'size' has no value\n" },
 		{ "[a]\nsize\nsize=1", "f:2: 'size' is neither a [section] nor KEY = VALUE\n" },
 		{ "[a]\nsize = 1\n[a]\nsize = 2\n",
@@ -520,6 +523,49 @@ static void image_headers(void **state)
 	assert_memory_equal(&other, &claim, sizeof(claim));
 }
 
+/* What a terminal obeys is taken out; what is no UTF-8 does not reach JSON. */
+static void texts_from_elsewhere(void **state)
+{
+	static const struct {
+		const char *text, *plain, *utf8;
+	} cases[] = {
+		{ "", "", "" }, { "/mnt/a b", "/mnt/a b", "/mnt/a b" },
+		{ "a\033]2;x\007b\n", "a?]2;x?b?", "a\033]2;x\007b\n" },
+		{ "\303\244\342\202\254", "\303\244\342\202\254", "\303\244\342\202\254" },
+		{ "\302\233x", "??x", "\302\233x" }, { "\303", "?", "\\xc3" },
+		{ "\377\376", "??", "\\xff\\xfe" }, { "\300\257", "??", "\\xc0\\xaf" },
+		{ "\355\240\200", "???", "\\xed\\xa0\\x80" },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < COUNT(cases); i++) {
+		char *utf8 = text_utf8(cases[i].text), *plain = strdup(cases[i].text);
+
+		text_plain(plain);
+		assert_string_equal(plain, cases[i].plain);
+		assert_string_equal(utf8, cases[i].utf8);
+		free(plain);
+		free(utf8);
+	}
+}
+
+/* One mistake is told once. */
+static void a_bad_number_is_one_mistake(void **state)
+{
+	static const char text[] = "[a]\nsize = 1Q\n";
+	struct conf conf = { 0 };
+	char *said;
+	size_t size;
+	FILE *err = open_memstream(&said, &size);
+
+	(void)state;
+	assert_int_equal(conf_parse(&conf, "f", text, strlen(text), err), -EINVAL);
+	fclose(err);
+	assert_string_equal(said, "f:2: size '1Q' is no number; write it like 512M or 0x140000000\n");
+	free(said);
+	conf_free(&conf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,6 +583,8 @@ int main(void)
 		cmocka_unit_test(geometry),
 		cmocka_unit_test(sums),
 		cmocka_unit_test(image_headers),
+		cmocka_unit_test(texts_from_elsewhere),
+		cmocka_unit_test(a_bad_number_is_one_mistake),
 	};
 
 	return cmocka_run_group_tests_name("fsdevctl", tests, NULL, NULL);

@@ -18,12 +18,14 @@
 #include <cmocka.h>
 
 #include "fsdevctl/lib/claim.h"
+#include "fsdevctl/lib/content.h"
 #include "fsdevctl/lib/journal.h"
 #include "fsdevctl/lib/kmsg.h"
 #include "fsdevctl/lib/known.h"
 #include "fsdevctl/lib/memory.h"
 #include "fsdevctl/lib/mode_switch.h"
 #include "fsdevctl/lib/module.h"
+#include "fsdevctl/lib/policy.h"
 #include "fsdevctl/lib/sysfs.h"
 #include "fsdevctl/lib/users.h"
 
@@ -37,6 +39,8 @@ static struct world {
 	bool refuses[MODE_OTHER + 1];	/* this driver takes nothing */
 	bool lost;		/* memory left system-ram while it was on line */
 	bool claimed, opened;	/* the disk is claimed, or open, and no user is found */
+	bool content;		/* a file system lies on the device */
+	int policies;		/* the machine-wide setting is held */
 	bool unclaimed;		/* it was unbound when the claim was gone */
 	int claim;		/* the descriptor of our claim, -1 before there is one */
 	int writes, fail_at, fail_errno, kill_at;
@@ -194,6 +198,12 @@ void journal_hold(const struct device *device, bool hold)
 	world->held = hold;
 }
 
+bool journal_held(const struct device *device)
+{
+	(void)device;
+	return world->held;
+}
+
 int kmsg_start(void)
 {
 	return -1;
@@ -292,11 +302,31 @@ enum outcome memory_offline(const struct device *device, const struct memory_blo
 	return DONE;
 }
 
-void memory_policy(const char *policy, char *before, size_t size)
+int policy_hold(void)
 {
-	(void)policy;
-	if (before)
-		snprintf(before, size, "online");
+	world->policies++;
+	return dup(STDERR_FILENO);
+}
+
+void policy_release(int lock)
+{
+	if (lock < 0)
+		return;
+	world->policies--;
+	close(lock);
+}
+
+/* What a killed child has left. */
+void policy_mend(void)
+{
+	world->policies = 0;
+}
+
+int content_look(const struct device *device, char *found, size_t size)
+{
+	(void)device;
+	snprintf(found, size, "%s", world->content ? "xfs" : "");
+	return 0;
 }
 
 void memory_restore(const struct device *device, const struct memory_blocks *blocks)
@@ -339,12 +369,12 @@ static void judge(enum mode from, enum mode to, enum outcome outcome)
 	bool done = outcome == DONE;
 
 	if ((outcome != DONE && outcome != FAILED) || world->lost || world->held ||
-	    world->unclaimed || world->journal != MODE_OTHER || (done ? world->bound != to : !whole(from)))
+	    world->unclaimed || world->policies || world->journal != MODE_OTHER || (done ? world->bound != to : !whole(from)))
 		fail_msg("from %s to %s, write %d fails with %d, %d kills: outcome %d, mode %s%s%s%s%s",
 			 mode_name(from), mode_name(to), world->fail_at, world->fail_errno,
 			 world->kill_at, outcome, mode_name(world->bound),
 			 world->lost ? ", memory lost" : "", world->held ? ", still held" : "",
-			 world->unclaimed ? ", unclaimed" : "",
+			 world->unclaimed ? ", unclaimed" : world->policies ? ", policy kept" : "",
 			 world->journal != MODE_OTHER ? ", still noted" : "");
 }
 
@@ -487,6 +517,36 @@ static void the_claim_is_kept(void **state)
 	assert_int_equal(fcntl(world->claim, F_GETFD), -1);
 }
 
+static void what_lies_on_it_is_not_lost(void **state)
+{
+	static const struct mode_options overwrite = { .overwrite = true };
+	static const struct mode_options force = { .force = true };
+
+	(void)state;
+	start(MODE_FSDEV);
+	world->content = true;
+	assert_int_equal(change(MODE_SYSTEM_RAM, &plain), FAILED);
+	assert_int_equal(change(MODE_SYSTEM_RAM, &force), FAILED);
+	assert_int_equal(world->writes, 0);
+	assert_true(whole(MODE_FSDEV));
+	assert_int_equal(change(MODE_SYSTEM_RAM, &overwrite), DONE);
+	start(MODE_FSDEV);
+	world->content = true;
+	/* which leaves it where it is */
+	assert_int_equal(change(MODE_DEVDAX, &plain), DONE);
+}
+
+/* Both processes were killed while known bad memory was told: the next command ends that. */
+static void a_hold_is_ended(void **state)
+{
+	(void)state;
+	start(MODE_FSDEV);
+	world->held = true;
+	assert_int_equal(change(MODE_FSDEV, &plain), DONE);
+	assert_false(world->held);
+	assert_int_equal(world->writes, 0);
+}
+
 static void dry_run_changes_nothing(void **state)
 {
 	static const struct mode_options dry = { .dry_run = true };
@@ -509,6 +569,8 @@ int main(void)
 		cmocka_unit_test(used_devices_stay),
 		cmocka_unit_test(unseen_users_count),
 		cmocka_unit_test(the_claim_is_kept),
+		cmocka_unit_test(what_lies_on_it_is_not_lost),
+		cmocka_unit_test(a_hold_is_ended),
 		cmocka_unit_test(dry_run_changes_nothing),
 	};
 

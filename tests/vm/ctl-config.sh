@@ -22,7 +22,7 @@ gives "config check: a section about nothing" 5 "\[other\] in $conf/20.conf:1 is
 rm $conf/20.conf
 gives "config apply" 0 "$dev: fsdev, by \[weights\]" fsdevctl config apply
 is "config apply: the mode" fsdev "$(driver_of $dev)"
-is "config link" "FSDEV_NAME=weights" "$(fsdevctl config link --device $dev)"
+is "config link" "FSDEV_NAME=weights FSDEV_CLAIM=fsdev" "$(fsdevctl config link --device $dev | paste -sd" ")"
 
 region=$(ndctl list -R | jq -r 'if type == "array" then .[0] else . end | .dev')
 uuid=$(ndctl create-namespace -f -e "namespace${region#region}.0" -m devdax | jq -r .uuid)
@@ -37,8 +37,8 @@ is "nvdimm: a MAP_SYNC mapping is granted" yes "$(dax-file map-sync /mnt/pmem/fi
 umount /mnt/pmem
 gives "nvdimm: disable" 0 "$nv: devdax" fsdevctl disable "$nv"
 
-gives "doctor: nothing at boot" 5 "the udev rule 70-fsdev.rules is missing" fsdevctl doctor
-mkdir -p /etc/udev/rules.d && : >/etc/udev/rules.d/70-fsdev.rules
+gives "doctor: nothing at boot" 5 "the udev rule 59-fsdev.rules is missing" fsdevctl doctor
+mkdir -p /etc/udev/rules.d && : >/etc/udev/rules.d/59-fsdev.rules
 if [ -e /sys/kernel/btf/vmlinux ]; then
 	gives "doctor: nothing is wrong" 0 "no problem was found" fsdevctl doctor
 else

@@ -32,3 +32,14 @@ device_offset() {
 	filefrag -b4096 -e "$1" | awk -v page=$(($2 / 4096)) \
 		'$1 ~ /^[0-9]+:$/ { gsub(/[.:]/, " "); if (page >= $2 && page <= $3) print ($4 + page - $2) * 4096 }'
 }
+
+# memory_online: how many blocks are ordinary memory that can be given back
+memory_online() {
+	local state zones n=0
+
+	while read -r state; do
+		read -r zones <"${state%state}valid_zones"
+		[ "$zones" != Movable ] || n=$((n + 1))
+	done < <(grep -l '^online' /sys/devices/system/memory/memory*/state)
+	echo $n
+}

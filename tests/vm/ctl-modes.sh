@@ -13,17 +13,6 @@ gives "list: into a full disk" 1 "cannot write the output: No space left" sh -c 
 like "list: in watch" "$dev.*devdax.*384" "$(TERM=linux script -qec "watch -t -n 0.5 -q 1 fsdevctl list" /dev/null </dev/null |
 	tr -d '\r\n\033')"
 
-# memory_online: how many blocks are ordinary memory that can be given back
-memory_online() {
-	local state zones n=0
-
-	while read -r state; do
-		read -r zones <"${state%state}valid_zones"
-		[ "$zones" != Movable ] || n=$((n + 1))
-	done < <(grep -l '^online' /sys/devices/system/memory/memory*/state)
-	echo $n
-}
-
 gives "unknown device: none of those named is changed" 2 "there is no 'dax9.9': this machine has $dev" \
 	fsdevctl enable $dev dax9.9
 gives "mkfs in another mode" 1 "is in mode devdax and has to be in fsdev mode: fsdevctl enable $dev" \

@@ -117,3 +117,4 @@ is "a mount in between: it was before the unbinding" fsdev "$(driver_of $dev)"
 wait $change
 is "and the change is made" device_dax "$(driver_of $dev)"
 gives "unused: it goes" 0 "$dev: fsdev" fsdevctl enable $dev
+dd if=/dev/zero of=$disk bs=1M count=4 oflag=direct status=none
