@@ -86,8 +86,10 @@ install-tool:
 	install -d $(addprefix $(DESTDIR)/usr/,sbin lib/udev/rules.d lib/systemd/system share/man/man4 share/man/man5 share/man/man8 \
 		share/bash-completion/completions)
 	install -m 755 $(BUILD)/fsdevctl $(DESTDIR)/usr/sbin/
-	install -m 644 packaging/70-fsdev.rules $(DESTDIR)/usr/lib/udev/rules.d/
-	install -m 644 packaging/fsdev.service $(DESTDIR)/usr/lib/systemd/system/
+	install -m 644 packaging/59-fsdev.rules $(DESTDIR)/usr/lib/udev/rules.d/
+	install -m 644 packaging/fsdev.service packaging/fsdev-apply@.service $(DESTDIR)/usr/lib/systemd/system/
+	install -D -m 755 packaging/initramfs-hook $(DESTDIR)/usr/share/initramfs-tools/hooks/fsdev
+	install -D -m 755 packaging/dracut-module-setup $(DESTDIR)/usr/lib/dracut/modules.d/90fsdev/module-setup.sh
 	install -m 644 packaging/completion.bash $(DESTDIR)/usr/share/bash-completion/completions/fsdevctl
 	install -m 644 docs/man/*.4 $(DESTDIR)/usr/share/man/man4/
 	install -m 644 docs/man/*.5 $(DESTDIR)/usr/share/man/man5/

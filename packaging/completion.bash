@@ -7,6 +7,7 @@ _fsdevctl() {
 
 	case $prev in
 	--type) words='xfs ext4 erofs' ;;
+	--name | --timeout | --count) return ;;
 	--mode) words='devdax system-ram kernel-fsdev' ;;
 	--mount | --from | --dir)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
@@ -23,7 +24,7 @@ _fsdevctl() {
 		elif [[ $cur == -* ]]; then
 			words=$(fsdevctl "$command" --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
 		elif [ "$command" = config ]; then
-			words='check apply link'
+			words='add check apply link'
 		elif [ "$command" = publish ] && [ "$COMP_CWORD" = 2 ]; then
 			mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 			return

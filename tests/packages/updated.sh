@@ -30,7 +30,7 @@ is "no module is left" "" "$(find /lib/modules/*/updates -name 'fsdev*' 2>/dev/n
 is "the index of modules neither" "" "$(modprobe -qnR fsdev)"
 is "no file is left but the administrator's" "/etc/fsdev.d
 /etc/fsdev.d/10-data.conf
-/etc/fsdev.d/90-mine.conf" "$(find /usr/sbin/fsdevctl /usr/lib/udev/rules.d/70-fsdev.rules /usr/src/fsdev-* /usr/lib/fsdev \
+/etc/fsdev.d/90-mine.conf" "$(find /usr/sbin/fsdevctl /usr/lib/udev/rules.d/59-fsdev.rules /usr/src/fsdev-* /usr/lib/fsdev \
 	/usr/lib/systemd/system/fsdev.service /etc/systemd/system/*/fsdev.service /usr/include/fsdev* /etc/fsdev.d \
 	/var/lib/dkms/fsdev 2>/dev/null | sort)"
 umount /data
