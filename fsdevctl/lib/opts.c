@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The options of one command: --name, --name VALUE or --name=VALUE, before or after its
- * arguments; what follows "--" is no option.
+ * The options of one command: --name, --name VALUE or --name=VALUE, or a letter, before or after
+ * its arguments; what follows "--" is no option.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -27,13 +27,22 @@ static const struct opt *find(const struct opt *opts, const char *name, size_t l
 	return NULL;
 }
 
+static const struct opt *find_letter(const struct opt *opts, const char *word)
+{
+	for (; opts->name; opts++)
+		if (opts->letter && word[1] == opts->letter && !word[2])
+			return opts;
+	return NULL;
+}
+
 /* Takes argv[*i], an option, with its value; moves *i to the last word it used. */
 static int take(const char *command, const struct opt *opts, int argc, char **argv, int *i,
 		FILE *err)
 {
-	const char *name = argv[*i] + 2, *value = strchr(name, '=');
+	bool is_short = argv[*i][1] != '-';
+	const char *name = argv[*i] + 2, *value = is_short ? NULL : strchr(name, '=');
 	size_t len = value ? (size_t)(value - name) : strlen(name);
-	const struct opt *opt = find(opts, name, len);
+	const struct opt *opt = is_short ? find_letter(opts, argv[*i]) : find(opts, name, len);
 
 	if (!opt) {
 		fprintf(err, "fsdevctl: %s has no option '%s': ", command, argv[*i]);
@@ -91,11 +100,6 @@ int opts_parse(const char *command, const struct opt *opts, int argc, char **arg
 			argv[left++] = argv[i];
 			continue;
 		}
-		if (argv[i][1] != '-') {
-			fprintf(err, "fsdevctl: %s has no option '%s': ", command, argv[i]);
-			known(opts, err);
-			return -EINVAL;
-		}
 		rc = take(command, opts, argc, argv, &i, err);
 		if (rc)
 			return rc;
@@ -115,6 +119,9 @@ void opts_help(const struct opt *opts, FILE *out)
 	for (; opts->name; opts++) {
 		int width = fprintf(out, "  --%s%s%s", opts->name, opts->arg ? " " : "",
 				    opts->arg ? opts->arg : "");
+
+		if (opts->letter)
+			width += fprintf(out, ", -%c", opts->letter);
 
 		fprintf(out, "%*s%s\n", width < 24 ? 24 - width : 1, "", opts->help);
 	}

@@ -17,6 +17,7 @@ enum opt_kind {
  * @arg: what its value is called in the help, NULL for a flag
  * @to: where its value goes
  * @help: one line
+ * @letter: its short form, 0 for none
  */
 struct opt {
 	const char *name;
@@ -24,6 +25,7 @@ struct opt {
 	const char *arg;
 	void *to;
 	const char *help;
+	char letter;
 };
 
 int opts_parse(const char *command, const struct opt *opts, int argc, char **argv, FILE *err);

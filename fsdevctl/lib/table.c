@@ -16,6 +16,7 @@
 struct table {
 	const char * const *heads;
 	unsigned int columns, cells, room;
+	bool no_heads;
 	char **cell;
 };
 
@@ -75,6 +76,15 @@ int table_cell(struct table *table, const char *format, ...)
 	return 0;
 }
 
+/**
+ * table_no_heads() - leave out the line of column names
+ * @table: the table
+ */
+void table_no_heads(struct table *table)
+{
+	table->no_heads = true;
+}
+
 /* Characters, not bytes: those of UTF-8 that go on another are not counted. */
 static unsigned int width(const char *text)
 {
@@ -97,11 +107,11 @@ void table_print(const struct table *table, FILE *out)
 	unsigned int columns = table->columns, most[columns];
 
 	for (unsigned int i = 0; i < columns; i++)
-		most[i] = width(table->heads[i]);
+		most[i] = table->no_heads ? 0 : width(table->heads[i]);
 	for (unsigned int i = 0; i < table->cells; i++)
 		if (width(table->cell[i]) > most[i % columns])
 			most[i % columns] = width(table->cell[i]);
-	for (unsigned int i = 0; i < columns + table->cells; i++) {
+	for (unsigned int i = table->no_heads ? columns : 0; i < columns + table->cells; i++) {
 		const char *text = i < columns ? table->heads[i] : table->cell[i - columns];
 		bool last = i % columns == columns - 1 || i == columns + table->cells - 1;
 

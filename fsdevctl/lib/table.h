@@ -12,6 +12,7 @@ struct table;
 struct table *table_new(const char * const *heads, unsigned int columns);
 int table_cell(struct table *table, const char *format, ...)
 	__printf(2, 3);
+void table_no_heads(struct table *table);
 void table_print(const struct table *table, FILE *out);
 void table_free(struct table *table);
 
