@@ -60,7 +60,7 @@ static enum outcome let_go(const struct device *device, const char *dir, uint64_
 	if (umount(dir))
 		return say(errno == EBUSY ? IN_USE : FAILED,
 			   "%s: generation %llu cannot be unmounted: %s", dir, ULL(generation),
-			   errno == EBUSY ? "somebody has files of it open" : strerror(errno));
+			   errno == EBUSY ? "files of it are open" : strerror(errno));
 	if (shared_unmap(device, generation))
 		return say(FAILED, "%s: the device of generation %llu stays: dmsetup remove %s-gen%llu",
 			   device->name, ULL(generation), device->disk, ULL(generation));

@@ -34,6 +34,8 @@ enum outcome cmd_one_device(const char *name, struct devices *devices, struct de
  * @name: as the user gave it
  * @devices: all devices, to be freed by the caller whatever comes back
  * @device: the one
+ *
+ * Return: DONE, or what to end with after saying why.
  */
 enum outcome cmd_one_fsdev(const char *name, struct devices *devices, struct device **device)
 {
@@ -82,7 +84,7 @@ bool cmd_agreed(const char *question, bool yes, enum outcome *outcome)
 	if (yes)
 		return true;
 	if (!isatty(STDIN_FILENO)) {
-		*outcome = say(BAD_INPUT, "%s: there is nobody to ask; give --yes to go on", question);
+		*outcome = say(BAD_INPUT, "%s: standard input is no terminal; give --yes to go on", question);
 		return false;
 	}
 	fprintf(stderr, "%s. Go on? [y/N] ", question);

@@ -24,7 +24,7 @@ static const struct opt opts[] = {
 
 static const char * const heads[] = { "DEVICE OFFSET", "LENGTH", "MEMORY", "BELONGS TO" };
 
-/* One bad stretch, or the part of it that one thing has. */
+/* One bad range, or the part of it that one thing has. */
 static void tell(struct table *table, struct json_object *array, const struct device *device,
 		 uint64_t offset, uint64_t len, const struct piece *piece)
 {
@@ -64,7 +64,7 @@ static void tell(struct table *table, struct json_object *array, const struct de
 }
 
 /*
- * A bad stretch is told in as many parts as things have it; what nothing has comes as unknown. @next is
+ * A bad range is told in as many parts as things have it; what nothing has comes as unknown. @next is
  * the first piece that does not lie before it.
  */
 static void tell_files(struct table *table, struct json_object *array,

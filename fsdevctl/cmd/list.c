@@ -331,9 +331,14 @@ static enum outcome show_named(const struct devices *devices, int argc, char **a
 {
 	struct devices some = { .device = calloc(devices->count, sizeof(*some.device)) };
 	bool *named = calloc(devices->count, sizeof(*named));
-	enum outcome outcome = some.device && named ? DONE :
-		say(FAILED, "there is not enough memory");
+	enum outcome outcome = DONE;
 	struct device *one;
+
+	if (!some.device || !named) {
+		free(some.device);
+		free(named);
+		return say(FAILED, "there is not enough memory");
+	}
 
 	for (int i = 0; i < argc && outcome == DONE; i++) {
 		outcome = device_find(devices, argv[i], &one);

@@ -109,7 +109,7 @@ static int mount_at(const char *disk, const char *dir)
 	return mount(disk, dir, type, flags, "dax=always") ? -errno : 0;
 }
 
-/* In a mount namespace of our own, so that nobody else sees it. */
+/* In a mount namespace of our own, so that no other process sees it. */
 static enum outcome check_apart(const struct device *device, const char *disk)
 {
 	char dir[] = STATE_DIR "/check.XXXXXX";
@@ -174,7 +174,7 @@ static enum outcome check_mounted(const struct device *device, const char *disk)
 	return outcome;
 }
 
-/* Nobody uses it, and nothing of worth is on it. */
+/* It is not in use, and nothing of worth is on it. */
 static enum outcome may_overwrite(const struct device *device, const char *disk)
 {
 	char text[512], found[64];

@@ -40,7 +40,7 @@ static void who_we_are(struct image_claim *claim)
 	sysfs_read(claim->host, sizeof(claim->host), "/proc/sys/kernel/hostname");
 }
 
-/* Nobody else is publishing here; one of ours that died does not count. */
+/* No other process is publishing here; one of ours that died does not count. */
 static enum outcome look_at_claim(struct shared *shared)
 {
 	const char *name = shared->device->name;
@@ -136,7 +136,7 @@ static int write_image(const struct device *device, uint64_t generation, uint64_
 
 	shared_map_name(device, generation, name, sizeof(name));
 	snprintf(path, sizeof(path), "/dev/mapper/%s", name);
-	/* of somebody who died while writing; in use, if what writes the image has outlived them */
+	/* of a process that died while writing; in use, if what writes the image has outlived it */
 	rc = shared_map_there(device, generation) ? shared_unmap(device, generation) : 0;
 	if (!rc)
 		rc = shared_map(device, generation, offset, image_area_size(device->size), false);

@@ -47,7 +47,7 @@ static enum outcome parse_range(const struct device *device, const char *text, u
 	return DONE;
 }
 
-/* What of the bad memory lies in the range; how many stretches. */
+/* What of the bad memory lies in the range; how many bad ranges. */
 static unsigned int cut(const struct device *device, uint64_t start, uint64_t end,
 			struct device_bad *lost)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fsdevctl scrub: reads all of a device with care, so that bad pages are found before somebody
- * needs what is in them.
+ * fsdevctl scrub: reads all of a device by machine-check-safe copies, so that bad pages are found before
+ * their contents are needed.
  */
 #include <errno.h>
 #include <fcntl.h>

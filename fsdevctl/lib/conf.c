@@ -59,6 +59,8 @@ static void mistake(struct parser *parser, const char *format, ...)
 /**
  * conf_key_name() - a key as it is written
  * @key: the key
+ *
+ * Return: its name.
  */
 const char *conf_key_name(enum conf_key key)
 {

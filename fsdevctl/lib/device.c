@@ -20,6 +20,8 @@
 /**
  * device_mode_now() - asks the kernel which driver has a device at this moment
  * @device: the device
+ *
+ * Return: its mode; MODE_NONE without a driver.
  */
 enum mode device_mode_now(const struct device *device)
 {
@@ -226,7 +228,7 @@ static int add_bad(struct device *device, uint64_t offset, uint64_t len)
 	return 0;
 }
 
-/* The block device's list counts in sectors; it is there for whoever may not open the node. */
+/* The block device's list counts in sectors; it is there for users who may not open the node. */
 static int bad_from_disk(struct device *device)
 {
 	unsigned long long sector, sectors;
@@ -245,7 +247,7 @@ static int bad_from_disk(struct device *device)
 }
 
 /**
- * device_bad_load() - asks for a device's bad stretches, anew
+ * device_bad_load() - asks for a device's bad ranges, anew
  * @device: the device
  *
  * Return: 0, also where the device is not in fsdev mode and so nothing is known; or a negative

@@ -16,7 +16,7 @@
 #define KIND_UNKNOWN "other"
 
 /**
- * struct device_range - a stretch that is contiguous in physical memory
+ * struct device_range - a range that is contiguous in physical memory
  * @start: physical address
  * @len: bytes
  * @offset: where it lies in the device
@@ -25,7 +25,7 @@ struct device_range {
 	uint64_t start, len, offset;
 };
 
-/* A bad stretch, in device offsets. */
+/* A bad range, in device offsets. */
 struct device_bad {
 	uint64_t offset, len;
 };
@@ -54,7 +54,7 @@ struct device_bad {
  * @cxl_region: name of its CXL region, empty for others
  * @cxl_serials: serial numbers of the CXL memory devices in that region
  * @nr_serials: how many
- * @bad: bad stretches, in device order
+ * @bad: bad ranges, in device order
  * @nr_bad: how many
  * @bad_bytes: bytes in them
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What of a file system lies where on a device. The file system is asked: which inode has a stretch
+ * What of a file system lies where on a device. The file system is asked: which inode has a part of it
  * (FS_IOC_GETFSMAP: XFS names the inode, ext4 only what is metadata and what is free), and where a
  * file's bytes are (FIEMAP, for names, and for file systems that have no more to say).
  */
@@ -85,7 +85,7 @@ static unsigned int first_span(const struct search *search, uint64_t offset)
 	return low;
 }
 
-/* What of a stretch of the file system is asked about; @piece says what has it. */
+/* What of an extent of the file system is asked about; @piece says what has it. */
 static int add_piece(struct search *search, uint64_t start, uint64_t len, const struct piece *piece)
 {
 	uint64_t from = search->base + start, end = from + len;
@@ -153,7 +153,7 @@ static int add_record(struct search *search, const struct fsmap *map)
 	return add_piece(search, map->fmr_physical, map->fmr_length, &piece);
 }
 
-/* Asks for the owners of one stretch. */
+/* Asks for the owners of one range. */
 static int owners_of(struct search *search, int fd, struct fsmap_head *head, uint64_t start,
 		     uint64_t end)
 {
@@ -180,7 +180,7 @@ static int owners_of(struct search *search, int fd, struct fsmap_head *head, uin
 			last = map.fmr_flags & FMR_OF_LAST;
 			if (map.fmr_device != search->dev)
 				continue;
-			/* a record that reaches into the next stretch is given again there */
+			/* a record that reaches into the next range is given again there */
 			if (map.fmr_physical < start) {
 				map.fmr_offset += start - map.fmr_physical;
 				map.fmr_length -= start - map.fmr_physical;
@@ -428,10 +428,10 @@ static int search_fs(struct search *search, bool names)
 }
 
 /**
- * files_load() - what has some stretches of a device
+ * files_load() - what has some ranges of a device
  * @device: the device
  * @users: its users, from users_load()
- * @span: the stretches, in device order and apart from each other
+ * @span: the ranges, in device order and apart from each other
  * @spans: how many
  * @names: look for paths too, which reads the whole tree of the file system's names, once
  * @pieces: what was found, in device order; freed by files_free()

@@ -18,7 +18,7 @@ enum piece_kind {
 };
 
 /**
- * struct piece - a stretch of the device that one thing has
+ * struct piece - a part of the device that one thing has
  * @offset: device offset
  * @len: bytes
  * @kind: what has it

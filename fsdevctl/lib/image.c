@@ -53,6 +53,8 @@ uint64_t image_area_size(uint64_t device_size)
  * image_area() - where a generation's image starts
  * @generation: the generation
  * @device_size: bytes of the device
+ *
+ * Return: the device offset.
  */
 uint64_t image_area(uint64_t generation, uint64_t device_size)
 {
@@ -128,7 +130,7 @@ void image_claim_encode(const struct image_claim *claim, uint8_t page[IMAGE_PAGE
  * @claim: who
  * @page: its bytes
  *
- * Return: whether somebody is.
+ * Return: whether there is such a process.
  */
 bool image_claim_decode(struct image_claim *claim, const uint8_t page[IMAGE_PAGE])
 {

@@ -4,7 +4,7 @@
  *
  *   0        header of slot 0
  *   4 KiB    header of slot 1
- *   8 KiB    who is publishing, all zeros if nobody is
+ *   8 KiB    who is publishing, all zeros if no host is
  *   2 MiB    area of slot 0
  *   2 MiB + area_size   area of slot 1
  *

@@ -61,6 +61,8 @@ void interrupt_watch(unsigned int seconds)
 
 /**
  * interrupt_seen() - was there a signal, or is the time over
+ *
+ * Return: true if so.
  */
 bool interrupt_seen(void)
 {
@@ -69,6 +71,8 @@ bool interrupt_seen(void)
 
 /**
  * interrupt_timed_out() - is the time over
+ *
+ * Return: true if so.
  */
 bool interrupt_timed_out(void)
 {

@@ -153,6 +153,8 @@ void journal_hold(const struct device *device, bool hold)
  * @device: the device
  *
  * Where no change of its mode is under way, one was killed before known bad memory had been told.
+ *
+ * Return: true if so.
  */
 bool journal_held(const struct device *device)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a change of mode was about to do, for whoever comes after it was cut off. */
+/* What a change of mode was about to do, for the command that comes after it was cut off. */
 #ifndef FSDEVCTL_JOURNAL_H
 #define FSDEVCTL_JOURNAL_H
 

@@ -22,7 +22,7 @@
 #define PAGE 4096ull
 #define TRACING "/sys/kernel/tracing"
 
-/* What of a stretch of physical memory lies in the device, as whole pages of it. */
+/* What of a range of physical memory lies in the device, as whole pages of it. */
 static int add_phys(struct known *known, const struct device *device, uint64_t start,
 		    uint64_t len)
 {
@@ -83,7 +83,7 @@ static int of_nvdimm(struct known *known, const struct device *device)
 	return rc;
 }
 
-/* One line of the trace: the addresses of a poisoned stretch as the host sees them. */
+/* One line of the trace: the addresses of a poisoned range as the host sees them. */
 static int of_trace_line(struct known *known, const struct device *device, const char *line)
 {
 	const char *hpa = strstr(line, " hpa=0x"), *len = strstr(line, "dpa_length=");

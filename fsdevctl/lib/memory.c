@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The memory blocks that a device in system-ram mode has become. All of them have to be off line
+ * The memory blocks that a device in system-ram mode has become. All of them have to be offline
  * before the device leaves that mode: one that is not stays ordinary memory until the next boot,
  * and takes the device with it.
  */
@@ -84,7 +84,7 @@ void memory_free(struct memory_blocks *blocks)
 static const char *why(const struct memory_block *block, int rc)
 {
 	if (!block->movable)
-		return "it was put on line as kernel memory (zone Normal), which cannot be moved away; only a reboot frees it. Put memory on line as movable where it is to be given back";
+		return "it was put online as kernel memory (zone Normal), which cannot be moved away; only a reboot frees it. Put memory online as movable where it is to be given back";
 	if (rc == -EBUSY)
 		return "some of its pages are pinned and cannot be moved (by a device, a virtual machine, or huge pages); end what uses it and try again";
 	if (rc == -EINTR || rc == -ETIME)
@@ -124,12 +124,12 @@ static bool is_online(const struct memory_block *block)
 }
 
 /**
- * memory_offline() - takes every block of a device off line
+ * memory_offline() - takes every block of a device offline
  * @device: the device
  * @blocks: its blocks
  *
  * Return: DONE; or FAILED after saying which block stays and why, with those that were taken
- * before it on line again.
+ * before it online again.
  */
 enum outcome memory_offline(const struct device *device, const struct memory_blocks *blocks)
 {
@@ -149,25 +149,25 @@ enum outcome memory_offline(const struct device *device, const struct memory_blo
 			interrupt_ignore();
 			if (terminal && done)
 				fputc('\n', stderr);
-			note("%s: memory block %llu does not go off line: %s", device->name,
+			note("%s: memory block %llu does not go offline: %s", device->name,
 			     (unsigned long long)block->number, why(block, rc));
 			memory_restore(device, blocks);
 			return FAILED;
 		}
 		done++;
 		if (terminal)
-			fprintf(stderr, "\r%s: %u of %u memory blocks are off line", device->name,
+			fprintf(stderr, "\r%s: %u of %u memory blocks are offline", device->name,
 				done, blocks->online);
 	}
 	if (terminal && done)
 		fputc('\n', stderr);
 	else if (done)
-		note("%s: %u memory blocks are off line", device->name, done);
+		note("%s: %u memory blocks are offline", device->name, done);
 	return DONE;
 }
 
 /**
- * memory_restore() - puts the blocks back on line that were
+ * memory_restore() - puts the blocks back online that were
  * @device: the device
  * @blocks: its blocks as they were
  */
@@ -181,7 +181,7 @@ void memory_restore(const struct device *device, const struct memory_blocks *blo
 			continue;
 		rc = set_state(block, block->movable ? "online_movable" : "online");
 		if (rc)
-			note("%s: memory block %llu does not come back on line: %s", device->name,
+			note("%s: memory block %llu does not come back online: %s", device->name,
 			     (unsigned long long)block->number, strerror(-rc));
 	}
 }

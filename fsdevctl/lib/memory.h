@@ -12,7 +12,7 @@
 /**
  * struct memory_block - one block of the kernel's memory
  * @number: as in /sys/devices/system/memory/memoryNUMBER
- * @online: it was on line when it was looked at
+ * @online: it was online when it was looked at
  * @movable: all of it is in a movable zone, which the kernel can empty
  */
 struct memory_block {

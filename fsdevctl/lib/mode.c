@@ -21,6 +21,8 @@ static const struct {
 /**
  * mode_name() - a mode's name, as daxctl writes it
  * @mode: the mode
+ *
+ * Return: its name.
  */
 const char *mode_name(enum mode mode)
 {
@@ -59,6 +61,8 @@ bool mode_parse(const char *text, enum mode *mode)
 /**
  * mode_of_driver() - the mode that a driver makes
  * @driver: its name, empty for none
+ *
+ * Return: the mode; MODE_OTHER for a driver that is not known.
  */
 enum mode mode_of_driver(const char *driver)
 {

@@ -46,7 +46,7 @@ static const char *reason(int rc)
 {
 	switch (-rc) {
 	case EBUSY:
-		return "some of its memory is in use by somebody else (see /proc/iomem)";
+		return "some of its memory is in use by something else (see /proc/iomem)";
 	case EINVAL:
 		return "the driver does not take a device of this shape";
 	case ENOENT:
@@ -129,7 +129,7 @@ static void to_fsdev(const struct device *device)
 		note("%s: known bad memory could not be taken over: %s", device->name,
 		     strerror(-rc));
 	else if (known.count)
-		note("%s: %u bad stretches that the platform knows of were taken over",
+		note("%s: %u bad ranges that the platform knows of were taken over",
 		     device->name, known.count);
 	known_free(&known);
 }
@@ -386,7 +386,7 @@ static void tell_plan(const struct change *change)
 	printf("%s: from %s to %s:\n", device->name, mode_name(change->from), mode_name(change->to));
 	printf("  load module %s\n", mode_driver(change->to));
 	if (change->from == MODE_SYSTEM_RAM)
-		printf("  take %u of %u memory blocks off line\n", change->blocks.online,
+		printf("  take %u of %u memory blocks offline\n", change->blocks.online,
 		       change->blocks.count);
 	if (device->mode != MODE_NONE)
 		printf("  take it from driver %s\n", device->driver);
@@ -394,7 +394,7 @@ static void tell_plan(const struct change *change)
 	if (change->to == MODE_FSDEV)
 		printf("  tell the driver of bad memory that the platform knows of\n");
 	if (change->to == MODE_SYSTEM_RAM)
-		printf("  put its memory blocks on line as movable\n");
+		printf("  put its memory blocks online as movable\n");
 	printf("nothing was changed\n");
 }
 

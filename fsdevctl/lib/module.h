@@ -12,7 +12,7 @@
  * @loaded: it is in the kernel, or part of it
  * @path: where the file is
  * @vermagic: the kernel it was built for
- * @signer: who signed it, empty if nobody did
+ * @signer: who signed it, empty if it is not signed
  * @version: its version, empty if it has none
  */
 struct module_facts {

@@ -45,7 +45,7 @@ int node_info(int fd, struct fsdev_info *info)
 }
 
 /**
- * node_bad() - asks for a device's bad stretches
+ * node_bad() - asks for a device's bad ranges
  * @device: the device
  * @found: gets each, in device order; anything but 0 ends it
  *
@@ -72,7 +72,7 @@ int node_bad(struct device *device,
 }
 
 /**
- * node_span() - has the driver do something with a stretch of the device
+ * node_span() - has the driver do something with a part of the device
  * @fd: its node, open for writing
  * @command: FSDEV_IOC_CLEAR, _ADD_BAD, _INJECT or _SCRUB
  * @offset: where it starts
@@ -109,6 +109,8 @@ int node_watch(int fd)
 /**
  * node_error() - what an error of the driver means to a user
  * @rc: a negative errno
+ *
+ * Return: the words.
  */
 const char *node_error(int rc)
 {
@@ -121,7 +123,7 @@ const char *node_error(int rc)
 	case ENODEV:
 		return "the device has left fsdev mode";
 	case EBUSY:
-		return "somebody holds the device";
+		return "the device has another holder";
 	default:
 		return strerror(-rc);
 	}

@@ -10,7 +10,7 @@
  * @DONE: what was asked for is so
  * @FAILED: it could not be done; the device is as it was before
  * @BAD_INPUT: a wrong option, name or configuration line; nothing was changed
- * @IN_USE: refused, because somebody uses the device; nothing was changed
+ * @IN_USE: refused, because the device is in use; nothing was changed
  * @STRANDED: it failed half way, and the way back failed too
  * @FOUND: a check was made, and found something
  */

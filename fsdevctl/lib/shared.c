@@ -120,7 +120,7 @@ const struct image *shared_newest(const struct shared *shared)
 }
 
 /**
- * shared_sum() - the checksum of a stretch as it lies in the memory
+ * shared_sum() - the checksum of a range as it lies in the memory
  * @shared: the open device
  * @offset: where it starts, a multiple of a page
  * @len: its bytes, a multiple of a page
@@ -170,6 +170,8 @@ void shared_map_name(const struct device *device, uint64_t generation, char *nam
  * shared_map_there() - does this host have an image attached
  * @device: the device it lies in
  * @generation: its generation
+ *
+ * Return: true if so.
  */
 bool shared_map_there(const struct device *device, uint64_t generation)
 {
@@ -181,12 +183,12 @@ bool shared_map_there(const struct device *device, uint64_t generation)
 }
 
 /**
- * shared_map() - makes a block device of a stretch, for DAX, through device-mapper
+ * shared_map() - makes a block device of a range, for DAX, through device-mapper
  * @device: the device
  * @generation: names it
  * @offset: where it starts
  * @len: its bytes
- * @read_only: nobody may write it
+ * @read_only: it cannot be written
  *
  * Return: 0, a negative errno, or dmsetup's exit status after its own message.
  */

@@ -152,6 +152,8 @@ int sysfs_link_name(char *name, size_t size, const char *format, ...)
 /**
  * sysfs_there() - is there such a file
  * @format: the path
+ *
+ * Return: true if so.
  */
 bool sysfs_there(const char *format, ...)
 {

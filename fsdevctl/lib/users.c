@@ -107,6 +107,8 @@ const struct node *find_path(const struct find *find, const char *path)
  * @find: the search
  * @node: the node
  * @kind: the kind
+ *
+ * Return: true if so.
  */
 bool find_has(const struct find *find, const struct node *node, enum user_kind kind)
 {
@@ -200,7 +202,7 @@ static bool is_open(const struct find *find, unsigned int of, struct fsdev_info 
 	return info->version >= 2 && info->openers > own;
 }
 
-/* The part of the search that asks the driver. Whoever may not open the node sees less. */
+/* The part of the search that asks the driver. A user who may not open the node sees less. */
 static void ask(struct find *find, unsigned int of)
 {
 	const struct device *device = find->device[of];

@@ -37,7 +37,7 @@ static struct world {
 	enum mode bound, journal;
 	bool id[MODE_OTHER + 1], online[BLOCKS], held, used;
 	bool refuses[MODE_OTHER + 1];	/* this driver takes nothing */
-	bool lost;		/* memory left system-ram while it was on line */
+	bool lost;		/* memory left system-ram while it was online */
 	bool claimed, opened;	/* the disk is claimed, or open, and no user is found */
 	bool content;		/* a file system lies on the device */
 	int policies;		/* the machine-wide setting is held */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Part of scenario ctl: a device as ordinary memory. What lies on it is not lost without a word, taking memory offline can be
 # stopped, and the machine's policy for new memory is put back.

@@ -45,7 +45,7 @@ for from in devdax system-ram; do
 		gives "disable to system-ram" 0 "$dev: system-ram" fsdevctl disable $dev --mode system-ram
 		is "it is memory now" 3 "$(memory_online)"
 		block=$((($(region_start $dev) + 512 * MIB) / (128 * MIB)))
-		failing "$from: a block does not go off line" 1 "memory block $block does not go off line: some of its pages" \
+		failing "$from: a block does not go offline" 1 "memory block $block does not go offline: some of its pages" \
 			-P /sys/devices/system/memory/memory$block/state --seccomp-bpf -e trace=write -e inject=write:error=EBUSY
 		is "$from: all of it is memory again" 3 "$(memory_online)"
 	fi
@@ -60,7 +60,7 @@ for from in devdax system-ram; do
 	is "$from: is back again" "$driver $from" "$(driver_of $dev) $(lists $dev .mode)"
 done
 is "system-ram: all of it is memory" 3 "$(memory_online)"
-gives "enable from system-ram" 0 "3 memory blocks are off line" fsdevctl enable $dev
+gives "enable from system-ram" 0 "3 memory blocks are offline" fsdevctl enable $dev
 is "it is fsdev" fsdev "$(driver_of $dev)"
 fsdevctl disable $dev 2>/dev/null
 

@@ -37,7 +37,7 @@ is "the one before is as it was" 1 "$(cat $mnt/number)"
 gives "publish over what is attached" 3 "generation 1, which the new one would overwrite, is still attached" \
 	fsdevctl publish /tmp/tree $dev
 exec 5<$mnt/number
-gives "attach the newer one while files are open" 3 "somebody has files of it open" fsdevctl attach $dev $mnt
+gives "attach the newer one while files are open" 3 "files of it are open" fsdevctl attach $dev $mnt
 exec 5<&-
 gives "attach the newer one" 0 "generation 2 on $mnt" fsdevctl attach $dev $mnt
 is "the newer one's files" "2 $(sha256sum </tmp/tree/weights)" "$(cat $mnt/number) $(sha256sum <$mnt/weights)"

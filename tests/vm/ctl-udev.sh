@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Part of scenario ctl: udev, as any disk has it: links, and a new file system known at once; rights; nothing before known poison
 # has been taken over; and no driver by its alias for what a section claims.

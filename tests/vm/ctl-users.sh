@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Part of scenario ctl: whoever holds the disk or the device is seen, named where that is possible, and keeps the device. Most of
 # them leave no trace in sysfs.
