@@ -87,7 +87,7 @@ install-tool:
 		share/bash-completion/completions)
 	install -m 755 $(BUILD)/fsdevctl $(DESTDIR)/usr/sbin/
 	install -m 644 packaging/59-fsdev.rules $(DESTDIR)/usr/lib/udev/rules.d/
-	install -m 644 packaging/fsdev.service packaging/fsdev-apply@.service $(DESTDIR)/usr/lib/systemd/system/
+	install -m 644 packaging/fsdev*.service packaging/fsdev-scrub.timer $(DESTDIR)/usr/lib/systemd/system/
 	install -D -m 755 packaging/initramfs-hook $(DESTDIR)/usr/share/initramfs-tools/hooks/fsdev
 	install -D -m 755 packaging/dracut-module-setup $(DESTDIR)/usr/lib/dracut/modules.d/90fsdev/module-setup.sh
 	install -m 644 packaging/completion.bash $(DESTDIR)/usr/share/bash-completion/completions/fsdevctl

@@ -7,13 +7,14 @@ _fsdevctl() {
 
 	case $prev in
 	--type) words='xfs ext4 erofs' ;;
-	--name | --timeout | --count) return ;;
+	--name | --timeout | --count | --rate | --label | --uuid) return ;;
 	--mode) words='devdax system-ram kernel-fsdev' ;;
+	--kind) words='nvdimm cxl soft-reserved other' ;;
 	--mount | --from | --dir)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
-	--svg)
+	--svg | --exec)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;

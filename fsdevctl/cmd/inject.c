@@ -4,9 +4,11 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/audit.h"
 #include "lib/node.h"
 #include "lib/size.h"
 
@@ -28,6 +30,8 @@ static enum outcome inject_page(const struct device *device, uint64_t offset)
 		return say(FAILED, "%s: cannot open its node: %s", device->name, node_error(node));
 	rc = node_span(node, FSDEV_IOC_INJECT, offset, PAGE, 0, NULL);
 	close(node);
+	audit("%s: failure injected at %#llx: %s", device->name, (unsigned long long)offset,
+	      rc ? strerror(-rc) : "done");
 	if (rc)
 		return say(FAILED, "%s: no failure was injected: %s", device->name, node_error(rc));
 	printf("%s: the page at %#llx has failed, as a test; 'fsdevctl repair %s %#llx' makes it good\n",

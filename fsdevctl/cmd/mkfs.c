@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/audit.h"
 #include "lib/daxcheck.h"
 #include "lib/journal.h"
 #include "lib/program.h"
@@ -222,6 +223,7 @@ static enum outcome make(const struct device *device)
 		return DONE;
 	}
 	rc = program_run(words);
+	audit("%s: %s%s: status %d", device->name, words[0], force ? ", forced" : "", rc);
 	if (rc == -ENOENT)
 		return say(FAILED, "%s is not installed: apt install %s", words[0],
 			   !strcmp(type, "xfs") ? "xfsprogs" : !strcmp(type, "ext4") ? "e2fsprogs" :

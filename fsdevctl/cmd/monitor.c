@@ -16,16 +16,18 @@
 #include "cmd.h"
 #include "lib/json.h"
 #include "lib/node.h"
+#include "lib/program.h"
 #include "lib/uevent.h"
 
 #define WATCHED_MAX 256
 #define SETTLE_MS 200	/* after an announcement: a driver is bound in a moment */
 
 static bool as_json;
-static const char *count;
+static const char *count, *exec_path;
 
 static const struct opt opts[] = {
 	{ "json", OPT_FLAG, NULL, &as_json, "one JSON object a line" },
+	{ "exec", OPT_TEXT, "PROGRAM", &exec_path, "run PROGRAM for each event, which it has in FSDEV_... variables" },
 	{ "count", OPT_TEXT, "N", &count, "end after N events" },
 	{ NULL }
 };
@@ -98,6 +100,26 @@ static void tell_json(const char *name, const struct fsdev_event *event, const c
 	json_object_put(one);
 }
 
+/* The program is waited for, so that events reach it one after the other. */
+static void run_program(const char *name, const struct fsdev_event *event, const char *when)
+{
+	const char *words[] = { exec_path, NULL };
+	char text[32];
+	int rc;
+
+	setenv("FSDEV_DEVICE", name, 1);
+	setenv("FSDEV_EVENT", kind_name(event->kind), 1);
+	setenv("FSDEV_TIME", when, 1);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)event->offset);
+	setenv("FSDEV_OFFSET", text, 1);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)event->len);
+	setenv("FSDEV_LENGTH", text, 1);
+	rc = program_run(words);
+	if (rc)
+		note("--exec: %s: %s %d", exec_path, rc < 0 ? "cannot be run, error" : "status",
+		     rc < 0 ? -rc : rc);
+}
+
 static void tell(const char *name, const struct fsdev_event *event)
 {
 	char when[64];
@@ -118,6 +140,8 @@ static void tell(const char *name, const struct fsdev_event *event)
 		putchar('\n');
 	}
 	fflush(stdout);
+	if (exec_path)
+		run_program(name, event, when);
 }
 
 static bool is_watched(const char *name)

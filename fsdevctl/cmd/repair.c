@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/audit.h"
 #include "lib/files.h"
 #include "lib/node.h"
 #include "lib/size.h"
@@ -106,6 +107,8 @@ static enum outcome clear(struct device *device, uint64_t start, uint64_t end)
 	rc = node_span(node, FSDEV_IOC_CLEAR, start, end - start, FSDEV_CLEAR_HELD, &done);
 	close(node);
 	device_bad_load(device);
+	audit("%s: repair of %#llx+%#llx: %s", device->name, (unsigned long long)start,
+	      (unsigned long long)(end - start), rc ? strerror(-rc) : "done");
 	if (rc)
 		return say(FAILED, "%s: not all of it is good now, %s is bad: %s", device->name,
 			   size_text(size, device->bad_bytes), rc == -EIO ?

@@ -19,9 +19,12 @@
 #define PAGE 4096ull
 
 static bool quiet, dry_run;
+static const char *rate_text;
+static uint64_t rate;	/* bytes a second; 0 for no limit */
 
 static const struct opt opts[] = {
 	{ "quiet", OPT_FLAG, NULL, &quiet, "no progress" },
+	{ "rate", OPT_TEXT, "SIZE", &rate_text, "read no more than SIZE a second" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "say what would be read" },
 	{ NULL }
 };
@@ -61,10 +64,27 @@ static int read_step(int disk, char *buffer, uint64_t offset, uint64_t len)
 	return 0;
 }
 
+/* The time that @done bytes should have taken has to be over. */
+static void keep_rate(const struct timespec *begin, uint64_t done)
+{
+	struct timespec now;
+	double left;
+
+	if (!rate)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	left = (double)done / rate - (now.tv_sec - begin->tv_sec) -
+		(now.tv_nsec - begin->tv_nsec) / 1e9;
+	if (left > 0)
+		usleep(left * 1e6);
+}
+
 static int scrub(const struct device *device, int node, int disk, char *buffer)
 {
+	struct timespec begin;
 	int rc = 0;
 
+	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (uint64_t at = 0; !rc && at < device->size; ) {
 		uint64_t len = device->size - at < STEP ? device->size - at : STEP;
 
@@ -75,6 +95,7 @@ static int scrub(const struct device *device, int node, int disk, char *buffer)
 		at += len;
 		if (!rc)
 			progress(device, at);
+		keep_rate(&begin, at);
 	}
 	return rc;
 }
@@ -128,24 +149,52 @@ static enum outcome scrub_device(struct device *device)
 	return tell(device, before);
 }
 
-static enum outcome run(int argc, char **argv)
+static enum outcome one(struct device *device)
 {
-	struct devices devices;
-	struct device *device;
-	enum outcome outcome = cmd_one_fsdev(argv[0], &devices, &device);
 	char size[SIZE_TEXT];
 
+	if (!dry_run)
+		return scrub_device(device);
+	printf("%s: all of its %s would be read; nothing was changed\n", device->name,
+	       size_text(size, device->size));
+	return DONE;
+}
+
+/* What is found in one device does not keep the others from being read. */
+static enum outcome each(const struct devices *devices)
+{
+	enum outcome worst = DONE;
+
+	for (unsigned int i = 0; i < devices->count; i++) {
+		enum outcome outcome;
+
+		if (devices->device[i].mode != MODE_FSDEV)
+			continue;
+		outcome = one(&devices->device[i]);
+		if (outcome == FAILED || (outcome == FOUND && worst == DONE))
+			worst = outcome;
+	}
+	return worst;
+}
+
+static enum outcome run(int argc, char **argv)
+{
+	bool all = !strcmp(argv[0], "all");
+	struct devices devices;
+	struct device *device;
+	enum outcome outcome;
+
 	(void)argc;
-	if (outcome == DONE && dry_run)
-		printf("%s: all of its %s would be read; nothing was changed\n", device->name,
-		       size_text(size, device->size));
-	else if (outcome == DONE)
-		outcome = scrub_device(device);
+	if (rate_text && (size_parse(rate_text, &rate) || !rate))
+		return say(BAD_INPUT, "--rate '%s': has to be a size such as 512M", rate_text);
+	outcome = all ? devices_load(&devices) : cmd_one_fsdev(argv[0], &devices, &device);
+	if (outcome == DONE)
+		outcome = all ? each(&devices) : one(device);
 	devices_free(&devices);
 	return outcome;
 }
 
 const struct command cmd_scrub = {
-	.name = "scrub", .args = "DEV", .help = "read all of a device safely and find bad pages",
+	.name = "scrub", .args = "DEV|all", .help = "read all of a device safely and find bad pages",
 	.opts = opts, .least = 1, .most = 1, .run = run,
 };

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "c.h"
 #include "claim.h"
 #include "content.h"
@@ -428,6 +429,10 @@ static enum outcome prepared(struct change *change, const struct mode_options *o
 		return outcome;
 	outcome = guarded(change);
 	interrupt_default();
+	audit("%s: from %s to %s%s%s: %s", device->name, mode_name(change->from),
+	      mode_name(change->to), options->force ? ", forced" : "",
+	      options->overwrite ? ", overwriting" : "", outcome == DONE ? "done" :
+	      outcome == STRANDED ? "failed half way" : "failed");
 	return outcome;
 }
 

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "fsdevctl/lib/audit.h"
 #include "fsdevctl/lib/claim.h"
 #include "fsdevctl/lib/content.h"
 #include "fsdevctl/lib/journal.h"
@@ -61,6 +62,11 @@ enum outcome say(enum outcome outcome, const char *format, ...)
 }
 
 void note(const char *format, ...)
+{
+	(void)format;
+}
+
+void audit(const char *format, ...)
 {
 	(void)format;
 }

@@ -71,6 +71,24 @@ is "named by its section" $dev "$(fsdevctl list scratch --json | jq -r '.[0].cha
 gives "a name that is none" 2 "there is no 'scratsh': this machine has $dev" fsdevctl config apply --device scratsh
 rm -r /etc/fsdev.d
 
+# what is looked at
+is "list: columns" "$dev $(printf %#x "$(region_start $dev)")" "$(fsdevctl list -n -o device,address $dev | tr -s ' ')"
+gives "list: a column that is none" 2 "'colour' is no column" fsdevctl list -o device,colour
+is "list: another mode" "" "$(fsdevctl list --mode devdax -n)"
+like "list -v: where it comes from" "soft-reserved" "$(fsdevctl list -v)"
+like "metrics" "fsdev_bad_bytes\{device=\"$dev\"\} 0" "$(fsdevctl metrics)"
+gives "scrub all, at a rate" 0 "$dev: all of it can be read" fsdevctl scrub all --rate 10G
+# shellcheck disable=SC2016  # they are the program's
+printf '#!/bin/sh\necho $FSDEV_DEVICE $FSDEV_EVENT $FSDEV_OFFSET >>/tmp/told\n' >/tmp/tell && chmod 755 /tmp/tell
+fsdevctl monitor --exec /tmp/tell --count 2 >/tmp/monitor-out 2>/tmp/monitor &
+monitor=$!
+until has_line watching /tmp/monitor; do sleep 0.1; done
+fsdevctl inject $dev 8M --yes >/dev/null
+fsdevctl repair $dev all --yes >/dev/null
+wait $monitor
+is "monitor --exec: a program is told" "$dev failure 8388608
+$dev cleared 8388608" "$(cat /tmp/told)"
+
 # not root: less, never wrong
 if id nobody >/dev/null 2>&1; then
 	is "not root: no ranges" "null null" "$(setpriv --reuid=65534 --regid=65534 --clear-groups "$(command -v fsdevctl)" list $dev --json | jq -r '.[0]|"\(.mappings) \(.resource)"')"
