@@ -5,7 +5,7 @@
 dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/ctl
 fsdevctl enable $dev 2>/dev/null
 gives "errors: none" 0 "no bad memory is known" fsdevctl errors $dev
-gives "inject: nobody to ask" 2 "there is nobody to ask; give --yes" fsdevctl inject $dev 1M
+gives "inject: without a terminal" 2 "standard input is no terminal; give --yes" fsdevctl inject $dev 1M
 gives "inject: asked, and the answer is no" 1 "nothing was changed" \
 	sh -c "(sleep 1; echo n) | script -qec 'fsdevctl inject $dev 1M' /dev/null"
 gives "inject --dry-run" 0 "nothing was changed" fsdevctl inject $dev 1M --dry-run
