@@ -28,11 +28,13 @@
 
 struct chardev;
 struct fsdev_super;
+struct geometry;
 struct gendisk;
 
 /**
  * struct fsdev - a DAX device while it is bound to this driver
  * @dev_dax: the device on the DAX bus
+ * @geometry: its ranges, as they were at probe
  * @slices: its page maps
  * @disk: the block device /dev/fsdevX.Y
  * @chardev: what it has in common with the descriptors of /dev/daxX.Y
@@ -73,6 +75,7 @@ struct gendisk;
  */
 struct fsdev {
 	struct dev_dax *dev_dax;
+	struct geometry *geometry;
 	struct slices *slices;
 	struct gendisk *disk;
 	struct chardev *chardev;
@@ -121,6 +124,21 @@ static inline struct fsdev *fsdev_of(const struct dax_device *dax_dev)
 	return dev_dax->dev.driver_data;
 }
 
+/**
+ * struct geometry - a copy of a device's ranges
+ * @nr: how many
+ * @range: the ranges, in device order
+ *
+ * Immutable once geometry_read() has returned it.
+ */
+struct geometry {
+	u32 nr;
+	struct rangemap_range range[];
+};
+
+/* geometry.c */
+struct geometry *geometry_read(struct dev_dax *dev_dax);
+
 /* parent.c */
 int parent_precede(struct fsdev *fsdev);
 void parent_exit(void);
@@ -163,7 +181,7 @@ struct slices {
  * @done: bytes of that in front of the place
  */
 struct slice_place {
-	int range;
+	u32 range;
 	u64 done;
 };
 
@@ -174,8 +192,8 @@ struct slice_place {
 #define SLICE_RANGES_MAX 8
 
 /* slice.c */
-unsigned int slice_threads(const struct dev_dax *dev_dax);
-unsigned int slice_cut(const struct dev_dax *dev_dax, struct slice_place *at, u64 len,
+unsigned int slice_threads(const struct geometry *geometry);
+unsigned int slice_cut(const struct geometry *geometry, struct slice_place *at, u64 len,
 		       struct range *ranges);
 int slice_each(struct slices *slices, int (*work)(struct slice *slice));
 

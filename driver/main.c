@@ -11,37 +11,26 @@
 #include "clamp.h"
 #include "fsdev.h"
 
-static void fsdev_free(void *fsdev)
+static void fsdev_free(void *data)
 {
+	struct fsdev *fsdev = data;
+
 	dev_set_drvdata(fsdev_dev(fsdev), NULL);
+	kvfree(fsdev->geometry);
 	kvfree(fsdev);
 }
 
-/* Copies the ranges, so that nothing reads them from the device again while it is bound. */
-static struct rangemap_range *ranges_of(struct dev_dax *dev_dax)
+static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct geometry *geometry)
 {
-	struct rangemap_range *ranges;
-
-	ranges = kvcalloc(dev_dax->nr_range, sizeof(*ranges), GFP_KERNEL);
-	if (!ranges)
-		return NULL;
-	for (int i = 0; i < dev_dax->nr_range; i++) {
-		ranges[i].start = dev_dax->ranges[i].range.start;
-		ranges[i].len = range_len(&dev_dax->ranges[i].range);
-	}
-	return ranges;
-}
-
-static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct rangemap_range *ranges)
-{
-	size_t bytes = rangemap_bytes(dev_dax->nr_range);
+	const struct rangemap_range *ranges = geometry->range;
+	size_t bytes = rangemap_bytes(geometry->nr);
 	struct device *dev = &dev_dax->dev;
 	struct fsdev *fsdev;
 	unsigned int bad;
 	int rc;
 
 	if (!bytes) {
-		dev_err(dev, "%d ranges: has to be from 1 to %u\n", dev_dax->nr_range,
+		dev_err(dev, "%u ranges: has to be from 1 to %u\n", geometry->nr,
 			RANGEMAP_MAX);
 		return ERR_PTR(-EINVAL);
 	}
@@ -50,7 +39,7 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct rangemap_
 		return ERR_PTR(-ENOMEM);
 	fsdev->dev_dax = dev_dax;
 	fsdev->persistent = static_dev_dax(dev_dax);
-	rc = rangemap_build(&fsdev->map, bytes, ranges, dev_dax->nr_range, PAGE_SIZE, &bad);
+	rc = rangemap_build(&fsdev->map, bytes, ranges, geometry->nr, PAGE_SIZE, &bad);
 	if (rc) {
 		if (rc == -EINVAL)
 			dev_err(dev, "mapping%u: %#llx-%#llx is empty, not whole pages, or overlaps\n",
@@ -65,18 +54,19 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct rangemap_
 /* Allocates the device's state with its geometry; freed when the device is unbound. */
 static struct fsdev *fsdev_create(struct dev_dax *dev_dax)
 {
-	struct rangemap_range *ranges;
+	struct geometry *geometry;
 	struct fsdev *fsdev;
 	int rc;
 
-	ranges = ranges_of(dev_dax);
-	if (!ranges)
-		return ERR_PTR(-ENOMEM);
-	fsdev = fsdev_build(dev_dax, ranges);
-	kvfree(ranges);
-	if (IS_ERR(fsdev))
+	geometry = geometry_read(dev_dax);
+	if (IS_ERR(geometry))
+		return ERR_CAST(geometry);
+	fsdev = fsdev_build(dev_dax, geometry);
+	if (IS_ERR(fsdev)) {
+		kvfree(geometry);
 		return fsdev;
-
+	}
+	fsdev->geometry = geometry;
 	dev_set_drvdata(&dev_dax->dev, fsdev);
 	rc = devm_add_action_or_reset(&dev_dax->dev, fsdev_free, fsdev);
 	return rc ? ERR_PTR(rc) : fsdev;

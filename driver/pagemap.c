@@ -12,21 +12,26 @@
 
 #include "fsdev.h"
 
-static struct dev_pagemap *acquire_static(struct dev_dax *dev_dax)
+/* The last byte of a range. */
+static u64 last_of(const struct rangemap_range *range)
 {
-	const struct range *data = &dev_dax->ranges[0].range;
-	struct device *dev = &dev_dax->dev;
-	struct dev_pagemap *pgmap = dev_dax->pgmap;
+	return range->start + range->len - 1;
+}
 
-	if (dev_dax->nr_range > 1) {
-		dev_err(dev, "mapping1: %#llx-%#llx: a static device has one range, not %d\n",
-			dev_dax->ranges[1].range.start, dev_dax->ranges[1].range.end,
-			dev_dax->nr_range);
+static struct dev_pagemap *acquire_static(const struct fsdev *fsdev)
+{
+	const struct rangemap_range *data = fsdev->geometry->range;
+	struct dev_pagemap *pgmap = fsdev->dev_dax->pgmap;
+	struct device *dev = fsdev_dev(fsdev);
+
+	if (fsdev->geometry->nr > 1) {
+		dev_err(dev, "mapping1: %#llx-%#llx: a static device has one range, not %u\n",
+			data[1].start, last_of(&data[1]), fsdev->geometry->nr);
 		return ERR_PTR(-EINVAL);
 	}
 	if (!pgmap) {
 		dev_err(dev, "mapping0: %#llx-%#llx: a static device without a page map\n",
-			data->start, data->end);
+			data->start, last_of(data));
 		return ERR_PTR(-EINVAL);
 	}
 	if (pgmap->range.start > data->start) {
@@ -34,9 +39,9 @@ static struct dev_pagemap *acquire_static(struct dev_dax *dev_dax)
 			pgmap->range.start, data->start);
 		return ERR_PTR(-EINVAL);
 	}
-	if (pgmap->range.end < data->end) {
+	if (pgmap->range.end < last_of(data)) {
 		dev_err(dev, "page map ends at %#llx, before the data, which ends at %#llx\n",
-			pgmap->range.end, data->end);
+			pgmap->range.end, last_of(data));
 		return ERR_PTR(-EINVAL);
 	}
 	return pgmap;
@@ -60,7 +65,7 @@ static struct slices *alloc_slices(struct fsdev *fsdev, unsigned int nr)
 
 static struct slices *slice_static(struct fsdev *fsdev)
 {
-	struct dev_pagemap *pgmap = acquire_static(fsdev->dev_dax);
+	struct dev_pagemap *pgmap = acquire_static(fsdev);
 	struct slices *slices;
 
 	if (IS_ERR(pgmap))
@@ -75,34 +80,34 @@ static struct slices *slice_static(struct fsdev *fsdev)
 /* The next slice's page map, of about @len bytes. */
 static struct dev_pagemap *cut_pagemap(struct fsdev *fsdev, struct slice_place *at, u64 len)
 {
-	struct dev_dax *dev_dax = fsdev->dev_dax;
+	const struct geometry *geometry = fsdev->geometry;
 	struct slice_place from = *at;
 	struct dev_pagemap *pgmap;
 	unsigned int nr;
 
-	nr = slice_cut(dev_dax, at, len, NULL);
+	nr = slice_cut(geometry, at, len, NULL);
 	pgmap = devm_kzalloc(fsdev_dev(fsdev), struct_size(pgmap, ranges, nr), GFP_KERNEL);
 	if (!pgmap)
 		return NULL;
 	*at = from;
-	pgmap->nr_range = slice_cut(dev_dax, at, len, pgmap->ranges);
+	pgmap->nr_range = slice_cut(geometry, at, len, pgmap->ranges);
 	return pgmap;
 }
 
 static struct slices *slice_dynamic(struct fsdev *fsdev)
 {
-	struct dev_dax *dev_dax = fsdev->dev_dax;
-	unsigned int threads = slice_threads(dev_dax);
+	const struct geometry *geometry = fsdev->geometry;
+	unsigned int threads = slice_threads(geometry);
 	u64 len = div_u64(PFN_PHYS(fsdev->pages), threads);
 	/* those that end as they are large enough, and those that have as many ranges as may be */
-	unsigned int most = threads + dev_dax->nr_range / SLICE_RANGES_MAX + 1;
+	unsigned int most = threads + geometry->nr / SLICE_RANGES_MAX + 1;
 	struct slice_place at = { };
 	struct slices *slices;
 
-	if (dev_dax->pgmap) {
-		dev_err(&dev_dax->dev,
+	if (fsdev->dev_dax->pgmap) {
+		dev_err(fsdev_dev(fsdev),
 			"mapping0: %#llx-%#llx: a dynamic device that has a page map already\n",
-			dev_dax->ranges[0].range.start, dev_dax->ranges[0].range.end);
+			geometry->range[0].start, last_of(&geometry->range[0]));
 		return ERR_PTR(-EINVAL);
 	}
 	slices = alloc_slices(fsdev, most);
@@ -111,7 +116,7 @@ static struct slices *slice_dynamic(struct fsdev *fsdev)
 	slices->threads = threads;
 	slices->nr = 0;
 	/* cuts may have used up all before there are as many as threads */
-	while (at.range < dev_dax->nr_range) {
+	while (at.range < geometry->nr) {
 		struct slice *slice = &slices->slice[slices->nr++];
 
 		slice->pgmap = cut_pagemap(fsdev, &at, slices->nr < threads ? len : U64_MAX);
@@ -121,16 +126,16 @@ static struct slices *slice_dynamic(struct fsdev *fsdev)
 	return slices;
 }
 
-static int reserve_ranges(struct dev_dax *dev_dax)
+static int reserve_ranges(const struct fsdev *fsdev)
 {
-	struct device *dev = &dev_dax->dev;
+	struct device *dev = fsdev_dev(fsdev);
 
-	for (int i = 0; i < dev_dax->nr_range; i++) {
-		const struct range *range = &dev_dax->ranges[i].range;
+	for (u32 i = 0; i < fsdev->geometry->nr; i++) {
+		const struct rangemap_range *range = &fsdev->geometry->range[i];
 
-		if (!devm_request_mem_region(dev, range->start, range_len(range), dev_name(dev))) {
-			dev_err(dev, "mapping%d: %#llx-%#llx is in use by somebody else\n", i,
-				range->start, range->end);
+		if (!devm_request_mem_region(dev, range->start, range->len, dev_name(dev))) {
+			dev_err(dev, "mapping%u: %#llx-%#llx is in use by somebody else\n", i,
+				range->start, last_of(range));
 			return -EBUSY;
 		}
 	}
@@ -211,7 +216,7 @@ int pagemap_install(struct fsdev *fsdev)
 	if (IS_ERR(slices))
 		return PTR_ERR(slices);
 	fsdev->slices = slices;
-	rc = reserve_ranges(fsdev->dev_dax);
+	rc = reserve_ranges(fsdev);
 	if (rc)
 		return rc;
 	rc = slice_each(slices, map_slice);

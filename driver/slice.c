@@ -32,29 +32,29 @@ MODULE_PARM_DESC(slice_mib, "MiB that are worth a thread of their own");
 #define CUT_LARGE SZ_1G
 #define CUT_SMALL ((u64)PAGES_PER_SECTION << PAGE_SHIFT)
 
-static u64 size_of(const struct dev_dax *dev_dax)
+static u64 size_of(const struct geometry *geometry)
 {
 	u64 size = 0;
 
-	for (int i = 0; i < dev_dax->nr_range; i++)
-		size += range_len(&dev_dax->ranges[i].range);
+	for (u32 i = 0; i < geometry->nr; i++)
+		size += geometry->range[i].len;
 	return size;
 }
 
 /**
  * slice_threads() - how many threads a dynamic device is worth
- * @dev_dax: the device
+ * @geometry: the device's ranges
  *
  * Context: probe.
  * Return: at least 1.
  */
-unsigned int slice_threads(const struct dev_dax *dev_dax)
+unsigned int slice_threads(const struct geometry *geometry)
 {
 	unsigned int asked = READ_ONCE(threads);
 	u64 worth = max(READ_ONCE(slice_mib), 128u) * (u64)SZ_1M;
-	u64 count = min_t(u64, size_of(dev_dax) / worth, asked ?: num_online_cpus());
+	u64 count = min_t(u64, size_of(geometry) / worth, asked ?: num_online_cpus());
 
-	count = max_t(u64, count, dev_dax->nr_range / SLICE_RANGES);
+	count = max_t(u64, count, geometry->nr / SLICE_RANGES);
 	return clamp_t(u64, count, 1, asked ?: THREADS_MAX);
 }
 
@@ -69,7 +69,7 @@ static u64 cut_of(const struct range *range, u64 len)
 
 /**
  * slice_cut() - the next slice of a device
- * @dev_dax: a dynamic device
+ * @geometry: the ranges of a dynamic device
  * @at: where it begins; moved to where it ends
  * @len: how many bytes it should have; it is cut where the kernel's mapping likes it
  * @ranges: where to put its ranges, or NULL to count them
@@ -77,16 +77,19 @@ static u64 cut_of(const struct range *range, u64 len)
  * Context: probe.
  * Return: how many ranges the slice has, at most SLICE_RANGES_MAX; 0 if nothing is left.
  */
-unsigned int slice_cut(const struct dev_dax *dev_dax, struct slice_place *at, u64 len,
+unsigned int slice_cut(const struct geometry *geometry, struct slice_place *at, u64 len,
 		       struct range *ranges)
 {
 	unsigned int nr = 0;
 
-	while (at->range < dev_dax->nr_range && len && nr < SLICE_RANGES_MAX) {
-		struct range rest = dev_dax->ranges[at->range].range;
+	while (at->range < geometry->nr && len && nr < SLICE_RANGES_MAX) {
+		const struct rangemap_range *whole = &geometry->range[at->range];
+		struct range rest = {
+			.start = whole->start + at->done,
+			.end = whole->start + whole->len - 1,
+		};
 		u64 cut;
 
-		rest.start += at->done;
 		cut = cut_of(&rest, len);
 		if (cut > rest.end) {
 			at->range++;

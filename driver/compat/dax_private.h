@@ -37,4 +37,22 @@ static inline bool compat_is_fsdev_mode(const struct dax_device_driver *driver)
 }
 #endif
 
+/**
+ * compat_bus_locks_ranges() - who keeps a device's ranges from changing?
+ *
+ * The bus has dax_region_rwsem and dax_dev_rwsem for that since 6.9, both static to it. An export
+ * tells these kernels from older ones: the series that brought the locks also brought the attribute
+ * `memmap_on_memory`, for which the bus needs mhp_supports_memmap_on_memory().
+ *
+ * Return: true if the bus has locks of its own; false if it takes the device_lock.
+ */
+static inline bool compat_bus_locks_ranges(void)
+{
+#ifdef FSDEV_HAVE_MHP_SUPPORTS_MEMMAP_ON_MEMORY
+	return true;
+#else
+	return false;
+#endif
+}
+
 #endif

@@ -17,4 +17,5 @@
 #include "late.c"
 #include "drop.c"
 #include "remap.c"
+#include "geometry.c"
 #include "rivals.c"

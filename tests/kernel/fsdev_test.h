@@ -208,6 +208,10 @@ void drop_exit(void);
 extern const struct test_verb remap_verbs[];
 void remap_exit(void);
 
+/* geometry.c */
+extern const struct test_verb geometry_verbs[];
+void geometry_exit(void);
+
 /* inject.c */
 void fsdev_test_return(void);
 extern const struct test_verb inject_verbs[];

@@ -25,7 +25,7 @@ cannot_fail='
 	dax_inode dax_alive dax_read_ dax_driver_unregister __dax_driver_register dax_break_layout_final dax_direct_access
 	bio_ page_endio blk_queue_ blk_mark_disk_dead bdev_mark_dead del_gendisk put_disk set_capacity set_disk_ro
 	truncate_inode_pages unmap_mapping_range dax_layout_busy_page dax_delete_mapping_range xa_find
-	devres_add devres_destroy device_release_driver get_fs_type iterate_supers_type module_put fs_holder_ops copy_from_kernel_nofault invalidate_ sync_ filemap_ lock_ unlock_
+	devres_add devres_destroy device_release_driver get_fs_type iterate_supers_type module_put fs_holder_ops copy_from_kernel_nofault kstrtou invalidate_ sync_ filemap_ lock_ unlock_
 	iomem_resource page_offset_base vmemmap_base phys_base physical_mask hugetlb_optimize_vmemmap_key static_key
 	param_ops trace_ perf_ event_ bpf_ cdev_del cdev_init cdev_device_del device_destroy device_del put_device get_device
 	sysfs_remove sysfs_emit sysfs_notify kobject_uevent init_ __init debug_ cond_resched schedule __cond_resched might_
