@@ -171,11 +171,11 @@ neighbours() {
 	run drop-go
 	# a pass or two over what is left
 	sleep 0.5
+	refused "neighbours: it has looked at each entry whole" run drop-held
 	ok "neighbours: and still does for the second one" kill -0 $unbinder
 	kill -9 $two && wait $two
 	wait $unbinder
 	is "neighbours: and ends with that" 0 $?
-	refused "neighbours: it has looked at each entry whole" run drop-held
 	run drop-unwatch
 	umount $mnt
 	ok "neighbours: the device binds again" give $dev fsdev
