@@ -601,6 +601,24 @@ static void free_set(struct badrange *bad)
 	*bad = (struct badrange){};
 }
 
+/*
+ * Puts every page that the kernel has taken out of its direct map back: else the gap would stay
+ * when the memory goes, and the next driver to get it would fault there.
+ */
+static void unfence_all(struct fsdev *fsdev)
+{
+	struct badrange_piece piece;
+	u64 at = 0;
+
+	while (!failure_settled(fsdev))
+		msleep(SETTLE_STEP_MS);
+	while (badrange_next(&fsdev->bad, &at, &piece)) {
+		at = piece.offset + PAGE_SIZE;
+		compat_unfence_page(pfn_of(fsdev, piece.offset));
+		cond_resched();
+	}
+}
+
 static void failure_free(void *data)
 {
 	struct fsdev *fsdev = data;
@@ -655,19 +673,17 @@ int failure_prepare(struct fsdev *fsdev)
 	return devm_add_action_or_reset(fsdev_dev(fsdev), failure_free, fsdev);
 }
 
-/*
- * By now no read is running that could find another, but a report of the kernel's may still come:
- * no work but keep_page()'s begins after this. Pages that the kernel has taken out of its
- * mapping go back into it: else that mapping would keep the gap when the memory goes, and the next
- * driver to get it would fall in.
+/**
+ * failure_end() - ends what failures have begun
+ * @fsdev: the device, whose pages are mapped or some of them
+ *
+ * A report of the kernel's may still come; it begins no work but what keeps its page structure.
+ *
+ * Context: probe that fails, or removal: no read is running that could find bad memory. May sleep,
+ * about a second where memory has just failed.
  */
-static void failure_stop(void *data)
+void failure_end(struct fsdev *fsdev)
 {
-	struct fsdev *fsdev = data;
-	struct badrange_piece piece;
-	u64 at = 0;
-
-	compat_unwatch_copies(&fsdev->watcher);
 	failure_lock(fsdev);
 	fsdev->stopped = true;
 	failure_unlock(fsdev);
@@ -675,15 +691,17 @@ static void failure_stop(void *data)
 	cancel_delayed_work_sync(&fsdev->unmap);
 	if (!badrange_bad(&fsdev->bad))
 		return;
-	while (!failure_settled(fsdev))
-		msleep(SETTLE_STEP_MS);
 	dev_warn(fsdev_dev(fsdev), "%llu bytes are bad still, which is forgotten now\n",
 		 badrange_bad(&fsdev->bad));
-	while (badrange_next(&fsdev->bad, &at, &piece)) {
-		at = piece.offset + PAGE_SIZE;
-		compat_unfence_page(pfn_of(fsdev, piece.offset));
-		cond_resched();
-	}
+	unfence_all(fsdev);
+}
+
+static void failure_stop(void *data)
+{
+	struct fsdev *fsdev = data;
+
+	compat_unwatch_copies(&fsdev->watcher);
+	failure_end(fsdev);
 }
 
 /**

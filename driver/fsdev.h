@@ -281,6 +281,7 @@ void revoke_bad(struct page *page);
 extern const struct dev_pagemap_ops failure_pagemap_ops;
 int failure_prepare(struct fsdev *fsdev);
 int failure_start(struct fsdev *fsdev);
+void failure_end(struct fsdev *fsdev);
 void failure_lock(struct fsdev *fsdev);
 void failure_unlock(struct fsdev *fsdev);
 bool failure_settled(struct fsdev *fsdev);

@@ -219,12 +219,14 @@ int pagemap_install(struct fsdev *fsdev)
 	rc = reserve_ranges(fsdev);
 	if (rc)
 		return rc;
-	rc = slice_each(slices, map_slice);
+	rc = slice_each(slices, map_slice) ?:
+	     devm_add_action(fsdev_dev(fsdev), unmap_slices, slices);
 	if (rc) {
+		/* a page of a slice that was mapped may have failed already */
+		failure_end(fsdev);
 		unmap_slices(slices);
-		return rc;
 	}
-	return devm_add_action_or_reset(fsdev_dev(fsdev), unmap_slices, slices);
+	return rc;
 }
 
 /**

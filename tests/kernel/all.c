@@ -18,4 +18,5 @@
 #include "drop.c"
 #include "remap.c"
 #include "geometry.c"
+#include "early.c"
 #include "rivals.c"

@@ -194,6 +194,8 @@ void removal_exit(void);
 
 /* ras.c */
 extern const struct test_verb ras_verbs[];
+int hide_page(unsigned long pfn);
+bool page_hidden(unsigned long pfn);
 void ras_exit(void);
 
 /* late.c */
@@ -207,6 +209,10 @@ void drop_exit(void);
 /* remap.c */
 extern const struct test_verb remap_verbs[];
 void remap_exit(void);
+
+/* early.c */
+extern const struct test_verb early_verbs[];
+void early_exit(void);
 
 /* geometry.c */
 extern const struct test_verb geometry_verbs[];

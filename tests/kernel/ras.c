@@ -254,15 +254,19 @@ static unsigned long page_of(char **word, unsigned long *page)
 	return pfn;
 }
 
-static int hide(char **word)
+/**
+ * hide_page() - takes a page out of the direct map of memory
+ * @pfn: the page
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno.
+ */
+int hide_page(unsigned long pfn)
 {
 	struct kprobe probe = { .symbol_name = "set_mce_nospec" };
 	int (*set)(unsigned long pfn);
-	unsigned long page, pfn = page_of(word, &page);
 	int rc;
 
-	if (!pfn)
-		return -EINVAL;
 	/* not every kernel exports it */
 	rc = register_kprobe(&probe);
 	if (rc)
@@ -272,16 +276,34 @@ static int hide(char **word)
 	return set(pfn);
 }
 
+/**
+ * page_hidden() - whether a page is not in the direct map of memory
+ * @pfn: the page
+ *
+ * Return: true if it is not.
+ */
+bool page_hidden(unsigned long pfn)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)pfn_to_kaddr(pfn), &level);
+
+	return !pte || !pte_present(*pte);
+}
+
+static int hide(char **word)
+{
+	unsigned long page, pfn = page_of(word, &page);
+
+	return pfn ? hide_page(pfn) : -EINVAL;
+}
+
 static int hidden(char **word)
 {
 	unsigned long page, pfn = page_of(word, &page);
-	unsigned int level;
-	pte_t *pte;
 
 	if (!pfn)
 		return -EINVAL;
-	pte = lookup_address((unsigned long)pfn_to_kaddr(pfn), &level);
-	return pte && pte_present(*pte) ? -ENOENT : 0;
+	return page_hidden(pfn) ? 0 : -ENOENT;
 }
 
 static int fail_at(char **word)

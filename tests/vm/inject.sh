@@ -199,6 +199,13 @@ points "sliced" folios-clean 30
 unbind dax30.0
 fails 30 arm memremap_pages 1
 fails 30 arm memremap_pages 2
+# a page of the slice that is mapped fails before probe does; what the driver began for it has ended, and nothing is left of it
+ok "a page fails early: watched" run early-watch
+is "a page fails early: and the other slice is not mapped" "Cannot allocate memory" "$(bind dax30.0 fsdev)"
+is "a page fails early: nothing is left" "${world_of[30]}" "$(world 30)"
+is "a page fails early: the next bind works" bound "$(bind dax30.0 fsdev)"
+points "a page fails early" early-end
+unbind dax30.0
 echo 0 >/sys/module/fsdev/parameters/threads
 # what the kernel itself gives up half way
 fails 10 arm-inside percpu_ref_init 1
