@@ -155,6 +155,50 @@ int holder_close(const struct holder_words *w, holder_call_t *call, void *arg)
 	return tell(w, call, arg);
 }
 
+/**
+ * holder_bar() - keep everyone from claiming a live device
+ * @w: the device's words
+ *
+ * The device has no holder then, and gets none until holder_unbar(). A dead one is left as it is.
+ *
+ * Context: any in which a read-side section may be taken. The caller serializes this and
+ * holder_unbar().
+ * Return: false if the device has a holder.
+ */
+bool holder_bar(const struct holder_words *w)
+{
+	unsigned long data;
+	int id;
+
+	/* The section keeps a removal from clearing the words before the bar is there. */
+	id = holder_read_lock();
+	if (READ_ONCE(*w->flags) & BIT(HOLDER_ALIVE))
+		data = cmpxchg(w->data, 0, bar(w));
+	else
+		data = READ_ONCE(*w->data);
+	holder_read_unlock(id);
+	return !is_holder(w, data);
+}
+
+/**
+ * holder_unbar() - undo holder_bar()
+ * @w: the device's words
+ *
+ * A device that is being removed stays barred.
+ *
+ * Context: as holder_bar().
+ */
+void holder_unbar(const struct holder_words *w)
+{
+	int id;
+
+	/* The section keeps a removal, which sets the bit and drains, from finding this half done. */
+	id = holder_read_lock();
+	if (!(READ_ONCE(*w->flags) & BIT(HOLDER_DYING)))
+		cmpxchg(w->data, bar(w), 0);
+	holder_read_unlock(id);
+}
+
 /* Clears the words of a dead device, and notes if that leaves a release to come. */
 static void bury(const struct holder_words *w)
 {

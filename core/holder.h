@@ -7,7 +7,7 @@
  * functions and these agree on the same device:
  *
  *  holder_data  0, the holder, or the bar (the address of the flags word, which no holder has):
- *               the device is being removed and nobody gets it any more
+ *               the device cannot be claimed, as it is being removed or holder_bar() has said so
  *  holder_ops   the holder's operations, 0, or the deaf operations: the holder has been told
  *  flags        the kernel's alive bit, and two of ours
  *
@@ -67,6 +67,8 @@ enum holder_verdict {
 
 int holder_claim(const struct holder_words *w, void *holder, const void *ops);
 enum holder_verdict holder_release(const struct holder_words *w, void *holder);
+bool holder_bar(const struct holder_words *w);
+void holder_unbar(const struct holder_words *w);
 int holder_close(const struct holder_words *w, holder_call_t *call, void *arg);
 bool holder_exists(const struct holder_words *w);
 void holder_kill(const struct holder_words *w, holder_call_t *call, void *arg);
@@ -87,6 +89,35 @@ void holder_lock(void);
 void holder_unlock(void);
 
 /**
+ * struct holder_listener - who is told when memory fails
+ * @rc: 0; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens
+ * @ops: the holder's operations, if @rc is 0
+ */
+struct holder_listener {
+	int rc;
+	unsigned long ops;
+};
+
+/**
+ * holder_listener() - find out who is told when memory fails
+ * @w: the device's words
+ *
+ * Context: inside a read-side section, in which the operations may be called.
+ * Return: the operations, or why there are none.
+ */
+static inline struct holder_listener holder_listener(const struct holder_words *w)
+{
+	struct holder_listener listener = { .rc = -ENXIO };
+
+	if (likely(READ_ONCE(*w->flags) & BIT(HOLDER_ALIVE))) {
+		/* Read once: a release may clear it at any time. */
+		listener.ops = smp_load_acquire(w->ops);
+		listener.rc = listener.ops ? 0 : -EOPNOTSUPP;
+	}
+	return listener;
+}
+
+/**
  * holder_notify() - tell the holder that memory has failed
  * @w: the device's words
  * @call: calls the holder
@@ -100,19 +131,15 @@ void holder_unlock(void);
  */
 static inline int holder_notify(const struct holder_words *w, holder_call_t *call, void *arg)
 {
-	unsigned long ops;
-	int rc, id;
+	struct holder_listener listener;
+	int id;
 
 	id = holder_read_lock();
-	if (READ_ONCE(*w->flags) & BIT(HOLDER_ALIVE)) {
-		/* Read once: a release may clear it at any time. */
-		ops = smp_load_acquire(w->ops);
-		rc = ops ? call((const void *)ops, arg) : -EOPNOTSUPP;
-	} else {
-		rc = -ENXIO;
-	}
+	listener = holder_listener(w);
+	if (!listener.rc)
+		listener.rc = call((const void *)listener.ops, arg);
 	holder_read_unlock(id);
-	return rc;
+	return listener.rc;
 }
 
 #endif

@@ -61,8 +61,20 @@ static __always_inline long direct_access(const struct fsdev *fsdev, pgoff_t pgo
 	return near_access(fsdev, pgoff, nr_pages, kaddr, pfn);
 }
 
-static long fsdev_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
-				enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+/**
+ * fsdev_direct_access() - direct access while nothing is bad
+ * @dax_dev: the device
+ * @pgoff: first page
+ * @nr_pages: how many are asked for
+ * @mode: an ordinary access or a recovery write
+ * @kaddr: where to put the address; or NULL
+ * @pfn: where to put the page frame number; or NULL
+ *
+ * Context: inside a read-side section, on a live device.
+ * Return: pages that are contiguous from there on, at most @nr_pages; or a negative errno.
+ */
+long fsdev_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+			 enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
 {
 	return direct_access(fsdev_of(dax_dev), pgoff, nr_pages, kaddr, pfn);
 }
@@ -111,12 +123,24 @@ static __always_inline bool unmarked(const struct fsdev *fsdev, pgoff_t pgoff)
 	return !sight;
 }
 
-/*
+/**
+ * fsdev_fenced_access() - direct access that looks out for bad pages
+ * @dax_dev: the device
+ * @pgoff: first page
+ * @nr_pages: how many are asked for
+ * @mode: an ordinary access or a recovery write
+ * @kaddr: where to put the address; or NULL
+ * @pfn: where to put the page frame number; or NULL
+ *
  * Most of the device is far from what is bad, and there it costs little more than if nothing were.
  * A negative count is more than any as an unsigned one.
+ *
+ * Context: inside a read-side section, on a live device.
+ * Return: as fsdev_direct_access(), up to the first bad page; where that is the first one asked
+ * for, COMPAT_DAX_BAD.
  */
-static long fsdev_fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
-				enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+long fsdev_fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+			 enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
 {
 	const struct fsdev *fsdev = fsdev_of(dax_dev);
 
@@ -127,7 +151,7 @@ static long fsdev_fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long 
 	return near_access(fsdev, pgoff, nr_pages, kaddr, pfn);
 }
 
-static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
+static int zero_good(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
 {
 	while (nr_pages) {
 		void *kaddr;
@@ -146,11 +170,13 @@ static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size
 }
 
 /* Zeroing a bad page repairs it. */
-static int fsdev_fenced_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
+static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
 {
 	struct fsdev *fsdev = fsdev_of(dax_dev);
 	int rc = 0;
 
+	if (likely(!access_looks_out(fsdev)))
+		return zero_good(dax_dev, pgoff, nr_pages);
 	while (nr_pages && !rc) {
 		void *kaddr;
 		long n;
@@ -158,7 +184,7 @@ static int fsdev_fenced_zero_page_range(struct dax_device *dax_dev, pgoff_t pgof
 		n = fenced_run(fsdev, pgoff, min_t(size_t, nr_pages, LONG_MAX), DAX_ACCESS,
 			       &kaddr, NULL);
 		if (n > 0) {
-			rc = fsdev_zero_page_range(dax_dev, pgoff, n);
+			rc = zero_good(dax_dev, pgoff, n);
 		} else if (n == COMPAT_DAX_BAD) {
 			rc = repair_page(fsdev, PFN_PHYS(pgoff), NULL);
 			n = 1;
@@ -169,12 +195,6 @@ static int fsdev_fenced_zero_page_range(struct dax_device *dax_dev, pgoff_t pgof
 		nr_pages -= n;
 	}
 	return rc;
-}
-
-static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, void *addr,
-				   size_t bytes, struct iov_iter *iter)
-{
-	return _copy_from_iter_flushcache(addr, bytes, iter);
 }
 
 /*
@@ -201,8 +221,8 @@ static size_t recover_page(struct fsdev *fsdev, u64 offset, struct iov_iter *ite
  * Only a page that is overwritten as a whole can be repaired: nobody knows what the rest of it
  * was. @addr is inside page @pgoff.
  */
-static size_t fsdev_fenced_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, void *addr,
-					  size_t bytes, struct iov_iter *iter)
+static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, void *addr,
+				   size_t bytes, struct iov_iter *iter)
 {
 	struct fsdev *fsdev = fsdev_of(dax_dev);
 	u64 offset = PFN_PHYS(pgoff) + offset_in_page(addr);
@@ -222,35 +242,27 @@ static size_t fsdev_fenced_recovery_write(struct dax_device *dax_dev, pgoff_t pg
 	return done;
 }
 
-const struct dax_operations fsdev_dax_ops = {
+/* Each device has a table of its own, so that fsdev_of() and access_look_out() need no other. */
+static const struct dax_operations fsdev_dax_ops = {
 	.direct_access = fsdev_direct_access,
 	.zero_page_range = fsdev_zero_page_range,
 	.recovery_write = fsdev_recovery_write,
-};
-
-const struct dax_operations fsdev_fenced_dax_ops = {
-	.direct_access = fsdev_fenced_access,
-	.zero_page_range = fsdev_fenced_zero_page_range,
-	.recovery_write = fsdev_fenced_recovery_write,
 };
 
 /**
  * access_fence() - has every access look out for bad pages, or no longer
  * @fsdev: a device whose bad ranges have changed
  *
- * While nothing is bad the operations do not look, and so it costs nothing. A device that has no
- * operations of ours keeps what it has.
+ * While nothing is bad the operations do not look, and so it costs nothing.
  *
  * Context: failure_lock().
  */
 void access_fence(struct fsdev *fsdev)
 {
-	if (badrange_bad(&fsdev->bad)) {
-		access_look_out(fsdev, fsdev_dax(fsdev));
-		return;
-	}
-	WRITE_ONCE(fsdev->fenced, false);
-	cmpxchg(&fsdev_dax(fsdev)->ops, &fsdev_fenced_dax_ops, &fsdev_dax_ops);
+	if (badrange_bad(&fsdev->bad))
+		access_look_out(fsdev);
+	else
+		cmpxchg(&fsdev->ops.direct_access, fsdev_fenced_access, fsdev_direct_access);
 }
 
 /**
@@ -304,6 +316,7 @@ void access_unmark(struct fsdev *fsdev, u64 offset, u64 len)
  */
 void access_prepare(struct fsdev *fsdev)
 {
+	fsdev->ops = fsdev_dax_ops;
 	fsdev->pages = PHYS_PFN(rangemap_size(&fsdev->map));
 	fsdev->mark_shift = FSDEV_MARK_SHIFT_MIN;
 	while ((fsdev->pages - 1) >> fsdev->mark_shift >= FSDEV_MARKS)
@@ -315,14 +328,15 @@ void access_prepare(struct fsdev *fsdev)
  * access_is_ours() - is a DAX device in fsdev mode?
  * @dax_dev: any DAX device
  *
- * Context: any; the answer stands for as long as the device is alive.
+ * Context: inside a read-side section on a live device, or under the lock of the device on the bus;
+ * the answer stands as long.
  * Return: true if it is.
  */
 bool access_is_ours(const struct dax_device *dax_dev)
 {
 	const struct dax_operations *ops = READ_ONCE(dax_dev->ops);
 
-	return ops == &fsdev_dax_ops || ops == &fsdev_fenced_dax_ops;
+	return ops && ops->zero_page_range == fsdev_zero_page_range;
 }
 
 /**
@@ -362,6 +376,54 @@ void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len)
 }
 
 /*
+ * It stays until the last mount that is left has let go of it. The operations are never looked at
+ * again, as the device is dead for good.
+ */
+static void access_free(void *data)
+{
+	struct fsdev *fsdev = data;
+	struct dax_device *dax_dev = fsdev->dax_dev;
+	bool alive;
+	int id;
+
+	id = dax_read_lock();
+	alive = dax_alive(dax_dev);
+	dax_read_unlock(id);
+	if (alive)	/* the probe failed before access_start() */
+		kill_dax(dax_dev);
+	dax_set_ops(dax_dev, NULL);
+	put_dax(dax_dev);
+}
+
+/**
+ * access_create() - makes the DAX device of the block device
+ * @fsdev: a device with its geometry
+ *
+ * What a file system or device-mapper finds through the block device it keeps until it is unmounted
+ * or taken down, perhaps long after the device has left the driver. The DAX device on the bus comes
+ * to life again with the next driver; this one belongs to the binding, and dies with it for good.
+ *
+ * It has no private data: fs_dax_get() of 7.x takes that for a device on the bus and refuses a device
+ * without.
+ *
+ * Context: probe, may sleep. Undone by devm.
+ * Return: 0 or a negative errno.
+ */
+int access_create(struct fsdev *fsdev)
+{
+	struct dax_device *dax_dev = alloc_dax(NULL, &fsdev->ops);
+
+	if (IS_ERR(dax_dev))
+		return PTR_ERR(dax_dev);
+	/* as the bus has it */
+	set_dax_synchronous(dax_dev);
+	set_dax_nocache(dax_dev);
+	set_dax_nomc(dax_dev);
+	fsdev->dax_dev = dax_dev;
+	return devm_add_action_or_reset(fsdev_dev(fsdev), access_free, fsdev);
+}
+
+/*
  * After owner_remove() the holder has been told, no operation starts and none is running. What is
  * left are the mappings of user space, and flushes: those do not ask whether the device is alive,
  * but only whether it has a write cache. kill_dev_dax() finds the device dead, and clears what the
@@ -371,11 +433,12 @@ static void access_stop(void *data)
 {
 	struct fsdev *fsdev = data;
 
-	dax_write_cache(fsdev_dax(fsdev), false);
+	dax_write_cache(fsdev->dax_dev, false);
+	dax_write_cache(fsdev_bus_dax(fsdev), false);
 	owner_remove(fsdev);
 	kill_dev_dax(fsdev->dev_dax);
 	revoke_mappings(fsdev);
-	dax_set_ops(fsdev_dax(fsdev), NULL);
+	dax_set_ops(fsdev_bus_dax(fsdev), NULL);
 }
 
 /**
@@ -388,19 +451,17 @@ static void access_stop(void *data)
  */
 int access_start(struct fsdev *fsdev)
 {
-	struct dax_device *dax_dev = fsdev_dax(fsdev);
+	struct dax_device *bus_dax = fsdev_bus_dax(fsdev);
 	int rc;
 
-	rc = dax_set_ops(dax_dev, &fsdev_dax_ops);
+	rc = dax_set_ops(bus_dax, &fsdev->ops);
 	if (rc) {
 		dev_err(fsdev_dev(fsdev),
 			"another driver's operations are still on the device: error %d\n", rc);
 		return rc;
 	}
-	failure_lock(fsdev);
-	access_fence(fsdev);	/* what is known to be bad since before */
-	failure_unlock(fsdev);
-	dax_write_cache(dax_dev, fsdev->persistent);
-	run_dax(dax_dev);
+	dax_write_cache(fsdev->dax_dev, fsdev->persistent);
+	dax_write_cache(bus_dax, fsdev->persistent);
+	run_dax(bus_dax);
 	return devm_add_action_or_reset(fsdev_dev(fsdev), access_stop, fsdev);
 }

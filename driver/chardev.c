@@ -316,7 +316,11 @@ static const struct dax_holder_operations owner_operations = {
 	.notify_failure = owner_told,
 };
 
-/* Nobody else may use the memory: neither through the DAX device nor through the block device. */
+/*
+ * Nobody else may use the memory: the claim of the block device keeps others from that and from the
+ * bus's DAX device. The one that is claimed besides is this binding's, so that the release, however
+ * late it comes, meets no later holder.
+ */
 static int claim_device(struct chardev_file *file, struct fsdev *device)
 {
 	struct chardev *chardev = file->chardev;
@@ -328,9 +332,9 @@ static int claim_device(struct chardev_file *file, struct fsdev *device)
 	if (rc)
 		return rc;
 	mutex_lock(&chardev->owning);
-	rc = owner_claim(fsdev_dax(device), file, &owner_operations);
+	rc = owner_claim(device->dax_dev, file, &owner_operations);
 	if (!rc) {
-		WRITE_ONCE(file->owned, fsdev_dax(device));
+		WRITE_ONCE(file->owned, device->dax_dev);
 		chardev->owner = file;
 	}
 	mutex_unlock(&chardev->owning);
@@ -339,7 +343,7 @@ static int claim_device(struct chardev_file *file, struct fsdev *device)
 	return rc;
 }
 
-/* Also long after the device has left, and while it lives again with another owner. */
+/* Also long after the device has left, and while it is bound again and has another owner. */
 static void unclaim_device(struct chardev_file *file)
 {
 	struct chardev *chardev = file->chardev;
@@ -746,7 +750,7 @@ int chardev_create(struct fsdev *fsdev)
 	struct chardev *chardev;
 	unsigned int open;
 
-	open = kref_read(&fsdev_dax(fsdev)->cdev.kobj.kref);
+	open = kref_read(&fsdev_bus_dax(fsdev)->cdev.kobj.kref);
 	if (open) {
 		dev_err(dev, "/dev/%s is still open from its time with another driver: close it\n",
 			dev_name(dev));

@@ -159,7 +159,7 @@ static __always_inline blk_status_t disk_move(struct fsdev *fsdev, struct bio *b
 {
 	blk_status_t status;
 
-	if (unlikely(READ_ONCE(fsdev->fenced)) && disk_has_bad(fsdev, bio))
+	if (unlikely(access_looks_out(fsdev)) && disk_has_bad(fsdev, bio))
 		return disk_transfer_fenced(fsdev, bio, write);
 	status = disk_transfer(fsdev, bio, write);
 	if (unlikely(status) && !write)
@@ -199,27 +199,36 @@ int disk_move_page(struct gendisk *disk, sector_t sector, void *buf, unsigned in
 {
 	struct fsdev *fsdev = disk->private_data;
 
-	if (unlikely(READ_ONCE(fsdev->fenced)))
+	if (unlikely(access_looks_out(fsdev)))
 		return -EOPNOTSUPP;
 	return disk_copy_near(fsdev, (u64)sector << SECTOR_SHIFT, buf, len, write) ? -EIO : 0;
 }
 
 /*
- * Whoever claims the block device claims the memory behind it, also if the DAX device hears nothing
- * of it (ext4, EROFS, device-mapper). If that has a holder and nobody has claimed the block device,
- * the holder is one without it, and this one has come too late. If somebody has, the holder is one
- * through the block device, and this is a claim of another partition or by the same file system.
+ * A claim of the block device or a partition is one of the memory behind it, also where the DAX
+ * device hears nothing of it (ext4, EROFS, device-mapper). So the bus's DAX device is barred while
+ * there is such a claim, and where that has a holder the claim comes too late. Under open_mutex, as
+ * disk_released().
  */
 static int disk_opened(struct gendisk *disk, bool claims)
 {
 	struct fsdev *fsdev = disk->private_data;
 
-	if (!claims || compat_disk_claimed(disk) || !owner_exists(fsdev))
+	if (!claims || owner_bar(fsdev))
 		return 0;
 	dev_notice_ratelimited(fsdev_dev(fsdev),
 			       "%s (%d) does not get /dev/%s: the memory has an owner without the block device\n",
 			       current->comm, task_pid_nr(current), disk->disk_name);
 	return -EBUSY;
+}
+
+/* The claim of the opener is gone by now. Also long after the device has left the driver. */
+static void disk_released(struct gendisk *disk)
+{
+	struct fsdev *fsdev = disk->private_data;
+
+	if (fsdev && !compat_disk_claimed(disk))
+		owner_unbar(fsdev);
 }
 
 /* Mappings are clamped before a file system that needs it, or device-mapper, has the disk. */
@@ -230,14 +239,19 @@ static int disk_opened_clamped(struct gendisk *disk, bool claims)
 
 	if (rc || !claims || !fstype_may_share(fsdev, disk))
 		return rc;
-	return clamp_get(fsdev);
+	rc = clamp_get(fsdev);
+	if (rc)
+		disk_released(disk);	/* it does not come about */
+	return rc;
 }
 
 COMPAT_DISK_OPEN(disk_open, disk_opened_clamped)
+COMPAT_DISK_RELEASE(disk_release, disk_released)
 
 static const struct block_device_operations disk_fops = {
 	.owner = THIS_MODULE,
 	.open = disk_open,
+	.release = disk_release,
 	.submit_bio = disk_submit_bio,
 	COMPAT_DISK_OPERATIONS
 };
@@ -349,6 +363,10 @@ static void disk_remove(void *data)
 	revoke_note_supers(fsdev);
 	announce(fsdev);
 	del_gendisk(fsdev->disk);
+	/* no bio finds the device any more; who has the disk open yet will close it at some time */
+	mutex_lock(&fsdev->disk->open_mutex);
+	fsdev->disk->private_data = NULL;
+	mutex_unlock(&fsdev->disk->open_mutex);
 	revoke_note_supers(fsdev); /* what was being mounted */
 	put_disk(fsdev->disk);
 	disk_hide_bad(fsdev);
@@ -399,7 +417,7 @@ int disk_add(struct fsdev *fsdev)
 		goto hide_bad;
 	}
 	fsdev->disk = disk;
-	rc = dax_add_host(fsdev_dax(fsdev), disk);
+	rc = dax_add_host(fsdev->dax_dev, disk);
 	if (rc)
 		goto put;
 	rc = device_add_disk(dev, disk, NULL);
@@ -415,6 +433,27 @@ hide_bad:
 	disk_hide_bad(fsdev);
 	dev_err(dev, "cannot add the block device: error %d\n", rc);
 	return rc;
+}
+
+/**
+ * disk_look_for_claims() - bars the bus's DAX device if the block device is claimed, or not
+ * @fsdev: a device that is bound, and stays so during the call
+ *
+ * It is so already, but for what the kernel tells late (a claim that a file system has given up, until
+ * its file is closed) or never (6.1: claims and their ends on a partition that was open already).
+ *
+ * Context: may sleep; takes the disk's open_mutex.
+ */
+void disk_look_for_claims(struct fsdev *fsdev)
+{
+	struct gendisk *disk = fsdev->disk;
+
+	mutex_lock(&disk->open_mutex);
+	if (compat_disk_claimed(disk))
+		owner_bar(fsdev);
+	else
+		owner_unbar(fsdev);
+	mutex_unlock(&disk->open_mutex);
 }
 
 /**

@@ -299,7 +299,7 @@ static noinline int notify_span(struct fsdev *fsdev, unsigned long pfn, unsigned
 
 		told += piece.len;
 		new = fence(fsdev, &piece.offset, &piece.len);
-		rc = worse(rc, owner_notify(fsdev_dax(fsdev), piece.offset, piece.len, mf_flags));
+		rc = worse(rc, owner_notify(fsdev, piece.offset, piece.len, mf_flags));
 		if (new)
 			show(fsdev, piece.offset, piece.len);
 		record(fsdev, &piece, new, event_flags(fsdev, pfn, mf_flags));
@@ -335,11 +335,9 @@ static noinline void settle_page(struct fsdev *fsdev, u64 offset, int mf_flags)
 /* Fences a page and tells of it, or returns false if that has to be done with the lock. */
 static __always_inline bool notify_page(struct fsdev *fsdev, u64 offset, int mf_flags, int *rc)
 {
-	struct dax_device *dax_dev = fsdev_dax(fsdev);
-
-	if (unlikely(!access_fence_page(fsdev, dax_dev, offset)))
+	if (unlikely(!access_fence_page(fsdev, offset)))
 		return false;
-	*rc = owner_notify(dax_dev, offset, PAGE_SIZE, mf_flags);
+	*rc = owner_notify(fsdev, offset, PAGE_SIZE, mf_flags);
 	settle_page(fsdev, offset, mf_flags);
 	return true;
 }
@@ -524,7 +522,7 @@ int failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
 	len = end - offset;
 	if (!fence(fsdev, &offset, &len))
 		return 0;
-	owner_notify(fsdev_dax(fsdev), offset, len, 0);
+	owner_notify(fsdev, offset, len, 0);
 	show(fsdev, offset, len);
 	log_failure(fsdev, "known to be bad: device offset %#llx, %llu bytes", offset, len);
 	chardev_event(fsdev, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);

@@ -33,15 +33,17 @@ struct gendisk;
 
 /**
  * struct fsdev - a DAX device while it is bound to this driver
+ * @ops: the operations of both DAX devices; direct_access changes with access_look_out(). First, so
+ *	that fsdev_of() has nothing to compute
  * @dev_dax: the device on the DAX bus
  * @geometry: its ranges, as they were at probe
+ * @dax_dev: the block device's DAX device, made for this binding; see access_create()
  * @slices: its page maps
  * @disk: the block device /dev/fsdevX.Y
  * @chardev: what it has in common with the descriptors of /dev/daxX.Y
  * @supers: the file systems that were mounted from it when removal began; revoke.c has them
  * @clamped: mappings of DAX files are clamped for this device; protected by clamp.c's lock
  * @persistent: the memory keeps its contents, so stores have to be flushed
- * @fenced: some of it may be bad, so whoever accesses it looks
  * @noted_new: the page that was noted last was not bad before; under @bad_lock
  * @bad: what of the device is not to be touched; read without a lock. A page that has just failed
  *	is noted there without one too: see failure_lock()
@@ -74,8 +76,10 @@ struct gendisk;
  * again: readers need no lock.
  */
 struct fsdev {
+	struct dax_operations ops;
 	struct dev_dax *dev_dax;
 	struct geometry *geometry;
+	struct dax_device *dax_dev;
 	struct slices *slices;
 	struct gendisk *disk;
 	struct chardev *chardev;
@@ -83,7 +87,6 @@ struct fsdev {
 	bool clamped;
 	bool persistent;
 	bool stopped;
-	bool fenced;
 	bool noted_new;
 	struct badrange bad;
 	struct badrange untold;
@@ -111,7 +114,8 @@ static inline struct device *fsdev_dev(const struct fsdev *fsdev)
 	return &fsdev->dev_dax->dev;
 }
 
-static inline struct dax_device *fsdev_dax(const struct fsdev *fsdev)
+/* The DAX device that the bus keeps, whatever driver has it: that of /dev/daxX.Y. */
+static inline struct dax_device *fsdev_bus_dax(const struct fsdev *fsdev)
 {
 	return fsdev->dev_dax->dax_dev;
 }
@@ -119,9 +123,7 @@ static inline struct dax_device *fsdev_dax(const struct fsdev *fsdev)
 /* The device behind a dax_device whose operations are ours. */
 static inline struct fsdev *fsdev_of(const struct dax_device *dax_dev)
 {
-	const struct dev_dax *dev_dax = dax_dev->private;
-
-	return dev_dax->dev.driver_data;
+	return container_of(READ_ONCE(dax_dev->ops), struct fsdev, ops);
 }
 
 /**
@@ -204,6 +206,7 @@ void pagemap_keep(struct fsdev *fsdev, struct dev_pagemap *pgmap);
 void pagemap_let_go(struct fsdev *fsdev);
 
 /* access.c */
+int access_create(struct fsdev *fsdev);
 int access_start(struct fsdev *fsdev);
 bool access_is_ours(const struct dax_device *dax_dev);
 void *access_read_address(struct fsdev *fsdev, u64 offset, u64 *len);
@@ -213,8 +216,11 @@ void access_mark(struct fsdev *fsdev, u64 offset, u64 len);
 void access_unmark(struct fsdev *fsdev, u64 offset, u64 len);
 void access_prepare(struct fsdev *fsdev);
 
-/* The operations while nothing is bad, and those that look out for what is. */
-extern const struct dax_operations fsdev_dax_ops, fsdev_fenced_dax_ops;
+/* Direct access while nothing is bad, and that which looks out for what is. */
+long fsdev_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+		   enum dax_access_mode mode, void **kaddr, compat_pfn *pfn);
+long fsdev_fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+		   enum dax_access_mode mode, void **kaddr, compat_pfn *pfn);
 
 /* The mark for a byte of the device. */
 static inline u64 access_cell(const struct fsdev *fsdev, u64 offset)
@@ -222,18 +228,25 @@ static inline u64 access_cell(const struct fsdev *fsdev, u64 offset)
 	return PHYS_PFN(offset) >> (fsdev->mark_shift & 63);
 }
 
-/* From here on every access looks out for bad pages. */
-static inline void access_look_out(struct fsdev *fsdev, struct dax_device *dax_dev)
+/* Some of the device may be bad. */
+static inline bool access_looks_out(const struct fsdev *fsdev)
 {
-	if (READ_ONCE(dax_dev->ops) != &fsdev_fenced_dax_ops)
-		cmpxchg(&dax_dev->ops, &fsdev_dax_ops, &fsdev_fenced_dax_ops);
-	WRITE_ONCE(fsdev->fenced, true);
+	return READ_ONCE(fsdev->ops.direct_access) != fsdev_direct_access;
+}
+
+/*
+ * From here on every access looks out for bad pages. Both DAX devices have the same table of
+ * operations, so that this is one store for both.
+ */
+static inline void access_look_out(struct fsdev *fsdev)
+{
+	if (READ_ONCE(fsdev->ops.direct_access) != fsdev_fenced_access)
+		cmpxchg(&fsdev->ops.direct_access, fsdev_direct_access, fsdev_fenced_access);
 }
 
 /**
  * access_fence_page() - has nobody be given a page any more that has just failed, without a lock
  * @fsdev: the device
- * @dax_dev: its DAX device
  * @offset: device offset of the page; in the device
  *
  * Works while nobody has failure_lock(), and for one page at a time. The page is noted first: from
@@ -245,7 +258,7 @@ static inline void access_look_out(struct fsdev *fsdev, struct dax_device *dax_d
  * Context: any; takes no lock.
  * Return: false if it cannot be done so.
  */
-static inline bool access_fence_page(struct fsdev *fsdev, struct dax_device *dax_dev, u64 offset)
+static inline bool access_fence_page(struct fsdev *fsdev, u64 offset)
 {
 	u8 *mark;
 
@@ -253,7 +266,7 @@ static inline bool access_fence_page(struct fsdev *fsdev, struct dax_device *dax
 		return false;
 	mark = fsdev->mark + access_cell(fsdev, offset);
 	data_race(*mark = 1); /* a byte, which nobody clears meanwhile */
-	access_look_out(fsdev, dax_dev);
+	access_look_out(fsdev);
 	return true;
 }
 
@@ -264,8 +277,9 @@ int owner_claim(struct dax_device *dax_dev, void *holder, const struct dax_holde
 int owner_claim_alone(struct dax_device *dax_dev, void *holder,
 		      const struct dax_holder_operations *ops);
 void owner_release(struct dax_device *dax_dev, void *holder);
-void owner_wait(void);
 bool owner_exists(struct fsdev *fsdev);
+bool owner_bar(struct fsdev *fsdev);
+void owner_unbar(struct fsdev *fsdev);
 void owner_announce(struct fsdev *fsdev);
 void owner_remove(struct fsdev *fsdev);
 
@@ -303,6 +317,7 @@ void platform_known(struct fsdev *fsdev);
 int disk_add(struct fsdev *fsdev);
 void disk_set_bad(struct fsdev *fsdev, u64 offset, u64 len);
 void disk_set_good(struct fsdev *fsdev, u64 offset, u64 len);
+void disk_look_for_claims(struct fsdev *fsdev);
 int disk_claim(struct fsdev *fsdev, void *holder, struct compat_disk_claim *claim);
 void disk_unclaim(struct compat_disk_claim *claim);
 

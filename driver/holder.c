@@ -64,10 +64,10 @@ static struct holder_words words_of(struct dax_device *dax_dev)
  * @holder: who claims it; an address that is the caller's alone
  * @ops: what to call when its memory fails or is about to go, or NULL
  *
- * It excludes the claim of fs_dax_get_by_bdev() and is excluded by it. Who is on the block device
- * without such a claim is not seen here: the caller has claimed the block device, or calls
- * owner_claim_alone(). Whoever has claimed calls owner_release() once, whether or not the device
- * was removed meanwhile; until then the dax_device stays, even if the memory does not.
+ * It excludes other claims of the same DAX device. Those of the other one, and claims of the block
+ * device, are not seen here: the caller has claimed the block device, or calls owner_claim_alone().
+ * owner_release() follows once, whether or not the device was removed meanwhile; until then the
+ * dax_device stays, even if the memory does not.
  *
  * @ops are called from memory failure handling and from unbind, may sleep, and are given device
  * offsets in bytes. Removal is told as offset 0, length COMPAT_PRE_REMOVE_LEN and flags
@@ -92,6 +92,35 @@ int owner_claim(struct dax_device *dax_dev, void *holder, const struct dax_holde
 	return rc;
 }
 
+static void complain(enum holder_verdict verdict, const struct dax_device *dax_dev,
+		     const void *holder)
+{
+	WARN_RATELIMIT(verdict == HOLDER_WRONG,
+		       "fsdev: %p releases DAX device %p, which somebody else holds\n", holder,
+		       dax_dev);
+	WARN_RATELIMIT(verdict == HOLDER_REPEATED,
+		       "fsdev: %p releases DAX device %p, which nobody holds\n", holder, dax_dev);
+}
+
+/**
+ * owner_release() - stop being the holder of a device
+ * @dax_dev: the device
+ * @holder: who was given to owner_claim()
+ *
+ * A wrong or repeated release is warned of and takes nothing from the true holder; a release
+ * after the device was removed is silent. A call of the holder's operations may still be running
+ * when this returns.
+ *
+ * Context: may sleep; also inside the holder's operations.
+ */
+void owner_release(struct dax_device *dax_dev, void *holder)
+{
+	struct holder_words words = words_of(dax_dev);
+
+	complain(holder_release(&words, holder), dax_dev, holder);
+	put_dax(dax_dev);
+}
+
 /* A device in fsdev mode, as long as the caller keeps it: put_device() follows. */
 static int find_device(struct dax_device *dax_dev, struct device **dev)
 {
@@ -100,7 +129,7 @@ static int find_device(struct dax_device *dax_dev, struct device **dev)
 	id = dax_read_lock();
 	if (!dax_dev || !dax_alive(dax_dev))
 		rc = -ENODEV;
-	else if (!access_is_ours(dax_dev))
+	else if (!access_is_ours(dax_dev) || dax_dev != fsdev_bus_dax(fsdev_of(dax_dev)))
 		rc = -EOPNOTSUPP;
 	else
 		*dev = get_device(fsdev_dev(fsdev_of(dax_dev)));
@@ -109,23 +138,23 @@ static int find_device(struct dax_device *dax_dev, struct device **dev)
 }
 
 /*
- * The order of the two is what makes the exclusion. Claims of a block device come one after the
- * other; so one that came before this finds its claimer there, and one that comes after it finds,
- * when the disk is opened, the holder that is there by then.
+ * Claims of the block device bar the bus's DAX device (disk_opened()), and its holder keeps them
+ * away: one word decides. Where a partition was open already, 6.1 does not tell of a claim of it; XFS
+ * at least then finds the block device's DAX device barred. The next claim of the disk takes that bar
+ * away again, since nothing tells when the holder lets go.
  */
-static int claim_both(struct fsdev *fsdev, void *holder, const struct dax_holder_operations *ops)
+static int claim_bus_dax(struct fsdev *fsdev, void *holder, const struct dax_holder_operations *ops)
 {
-	struct compat_disk_claim disk;
+	struct dax_device *bus_dax = fsdev_bus_dax(fsdev);
+	struct holder_words words = words_of(fsdev->dax_dev);
 	int rc;
 
-	/* quick to see; it is asked again */
-	if (owner_exists(fsdev))
-		return -EBUSY;
-	rc = disk_claim(fsdev, &disk, &disk);
-	if (rc)
-		return rc;
-	rc = owner_claim(fsdev_dax(fsdev), holder, ops);
-	disk_unclaim(&disk);
+	disk_look_for_claims(fsdev);
+	rc = owner_claim(bus_dax, holder, ops);
+	if (!rc && !holder_bar(&words)) {
+		owner_release(bus_dax, holder);
+		rc = -EBUSY;
+	}
 	return rc;
 }
 
@@ -136,14 +165,13 @@ static int claim_both(struct fsdev *fsdev, void *holder, const struct dax_holder
  * @ops: what to call when its memory fails or is about to go, or NULL
  *
  * This is the claim of fs_dax_get(). As owner_claim(), but it also excludes, and is excluded by,
- * whoever has claimed the block device without telling the DAX device. Who has the block device
- * open and has not claimed it, is left alone.
+ * claims of the block device. An open without a claim is in nobody's way.
  *
  * Context: may sleep; waits for a probe or removal of the device that is under way, so not from
  * inside @ops.
- * Return: 0; -ENODEV if the device is dead or has left, -EOPNOTSUPP if it is not in fsdev mode,
- * -EBUSY if it has a holder or its block device has, -EINVAL without @holder; -EPERM if the block
- * device is not for the calling process.
+ * Return: 0; -ENODEV if the device is dead or has left, -EOPNOTSUPP if it is not in fsdev mode or
+ * that of a block device, -EBUSY if it has a holder or its block device is claimed, -EINVAL without
+ * @holder.
  */
 int owner_claim_alone(struct dax_device *dax_dev, void *holder,
 		      const struct dax_holder_operations *ops)
@@ -162,51 +190,10 @@ int owner_claim_alone(struct dax_device *dax_dev, void *holder,
 		/* a file system outside the kernel's tree may share blocks, too */
 		rc = clamp_get(fsdev_of(dax_dev));
 	if (!rc)
-		rc = claim_both(fsdev_of(dax_dev), holder, ops);
+		rc = claim_bus_dax(fsdev_of(dax_dev), holder, ops);
 	device_unlock(dev);
 	put_device(dev);
 	return rc;
-}
-
-static void complain(enum holder_verdict verdict, const struct dax_device *dax_dev,
-		     const void *holder)
-{
-	WARN_RATELIMIT(verdict == HOLDER_WRONG,
-		       "fsdev: %p releases DAX device %p, which somebody else holds\n", holder,
-		       dax_dev);
-	WARN_RATELIMIT(verdict == HOLDER_REPEATED,
-		       "fsdev: %p releases DAX device %p, which nobody holds\n", holder, dax_dev);
-}
-
-/**
- * owner_release() - stop being the holder of a device
- * @dax_dev: the device
- * @holder: who was given to owner_claim()
- *
- * A wrong or repeated release is warned of and takes nothing from the true holder; a release
- * after the device was removed is silent. A call of the holder's operations may still be running
- * when this returns: owner_wait() before what they use is freed.
- *
- * Context: may sleep; also inside the holder's operations.
- */
-void owner_release(struct dax_device *dax_dev, void *holder)
-{
-	struct holder_words words = words_of(dax_dev);
-
-	complain(holder_release(&words, holder), dax_dev, holder);
-	put_dax(dax_dev);
-}
-
-/**
- * owner_wait() - waits for calls of a holder that has released
- *
- * When it returns, no call of operations that were released before is running.
- *
- * Context: may sleep; not from inside a holder's operations, nor under dax_read_lock().
- */
-void owner_wait(void)
-{
-	holder_drain();
 }
 
 /**
@@ -218,20 +205,72 @@ void owner_wait(void)
  */
 bool owner_exists(struct fsdev *fsdev)
 {
-	struct holder_words words = words_of(fsdev_dax(fsdev));
+	struct holder_words words = words_of(fsdev->dax_dev);
+	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
 
-	return holder_exists(&words);
+	return holder_exists(&words) || holder_exists(&bus_words);
+}
+
+/**
+ * owner_bar() - the block device is being claimed: keep others from the bus's DAX device
+ * @fsdev: the device
+ *
+ * What the claimer may hold instead is the block device's own DAX device, so only one of the two has
+ * a holder.
+ *
+ * Context: the disk's open_mutex.
+ * Return: false if the bus's DAX device has a holder.
+ */
+bool owner_bar(struct fsdev *fsdev)
+{
+	struct holder_words words = words_of(fsdev->dax_dev);
+	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
+
+	if (!holder_bar(&bus_words))
+		return false;
+	/* of a holder that has let go; see claim_bus_dax() */
+	holder_unbar(&words);
+	return true;
+}
+
+/**
+ * owner_unbar() - undo owner_bar()
+ * @fsdev: the device
+ *
+ * Context: the disk's open_mutex; nobody has claimed the block device.
+ */
+void owner_unbar(struct fsdev *fsdev)
+{
+	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
+
+	holder_unbar(&bus_words);
 }
 
 /* What a holder is told of the removal. */
-static struct failure removal_of(struct fsdev *fsdev)
+static struct failure removal_of(struct dax_device *dax_dev)
 {
 	return (struct failure){
-		.dax_dev = fsdev_dax(fsdev),
+		.dax_dev = dax_dev,
 		.offset = 0,
 		.len = COMPAT_PRE_REMOVE_LEN,
 		.mf_flags = COMPAT_MF_PRE_REMOVE,
 	};
+}
+
+static void announce_one(struct dax_device *dax_dev)
+{
+	struct holder_words words = words_of(dax_dev);
+	struct failure removal = removal_of(dax_dev);
+
+	holder_close(&words, owner_call, &removal);
+}
+
+static void remove_one(struct dax_device *dax_dev)
+{
+	struct holder_words words = words_of(dax_dev);
+	struct failure removal = removal_of(dax_dev);
+
+	holder_kill(&words, owner_call, &removal);
 }
 
 /**
@@ -245,10 +284,8 @@ static struct failure removal_of(struct fsdev *fsdev)
  */
 void owner_announce(struct fsdev *fsdev)
 {
-	struct holder_words words = words_of(fsdev_dax(fsdev));
-	struct failure removal = removal_of(fsdev);
-
-	holder_close(&words, owner_call, &removal);
+	announce_one(fsdev->dax_dev);
+	announce_one(fsdev_bus_dax(fsdev));
 }
 
 /**
@@ -263,10 +300,8 @@ void owner_announce(struct fsdev *fsdev)
  */
 void owner_remove(struct fsdev *fsdev)
 {
-	struct holder_words words = words_of(fsdev_dax(fsdev));
-	struct failure removal = removal_of(fsdev);
-
-	holder_kill(&words, owner_call, &removal);
+	remove_one(fsdev->dax_dev);
+	remove_one(fsdev_bus_dax(fsdev));
 }
 
 /**

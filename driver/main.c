@@ -86,6 +86,9 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	rc = chardev_create(fsdev);
 	if (rc)
 		return rc;
+	rc = access_create(fsdev);
+	if (rc)
+		return rc;
 	rc = failure_prepare(fsdev);
 	if (rc)
 		return rc;

@@ -44,26 +44,41 @@ static inline int owner_call(const void *ops, void *arg)
 
 /**
  * owner_notify() - tells the holder of a device that its memory has failed
- * @dax_dev: the device
+ * @fsdev: the device
  * @offset: device offset in bytes
  * @len: bytes
  * @mf_flags: of memory_failure()
  *
+ * Only one of the two DAX devices has a holder at a time, see owner_bar(): mostly the block device's,
+ * which is looked at first. Where that changes meanwhile, the holder that comes finds the page fenced.
+ *
  * Context: may sleep.
  * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
  */
-static __always_inline int owner_notify(struct dax_device *dax_dev, u64 offset, u64 len,
+static __always_inline int owner_notify(const struct fsdev *fsdev, u64 offset, u64 len,
 					int mf_flags)
 {
-	struct holder_words words = owner_words(dax_dev);
 	struct failure failure = {
-		.dax_dev = dax_dev,
+		.dax_dev = fsdev->dax_dev,
 		.offset = offset,
 		.len = len,
 		.mf_flags = mf_flags,
 	};
+	struct holder_words words = owner_words(failure.dax_dev);
+	struct holder_listener listener;
+	int id;
 
-	return holder_notify(&words, owner_call, &failure);
+	id = holder_read_lock();
+	listener = holder_listener(&words);
+	if (unlikely(listener.rc == -EOPNOTSUPP)) {
+		failure.dax_dev = fsdev_bus_dax(fsdev);
+		words = owner_words(failure.dax_dev);
+		listener = holder_listener(&words);
+	}
+	if (!listener.rc)
+		listener.rc = owner_call((const void *)listener.ops, &failure);
+	holder_read_unlock(id);
+	return listener.rc;
 }
 
 #endif

@@ -7,7 +7,6 @@
 #include <linux/fs.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
-#include <linux/string.h>
 
 #include "livepatch.h"
 #include "core/holder.h"
@@ -126,43 +125,10 @@ static int check_mode(const struct dev_dax *dev_dax)
 	return compat_is_fsdev_mode(driver) ? 0 : -EOPNOTSUPP;
 }
 
-static int find_disk(struct device *child, void *devt)
-{
-	if (!child->class || strcmp(child->class->name, "block"))
-		return 0;
-	*(dev_t *)devt = child->devt;
-	return 1;
-}
-
-/*
- * If there is a block device of the same memory, who has claimed that uses the memory, also if the
- * DAX device has not been told (ext4, EROFS, device-mapper). So it is claimed during the claim,
- * after which its driver refuses it to others.
- */
-static int claim_with_disk(struct dev_dax *dev_dax, void *holder,
-			   const struct dax_holder_operations *ops)
-{
-	struct holder_words words = words_of(dev_dax->dax_dev);
-	struct compat_disk_claim disk;
-	dev_t devt;
-	int rc;
-
-	if (!device_for_each_child(&dev_dax->dev, &devt, find_disk))
-		return holder_claim(&words, holder, ops);
-	/* quick to see; it is asked again */
-	if (holder_exists(&words))
-		return -EBUSY;
-	rc = compat_claim_disk(devt, &disk, &disk);
-	if (rc)
-		return rc;
-	rc = holder_claim(&words, holder, ops);
-	compat_unclaim_disk(&disk);
-	return rc;
-}
-
 static int check_and_claim(struct dax_device *dax_dev, void *holder,
 			   const struct dax_holder_operations *ops)
 {
+	struct holder_words words = words_of(dax_dev);
 	struct dev_dax *dev_dax = dax_get_private(dax_dev);
 	int rc;
 
@@ -171,7 +137,7 @@ static int check_and_claim(struct dax_device *dax_dev, void *holder,
 	device_lock(&dev_dax->dev);
 	rc = check_mode(dev_dax);
 	if (!rc)
-		rc = claim_with_disk(dev_dax, holder, ops);
+		rc = holder_claim(&words, holder, ops);
 	device_unlock(&dev_dax->dev);
 	return rc;
 }
@@ -183,7 +149,8 @@ static int check_and_claim(struct dax_device *dax_dev, void *holder,
  * @ops: what to call when its memory fails or goes
  *
  * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is not in fsdev
- * mode, -EBUSY if it or a block device of the same memory has a holder, -EINVAL without @holder.
+ * mode, -EBUSY if it has a holder (or is barred, as a claim of fsdev's block device does), -EINVAL
+ * without @holder.
  */
 int replace_fs_dax_get(struct dax_device *dax_dev, void *holder,
 		       const struct dax_holder_operations *ops)

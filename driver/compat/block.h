@@ -62,6 +62,7 @@ static inline struct gendisk *compat_alloc_dax_disk(const struct compat_disk_lim
 /*
  * COMPAT_DISK_OPEN(name, inner): the function for block_device_operations.open, around @inner,
  * which gets the disk, and whether whoever opens it claims it or a partition of it.
+ * COMPAT_DISK_RELEASE(name, inner): the same for .release, around @inner, which gets the disk.
  */
 #ifdef FSDEV_HAVE_DISK_OPEN_GENDISK
 #define COMPAT_DISK_OPEN(name, inner)							\
@@ -69,11 +70,21 @@ static int name(struct gendisk *disk, blk_mode_t mode)					\
 {											\
 	return inner(disk, mode & BLK_OPEN_EXCL);					\
 }
+#define COMPAT_DISK_RELEASE(name, inner)						\
+static void name(struct gendisk *disk)							\
+{											\
+	inner(disk);									\
+}
 #else
 #define COMPAT_DISK_OPEN(name, inner)							\
 static int name(struct block_device *bdev, fmode_t mode)				\
 {											\
 	return inner(bdev->bd_disk, mode & FMODE_EXCL);					\
+}
+#define COMPAT_DISK_RELEASE(name, inner)						\
+static void name(struct gendisk *disk, fmode_t mode)					\
+{											\
+	inner(disk);									\
 }
 #endif
 
@@ -105,8 +116,8 @@ static inline int compat_disk_rw_page(struct block_device *bdev, sector_t sector
  * compat_disk_claimed() - has somebody claimed a disk or a partition of it?
  * @disk: the disk
  *
- * Context: open of the disk by somebody who claims it: all claims of it come one after the other,
- * and this one is not counted yet. Otherwise the answer may be out of date when it is there.
+ * Context: the disk's open_mutex. A claim that is about to be made with the open that is under way
+ * does not count yet.
  * Return: true if somebody has.
  */
 static inline bool compat_disk_claimed(const struct gendisk *disk)

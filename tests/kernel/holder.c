@@ -49,7 +49,8 @@ static int claim_disk(struct test_device *device, struct test_claim *claim)
 {
 	u64 start;
 
-	claim->file = device_disk(device, O_RDWR);
+	/* as a mount does: the block device is claimed as well */
+	claim->file = device_disk(device, O_RDWR | O_EXCL);
 	if (IS_ERR(claim->file))
 		return PTR_ERR(claim->file);
 	claim->dax_dev = fs_dax_get_by_bdev(I_BDEV(claim->file->f_mapping->host), &start, claim,
@@ -142,7 +143,7 @@ static int told_removal(char **word)
 	report_point(told->alive, "the device was alive at that moment");
 	report_point(told->reached == 1, "its memory could be reached at that moment");
 	report_note("got %ld", told->reached);
-	report_point(!dax_holder(test_dax(device)), "nobody holds the dead device");
+	report_point(!dax_holder(device->claim->dax_dev), "nobody holds the dead device");
 	return 0;
 }
 

@@ -4,7 +4,8 @@
  * becomes of mistakes.
  *
  *   find ID PATH         the device's number and its path lead to it, others to nothing
- *   exclusion ID         holders by block device and without one exclude each other
+ *   exclude-direct ID    a holder by block device excludes those without one
+ *   exclude-disk ID      and the other way round
  *   refused ID ERROR     it cannot be claimed: fs_dax_get() gives this error
  *   wrong-release ID     a release by a stranger takes nothing from the holder
  *   late-release ID      the holder of an earlier life lets go while there is another
@@ -85,7 +86,30 @@ static struct dax_device *get_by_disk(struct file *disk, void *holder)
 	return fs_dax_get_by_bdev(I_BDEV(disk->f_mapping->host), &start, holder, &first_ops);
 }
 
-static int exclusion(char **word)
+static void exclude_owner(struct test_device *device, struct file *disk)
+{
+	struct dax_device *dax_dev = test_dax(device), *disk_dax = get_by_disk(disk, &first);
+	int rc;
+
+	report_point(disk_dax, "claimed by block device");
+	if (!disk_dax)
+		return;
+	report_point(disk_dax != dax_dev, "which has a DAX device of its own");
+	rc = fs_dax_get(disk_dax, &second, &second_ops);
+	report_point(rc && rc != -EBUSY, "that is for no one without a block device");
+	report_note("got %d", rc);
+	rc = fs_dax_get(dax_dev, &second, &second_ops);
+	report_point(rc == -EBUSY, "then it cannot be claimed without one");
+	report_note("got %d", rc);
+	points_held_by(disk_dax, &first, &first_ops, "meanwhile");
+	report_point(!get_by_disk(disk, &second), "nor by block device a second time");
+	fs_put_dax(disk_dax, &first);
+	rc = fs_dax_get(dax_dev, &second, &second_ops);
+	report_point(rc == -EBUSY, "nor as long as the block device is claimed");
+	report_note("got %d", rc);
+}
+
+static int exclude_disk(char **word)
 {
 	struct test_device *device = device_find(word[0]);
 	struct dax_device *dax_dev;
@@ -95,27 +119,35 @@ static int exclusion(char **word)
 	if (!device)
 		return -EINVAL;
 	dax_dev = test_dax(device);
-	disk = device_disk(device, O_RDWR);
-	if (IS_ERR(disk))
-		return PTR_ERR(disk);
-
-	report_point(get_by_disk(disk, &first) == dax_dev, "claimed by block device");
-	rc = fs_dax_get(dax_dev, &second, &second_ops);
-	report_point(rc == -EBUSY, "then it cannot be claimed without one");
-	report_note("got %d", rc);
-	points_held_by(dax_dev, &first, &first_ops, "meanwhile");
-	fs_put_dax(dax_dev, &first);
-	report_point(held_by(dax_dev, NULL, NULL), "then it is free");
-
+	report_point(held_by(dax_dev, NULL, NULL), "it is free");
 	rc = fs_dax_get(dax_dev, &second, &second_ops);
 	report_point(!rc, "claimed without a block device");
 	report_note("got %d", rc);
-	report_point(!get_by_disk(disk, &first), "then it cannot be claimed by block device");
+	disk = device_disk(device, O_RDWR | O_EXCL);
+	report_point(disk == ERR_PTR(-EBUSY), "then the block device cannot be claimed");
+	if (!IS_ERR(disk))
+		fput(disk);
 	report_point(fs_dax_get(dax_dev, &first, &first_ops) == -EBUSY,
-		     "nor by another without one");
+		     "nor it by another without one");
 	points_held_by(dax_dev, &second, &second_ops, "meanwhile");
 	fs_put_dax(dax_dev, &second);
 	report_point(held_by(dax_dev, NULL, NULL), "then it is free again");
+	return 0;
+}
+
+/* As a mount claims it: the block device first. */
+static int exclude_direct(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	struct file *disk;
+
+	if (!device)
+		return -EINVAL;
+	disk = device_disk(device, O_RDWR | O_EXCL);
+	if (IS_ERR(disk))
+		return PTR_ERR(disk);
+	exclude_owner(device, disk);
+	/* closed when the command has ended */
 	fput(disk);
 	return 0;
 }
@@ -124,17 +156,19 @@ static int refused(char **word)
 {
 	struct test_device *device = device_find(word[0]);
 	struct dax_device *dax_dev;
+	const void *before;
 	int wanted, rc;
 
 	if (!device || kstrtoint(word[1], 0, &wanted))
 		return -EINVAL;
 	dax_dev = test_dax(device);
+	before = READ_ONCE(dax_dev->holder_data);
 	rc = fs_dax_get(dax_dev, &first, &first_ops);
 	if (!rc)
 		fs_put_dax(dax_dev, &first);
 	report_point(rc == wanted, "fs_dax_get() gives %d", wanted);
 	report_note("got %d", rc);
-	report_point(held_by(dax_dev, NULL, NULL), "nobody holds it");
+	report_point(held_by(dax_dev, before, NULL), "nobody holds it who did not before");
 	report_point(fs_dax_get(NULL, &first, &first_ops) == -ENODEV, "no device is -ENODEV");
 	return 0;
 }
@@ -281,7 +315,8 @@ static int claim_removed(char **word)
 
 const struct test_verb owner_verbs[] = {
 	{ "find", 2, find },
-	{ "exclusion", 1, exclusion },
+	{ "exclude-direct", 1, exclude_direct },
+	{ "exclude-disk", 1, exclude_disk },
 	{ "refused", 2, refused },
 	{ "wrong-release", 1, wrong_release },
 	{ "late-release", 1, late_release },

@@ -3,14 +3,13 @@
  * Rivals: one claims the DAX device without the block device, another the block device without
  * the DAX device, as fast as they can.
  *
- *   rivals ID ROUNDS     the first tries so often; never do both have it
+ *   rivals ID ROUNDS     the first tries so often, or more; never do both have it
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/kprobes.h>
 #include <linux/kthread.h>
 
 #include "fsdev_test.h"
@@ -87,11 +86,18 @@ static void try(struct rival *me)
 	cond_resched();
 }
 
+static bool met_each_other(const struct rival *me)
+{
+	return me->got && me->refused && READ_ONCE(me->other->got) &&
+	       READ_ONCE(me->other->refused);
+}
+
 static int dax_main(void *data)
 {
 	struct rival *me = data;
 
-	while (me->tries < rounds)
+	/* more of them where the two have not met each other yet */
+	while (me->tries < rounds || (me->tries < 100 * rounds && !met_each_other(me)))
 		try(me);
 	WRITE_ONCE(me->done, true);
 	while (!kthread_should_stop())
@@ -99,7 +105,6 @@ static int dax_main(void *data)
 	return 0;
 }
 
-/* Never sleeps for longer than a claim takes: the other one waits for its tries. */
 static int disk_main(void *data)
 {
 	struct rival *me = data;
@@ -108,47 +113,6 @@ static int disk_main(void *data)
 		try(me);
 	return 0;
 }
-
-/*
- * The one that claims the DAX device rests when it has given the block device back, until the other
- * has tried once from beginning to end. Both have a processor of their own.
- */
-static struct rival *resting;
-static unsigned long rested, in_vain;
-
-static int whose_rest(struct kretprobe_instance *instance, struct pt_regs *regs)
-{
-	const struct rival *dax = READ_ONCE(resting);
-
-	return !dax || current != READ_ONCE(dax->task);
-}
-
-static int rest(struct kretprobe_instance *instance, struct pt_regs *regs)
-{
-	const struct rival *disk = resting->other;
-	unsigned long until = READ_ONCE(disk->tries) + 2;
-
-	rested++;
-	for (int i = 0; READ_ONCE(disk->tries) < until; i++) {
-		/* the scenario fails then; the machine goes on */
-		if (i == 10 * USEC_PER_SEC) {
-			in_vain++;
-			break;
-		}
-		udelay(1);
-	}
-	return 0;
-}
-
-static struct kretprobe given_back = {
-#ifdef FSDEV_HAVE_BDEV_FILE_OPEN_BY_DEV
-	.kp.symbol_name = "bdev_fput",
-#else
-	.kp.symbol_name = "blkdev_put",
-#endif
-	.entry_handler = whose_rest,
-	.handler = rest,
-};
 
 static int start(struct rival *me, int (*thread)(void *data), unsigned int cpu)
 {
@@ -187,23 +151,6 @@ static void report_rival(const struct rival *me, const char *name)
 		    me->refused, me->wrong, me->error);
 }
 
-static int watch_them(struct rival *dax, struct rival *disk)
-{
-	int rc;
-
-	given_back.kp.addr = NULL;
-	rested = 0;
-	in_vain = 0;
-	rc = register_kretprobe(&given_back);
-	if (rc)
-		return rc;
-	WRITE_ONCE(resting, dax);
-	rc = compete(dax, disk);
-	unregister_kretprobe(&given_back);
-	WRITE_ONCE(resting, NULL);
-	return rc;
-}
-
 static int rivals(char **word)
 {
 	struct test_device *device = device_find(word[0]);
@@ -222,14 +169,12 @@ static int rivals(char **word)
 	contested_disk = I_BDEV(open->f_mapping->host)->bd_dev;
 	dax.other = &disk;
 	disk.other = &dax;
-	rc = watch_them(&dax, &disk);
+	rc = compete(&dax, &disk);
 	fput(open);
 	if (rc)
 		return rc;
 	report_point(!dax.both && !disk.both, "never have both been claimed");
 	report_note("seen %lu and %lu times", dax.both, disk.both);
-	report_point(rested && !in_vain, "the disk was tried just when it had been given back");
-	report_note("%lu times, %lu in vain", rested, in_vain);
 	report_rival(&dax, "the DAX device");
 	report_rival(&disk, "the block device");
 	return 0;

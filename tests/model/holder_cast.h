@@ -14,8 +14,8 @@
  *  me                               which of the threads this is
  *
  * The cast: A and B claim the device, and may let it go again. R releases what it does not hold,
- * or what A holds, at the same time as A. N reports a failure. K removes the device, and C claims
- * it in its next life.
+ * or what A holds, at the same time as A. N reports a failure. M bars the device for a while, as a
+ * claim of the block device does. K removes the device, and C claims it in its next life.
  */
 #ifndef HOLDER_CAST_H
 #define HOLDER_CAST_H
@@ -219,6 +219,20 @@ static void thread_n(void)
 		reached("a failure finds no holder");
 }
 
+static void thread_m(void)
+{
+	unsigned long has_data;
+
+	if (!holder_bar(&w))
+		return;
+	has_data = seen(data);
+	if (seen(flags) == BIT(HOLDER_ALIVE) && !(IF_NEXT_LIFE && seen(closed))) {
+		prove(has_data == bar(&w), "a barred device is claimed");
+		reached("M bars the device");
+	}
+	holder_unbar(&w);
+}
+
 static void live_again(void)
 {
 	set_bit(HOLDER_ALIVE, &flags);
@@ -251,6 +265,8 @@ static void check_end(void)
 		prove(seen(data) == HOLDER_C, "C has lost its claim");
 		prove(seen(ops) == OPS_C, "C has lost its operations");
 	}
+	if (!IF_K)
+		prove(seen(data) != bar(&w), "a device stays barred");
 	if (!IF_K || IF_NEXT_LIFE)
 		return;
 	prove(!seen(data) && !seen(ops), "a dead device has a holder");

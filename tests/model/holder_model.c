@@ -11,7 +11,7 @@
 /* Not a header: the source as it is, with the operations above. */
 #include "../../core/holder.c"
 
-enum who { A, B, R, N, K };
+enum who { A, B, R, N, M, K };
 
 typedef unsigned char shared_t;
 
@@ -42,6 +42,9 @@ _Bool nondet_bool(void);
 #ifndef IF_N
 #define IF_N 0
 #endif
+#ifndef IF_M
+#define IF_M 0
+#endif
 #ifndef IF_K
 #define IF_K 0
 #endif
@@ -71,7 +74,7 @@ _Bool nondet_bool(void);
  * drain looks at each once, and where it finds one inside it goes on only in the executions in
  * which that section has ended. The barriers are those of the kernel's SRCU.
  */
-static unsigned char section_a, section_b, section_r, section_n, section_k;
+static unsigned char section_a, section_b, section_r, section_n, section_m, section_k;
 static __CPROVER_thread_local unsigned char sections, depth;
 static _Bool locked;
 
@@ -96,6 +99,9 @@ static void count_section(void)
 		break;
 	case N:
 		section_n = sections;
+		break;
+	case M:
+		section_m = sections;
 		break;
 	case K:
 		section_k = sections;
@@ -139,6 +145,8 @@ void holder_drain(void)
 		drain(&section_r);
 	if (IF_N && me != N)
 		drain(&section_n);
+	if (IF_M && me != M)
+		drain(&section_m);
 	if (IF_K && me != K)
 		drain(&section_k);
 	smp_mb();
@@ -159,7 +167,7 @@ void holder_unlock(void)
 	locked = 0;
 }
 
-static _Bool end_a, end_b, end_r, end_n, end_k;
+static _Bool end_a, end_b, end_r, end_n, end_m, end_k;
 
 static void run_a(void)
 {
@@ -192,6 +200,14 @@ static void run_n(void)
 	put(end_n, 1);
 }
 
+static void run_m(void)
+{
+	me = M;
+	if (IF_M)
+		thread_m();
+	put(end_m, 1);
+}
+
 static void run_k(void)
 {
 	me = K;
@@ -213,8 +229,11 @@ __CPROVER_ASYNC_3:
 __CPROVER_ASYNC_4:
 	run_n();
 __CPROVER_ASYNC_5:
+	run_m();
+__CPROVER_ASYNC_6:
 	run_k();
-	__CPROVER_assume(seen(end_a) && seen(end_b) && seen(end_r) && seen(end_n) && seen(end_k));
+	__CPROVER_assume(seen(end_a) && seen(end_b) && seen(end_r) && seen(end_n) && seen(end_m) &&
+			 seen(end_k));
 	reached("every thread ends");
 	check_end();
 	return 0;

@@ -22,7 +22,7 @@ static void stress_point(void);
 /* Not a header: the source as it is, with the points in it. */
 #include "../../core/holder.c"
 
-enum who { A, B, R, N, K, THREADS };
+enum who { A, B, R, N, M, K, THREADS };
 
 typedef unsigned long shared_t;
 
@@ -30,7 +30,7 @@ static _Thread_local enum who me;
 static _Thread_local unsigned long dice;
 
 static struct {
-	int b_releases, stock_claim, stock_release, stock_kill, next_life, r, n, k;
+	int b_releases, stock_claim, stock_release, stock_kill, next_life, r, n, m, k;
 } cast;
 
 #define IF_B 1
@@ -179,6 +179,10 @@ static void play(enum who who)
 		for (int i = 0; cast.n && i < 4; i++)
 			thread_n();
 		break;
+	case M:
+		for (int i = 0; cast.m && i < 4; i++)
+			thread_m();
+		break;
 	default:
 		if (cast.k)
 			thread_k();
@@ -210,6 +214,7 @@ static void draw_cast(void)
 {
 	cast.k = choose();
 	cast.n = choose() || choose();
+	cast.m = choose();
 	cast.stock_claim = choose();
 	cast.stock_kill = cast.k && choose() && choose();
 	cast.b_releases = choose();

@@ -243,6 +243,38 @@ static void test_exists(void **state)
 	assert_false(holder_exists(&w));
 }
 
+static void test_bar(void **state)
+{
+	(void)state;
+	assert_true(holder_bar(&w));
+	assert_false(holder_exists(&w));
+	assert_int_equal(holder_claim(&w, &alice, &alices_ops), -EBUSY);
+	assert_int_equal(holder_release(&w, &alice), HOLDER_REPEATED);
+	/* by the next claim of the same block device */
+	assert_true(holder_bar(&w));
+	holder_unbar(&w);
+	claim(&alice, &alices_ops);
+	assert_false(holder_bar(&w));
+	holder_unbar(&w);
+	assert_held_by(&alice, &alices_ops);
+}
+
+static void test_bar_during_a_removal(void **state)
+{
+	int answer = 0;
+
+	(void)state;
+	assert_true(holder_bar(&w));
+	holder_close(&w, call, &answer);
+	holder_unbar(&w);
+	assert_int_equal(data, (unsigned long)&flags);
+	holder_kill(&w, call, &answer);
+	assert_int_equal(seen.calls, 0);
+	assert_true(holder_bar(&w));
+	assert_int_equal(data, 0);
+	assert_int_equal(flags, 0);
+}
+
 static void test_release_after_close(void **state)
 {
 	(void)state;
@@ -374,6 +406,8 @@ int main(void)
 		TEST(test_close),
 		TEST(test_close_bars_the_device),
 		TEST(test_exists),
+		TEST(test_bar),
+		TEST(test_bar_during_a_removal),
 		TEST(test_release_after_close),
 		TEST(test_release_while_told),
 		TEST(test_kill),

@@ -110,7 +110,8 @@ dax-file fill /mnt/livepatch/file 0 $MIB 1
 ok "unbinding under XFS" unbind dax10.0
 ok "XFS lets go of what was removed" umount /mnt/livepatch
 is "to fsdev again" bound "$(bind dax10.0 fsdev)"
-points "after XFS" exclusion 10
+points "after XFS" exclude-direct 10
+points "after XFS" exclude-disk 10
 quiet_log
 
 if [ -e $patch ]; then
