@@ -438,7 +438,7 @@ static void access_stop(void *data)
 	owner_remove(fsdev);
 	kill_dev_dax(fsdev->dev_dax);
 	revoke_mappings(fsdev);
-	dax_set_ops(fsdev_bus_dax(fsdev), NULL);
+	late_leave(fsdev);
 }
 
 /**
@@ -447,13 +447,17 @@ static void access_stop(void *data)
  *
  * Context: probe, may sleep. Undone by devm: the holder is told while the device is alive, then
  * no operation starts any more, then every mapping is revoked.
- * Return: 0; -EBUSY if the device has operations already; -ENOMEM.
+ * Return: 0; -EBUSY if the device has operations already, or a holder from an earlier binding;
+ * -ENOMEM.
  */
 int access_start(struct fsdev *fsdev)
 {
 	struct dax_device *bus_dax = fsdev_bus_dax(fsdev);
 	int rc;
 
+	rc = late_check(fsdev);
+	if (rc)
+		return rc;
 	rc = dax_set_ops(bus_dax, &fsdev->ops);
 	if (rc) {
 		dev_err(fsdev_dev(fsdev),

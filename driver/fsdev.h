@@ -41,6 +41,7 @@ struct gendisk;
  * @slices: its page maps
  * @disk: the block device /dev/fsdevX.Y
  * @chardev: what it has in common with the descriptors of /dev/daxX.Y
+ * @holder_ops: of the holder that the bus's DAX device had when removal began; only for its name
  * @supers: the file systems that were mounted from it when removal began; revoke.c has them
  * @clamped: mappings of DAX files are clamped for this device; protected by clamp.c's lock
  * @persistent: the memory keeps its contents, so stores have to be flushed
@@ -83,6 +84,7 @@ struct fsdev {
 	struct slices *slices;
 	struct gendisk *disk;
 	struct chardev *chardev;
+	const void *holder_ops;
 	struct fsdev_super *supers;
 	bool clamped;
 	bool persistent;
@@ -280,8 +282,15 @@ void owner_release(struct dax_device *dax_dev, void *holder);
 bool owner_exists(struct fsdev *fsdev);
 bool owner_bar(struct fsdev *fsdev);
 void owner_unbar(struct fsdev *fsdev);
+bool owner_is_awaited(const struct dax_device *dax_dev);
+void owner_await_none(struct dax_device *dax_dev);
 void owner_announce(struct fsdev *fsdev);
 void owner_remove(struct fsdev *fsdev);
+
+/* late.c */
+void late_leave(struct fsdev *fsdev);
+int late_check(struct fsdev *fsdev);
+void late_exit(void);
 
 /* lookup.c */
 void lookup_init(const struct device_driver *driver);

@@ -144,6 +144,7 @@ static void __exit fsdev_exit(void)
 {
 	dax_driver_unregister(&fsdev_driver);
 	parent_exit();
+	late_exit();
 	owner_exit();
 }
 module_exit(fsdev_exit);

@@ -34,14 +34,14 @@
  * @holder: who claims it
  * @hops: what to call when its memory fails or goes
  *
- * Excludes, and is excluded by, a file system or mapped device on the block device of the same
- * memory. (The function of 7.x does not see those that claim the block device only, as ext4; with
- * fsdev_livepatch it does.)
+ * Excludes, and is excluded by, whatever has claimed the block device of the same memory. Who has
+ * not let go when the device leaves the driver gets -ENXIO from then on, and fsdev does not take the
+ * device back before fs_put_dax().
  *
  * Context: may sleep; takes the device's lock, so not from inside @hops.
  * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is alive and not in
- * fsdev mode, -EBUSY if it has a holder. (The function of 7.x calls a device that is being removed
- * -EBUSY.)
+ * fsdev mode, or that of a block device; -EBUSY if it has a holder or its block device is claimed.
+ * (The function of 7.x calls a device that is being removed -EBUSY.)
  */
 int fs_dax_get(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *hops);
 

@@ -5,6 +5,7 @@
  *   hold-disk ID       claims it through its block device
  *   hold-direct ID     claims it without one
  *   let-go ID          gives the claim back
+ *   reach ID WANTED    asks for a page as the holder: 1, or an error
  *   told-removal ID    it was told once, of the removal of everything, while the device was alive
  */
 #include <linux/blkdev.h>
@@ -147,10 +148,27 @@ static int told_removal(char **word)
 	return 0;
 }
 
+static int reach(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	int wanted, id;
+	long got;
+
+	if (!device || !device->claim || kstrtoint(word[1], 0, &wanted))
+		return -EINVAL;
+	id = dax_read_lock();
+	got = access_try(device->claim->dax_dev, 0, 1, NULL, NULL);
+	dax_read_unlock(id);
+	report_point(got == wanted, "the holder gets %d when it asks for a page", wanted);
+	report_note("got %ld", got);
+	return 0;
+}
+
 const struct test_verb holder_verbs[] = {
 	{ "hold-disk", 1, hold_disk },
 	{ "hold-direct", 1, hold_direct },
 	{ "let-go", 1, let_go },
 	{ "told-removal", 1, told_removal },
+	{ "reach", 2, reach },
 	{ }
 };

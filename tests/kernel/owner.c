@@ -8,7 +8,7 @@
  *   exclude-disk ID      and the other way round
  *   refused ID ERROR     it cannot be claimed: fs_dax_get() gives this error
  *   wrong-release ID     a release by a stranger takes nothing from the holder
- *   late-release ID      the holder of an earlier life lets go while there is another
+ *   late-release ID      its holder is that of an earlier life, and lets go while there is another
  *   claim-removed ID     a claim between whose first look and end the device dies
  */
 #include <linux/blkdev.h>
@@ -197,6 +197,17 @@ static int wrong_release(char **word)
 	return 0;
 }
 
+/* What a removal by fsdev notes in the flags: a release is still to come. */
+#define RELEASE_AWAITED (BITS_PER_LONG - 2)
+
+/* fsdev does not bind before the release has come, other drivers do. */
+static void next_life(struct dax_device *dax_dev)
+{
+	kill_dax(dax_dev);
+	set_bit(RELEASE_AWAITED, &dax_dev->flags);
+	run_dax(dax_dev);
+}
+
 static int late_release(char **word)
 {
 	struct test_device *device = device_find(word[0]);
@@ -205,6 +216,7 @@ static int late_release(char **word)
 	if (!device || !device->claim)
 		return -EINVAL;
 	dax_dev = test_dax(device);
+	next_life(dax_dev);
 	if (fs_dax_get(dax_dev, &second, &second_ops))
 		return -EBUSY;
 	holder_drop(device);

@@ -78,9 +78,12 @@ all_ended
 for n in 1 2; do like "process $n, which has a file mapped, is told" "SIGBUS" "$(met $n)"; done
 refused "reading" cat $mnt/file0
 refused "a new mapping" dax-file verify $mnt/file0 0 4096 1
-give $dev fsdev
-refused "the old mount stays shut down when the device is back" cat $mnt/file0
+refused "fsdev does not take the device back while that is mounted" give $dev fsdev
+like "and says who is in the way" "holder_ops \[slotfs\] has not let go of the DAX device since an earlier binding" "$(dmesg)"
+ok "another driver takes it" give $dev device_dax
+refused "nothing is reached through that" cat $mnt/file0
 ok "unmount" umount $mnt
+ok "then fsdev takes it" give $dev fsdev
 ok "mount what is there" mount -t slotfs $node $mnt
 good "it has its data" $mnt/file0 $((32 * MIB)) 1
 umount $mnt

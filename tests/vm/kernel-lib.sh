@@ -85,6 +85,15 @@ unbind() {
 	echo "$1" >"/sys/bus/dax/devices/$1/driver/unbind"
 }
 
+# let_go ID: the holder gives its claim back, and the driver has seen that there is none any more, for which it looks once a second
+let_go() {
+	run let-go "$1" || return
+	for _ in {1..50}; do
+		case $(state "$1" driver operations) in "driver=none operations=set") sleep 0.1 ;; *) return 0 ;; esac
+	done
+	return 1
+}
+
 mark_log() {
 	log_mark=$(dmesg | wc -l)
 }

@@ -196,7 +196,7 @@ removal() {
 	points "$1" told-removal 10
 	sleep 0.2
 	points "$1" readers-stop 10
-	run let-go 10
+	let_go 10
 	is "$1: unbound" "$idle" "$(state 10)"
 }
 removal "removal under a holder" hold-disk

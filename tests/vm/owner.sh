@@ -9,7 +9,7 @@
 # shellcheck source=tests/vm/kernel-lib.sh
 . "$(dirname -- "$0")/kernel-lib.sh"
 
-enodev=-19 eopnotsupp=-95 ebusy=-16
+enodev=-19 eopnotsupp=-95 ebusy=-16 enxio=-6
 disk=/dev/fsdev10.0 mnt=/mnt/owner
 mkdir -p $mnt
 
@@ -92,12 +92,30 @@ ok "claimed for removal" run hold-direct 10
 unbind dax10.0
 points "owner without a block device" told-removal 10
 points "dead device" refused 10 $enodev
-is "bound again under the old owner" bound "$(bind dax10.0 fsdev)"
+# the bus's DAX device comes to life with its next driver, so what has not let go of it must not be there or not get through
+points "dead device" reach 10 $enxio
+mark_log
+is "with the old owner fsdev does not bind" "Device or resource busy" "$(bind dax10.0 fsdev)"
+like "and says who is in the way" "holder_operations \[fsdev_test\] has not let go of the DAX device" "$(said dax10.0)"
+is "device_dax binds" bound "$(bind dax10.0 device_dax)"
+points "in device_dax" reach 10 $enxio
+unbind dax10.0
+if modprobe fsdev_dax 2>/dev/null; then
+	echo dax10.0 >/sys/bus/dax/drivers/fsdev_dax/new_id
+	like "the kernel's fsdev_dax does not bind" "driver=none" "$(state 10 driver)"
+	points "without a driver" reach 10 $enxio
+fi
+refused "the module cannot go" rmmod -f fsdev
 ok "its late release" run let-go 10
 like "nobody holds it" "holder=none" "$(state 10 holder)"
+is "bound again" bound "$(bind dax10.0 fsdev)"
 points "after it" exclude-direct 10
 points "after it" exclude-disk 10
+# the same where fsdev does not look: the refusal ends by itself
+ok "claimed for another removal" run hold-direct 10
 unbind dax10.0
+like "something is left on the device" "operations=set" "$(state 10 operations)"
+ok "let go after it" let_go 10
 is "unbound" "$idle" "$(state 10)"
 ok "unmade" run unmake 10
 ok "modules can go" modprobe -r fsdev_test fsdev

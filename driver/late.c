@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Late: holders of the bus's DAX device that have not let go of it when the binding ends.
+ *
+ * A file system that has claimed /dev/daxX.Y with fs_dax_get() keeps its reference until it is
+ * unmounted, and goes on calling the DAX core. The DAX device is dead then, but it is the bus's, and
+ * the next driver brings it to life again. Nothing may reach the memory through it before the holder
+ * has let go:
+ *
+ *  1. The operations on it answer -ENXIO until then. device_dax sets none of its own, so that holds
+ *     there; the kernel's fsdev_dax (7.1) does not bind, as dax_set_ops() finds others; kmem does not
+ *     bring the device to life.
+ *  2. This driver does not bind, and says who is in the way.
+ *  3. The module stays for as long as its operations are there. Where it is being unloaded it waits.
+ *
+ * The kernel's fs_put_dax() tells nothing. It gives a reference back, so the references are looked
+ * at once a second.
+ */
+#include <linux/dax.h>
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "fsdev.h"
+#include "include/fsdev/dax.h"
+
+/**
+ * struct late - a DAX device that a holder of an earlier binding has not let go of
+ * @list: in @lates
+ * @dax_dev: the device, with a reference
+ * @references: that it had a second after the binding had ended; 0 before that
+ * @holder: who that is: the name of its operations
+ */
+struct late {
+	struct list_head list;
+	struct dax_device *dax_dev;
+	int references;
+	char holder[64];
+};
+
+static void late_look(struct work_struct *work);
+
+static DEFINE_MUTEX(late_lock);		/* lates, and what is in it */
+static LIST_HEAD(lates);
+static DECLARE_DELAYED_WORK(late_work, late_look);
+
+static long late_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+			       enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+{
+	return -ENXIO;
+}
+
+static int late_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
+{
+	return -ENXIO;
+}
+
+static size_t late_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, void *addr,
+				  size_t bytes, struct iov_iter *iter)
+{
+	return 0;
+}
+
+static const struct dax_operations late_operations = {
+	.direct_access = late_direct_access,
+	.zero_page_range = late_zero_page_range,
+	.recovery_write = late_recovery_write,
+};
+
+static int references_to(struct dax_device *dax_dev)
+{
+	return atomic_read(&dax_inode(dax_dev)->i_count);
+}
+
+/*
+ * The bus has one reference and @late another. Others may have been leaked by file systems, so fewer
+ * than there were with the holder will do as well. Not in the first second: what was looking for the
+ * device while it went may have had some.
+ */
+static bool late_is_over(const struct late *late)
+{
+	int now = references_to(late->dax_dev);
+
+	return now <= 2 || now < late->references || !owner_is_awaited(late->dax_dev);
+}
+
+static void late_forget(struct late *late)
+{
+	lockdep_assert_held(&late_lock);
+	cmpxchg(&late->dax_dev->ops, &late_operations, NULL);
+	list_del(&late->list);
+	put_dax(late->dax_dev);
+	kfree(late);
+	module_put(THIS_MODULE);
+}
+
+static void late_look(struct work_struct *work)
+{
+	struct late *late, *next;
+
+	mutex_lock(&late_lock);
+	list_for_each_entry_safe(late, next, &lates, list) {
+		if (late_is_over(late))
+			late_forget(late);
+		else if (!late->references)
+			late->references = references_to(late->dax_dev);
+	}
+	if (!list_empty(&lates))
+		schedule_delayed_work(&late_work, HZ);
+	mutex_unlock(&late_lock);
+}
+
+static struct late *late_find(const struct dax_device *dax_dev)
+{
+	struct late *late;
+
+	lockdep_assert_held(&late_lock);
+	list_for_each_entry(late, &lates, list)
+		if (late->dax_dev == dax_dev)
+			return late;
+	return NULL;
+}
+
+/* The module goes, and its operations with it: they cannot stay on the device. */
+static void late_wait(const struct fsdev *fsdev, const struct late *late)
+{
+	unsigned long next = jiffies + HZ;
+	bool told = false;
+
+	while (!late_is_over(late)) {
+		if (time_after_eq(jiffies, next)) {
+			next = jiffies + 60 * HZ;
+			told = true;
+			dev_warn(fsdev_dev(fsdev),
+				 "unload waits: %s still holds the DAX device: it goes on when that lets go\n",
+				 late->holder);
+		}
+		schedule_timeout_idle(HZ / 10);
+	}
+	if (told)
+		dev_info(fsdev_dev(fsdev), "unload goes on: the DAX device has been let go\n");
+}
+
+/**
+ * late_leave() - takes the operations off the bus's DAX device
+ * @fsdev: a device that is dead, and whose memory is in nobody's hands any more
+ *
+ * Leaves some that refuse everything if it was taken from a holder that has not let go.
+ *
+ * Context: removal; may sleep.
+ */
+void late_leave(struct fsdev *fsdev)
+{
+	struct dax_device *dax_dev = fsdev_bus_dax(fsdev);
+	struct late *late;
+
+	dax_set_ops(dax_dev, NULL);
+	if (!owner_is_awaited(dax_dev) || references_to(dax_dev) <= 1)
+		return;
+	late = kzalloc(sizeof(*late), GFP_KERNEL | __GFP_NOFAIL);
+	if (fsdev->holder_ops)
+		snprintf(late->holder, sizeof(late->holder), "%ps", fsdev->holder_ops);
+	else
+		strscpy(late->holder, "a holder that hears of nothing", sizeof(late->holder));
+	ihold(dax_inode(dax_dev));
+	late->dax_dev = dax_dev;
+	if (!try_module_get(THIS_MODULE)) {
+		late_wait(fsdev, late);
+		put_dax(dax_dev);
+		kfree(late);
+		return;
+	}
+	dax_set_ops(dax_dev, &late_operations);
+	mutex_lock(&late_lock);
+	list_add(&late->list, &lates);
+	schedule_delayed_work(&late_work, HZ);
+	mutex_unlock(&late_lock);
+	dev_warn(fsdev_dev(fsdev),
+		 "%s has not let go of the DAX device: no driver for file systems gets it until then\n",
+		 late->holder);
+}
+
+/* Who is in the way of a bind; false if the device is free. */
+static bool late_holds(struct dax_device *dax_dev, char *holder, size_t size)
+{
+	struct late *late;
+	bool holds = false;
+
+	mutex_lock(&late_lock);
+	late = late_find(dax_dev);
+	if (late && late_is_over(late)) {
+		late_forget(late);
+	} else if (late) {
+		strscpy(holder, late->holder, size);
+		holds = true;
+	}
+	mutex_unlock(&late_lock);
+	return holds;
+}
+
+/**
+ * late_check() - has everyone let go of the bus's DAX device?
+ * @fsdev: a device that is about to be bound
+ *
+ * Context: probe, may sleep.
+ * Return: 0; -EBUSY if a holder of an earlier binding has not.
+ */
+int late_check(struct fsdev *fsdev)
+{
+	struct dax_device *dax_dev = fsdev_bus_dax(fsdev);
+	char holder[sizeof_field(struct late, holder)];
+
+	if (late_holds(dax_dev, holder, sizeof(holder))) {
+		dev_err(fsdev_dev(fsdev),
+			"%s has not let go of the DAX device since an earlier binding: unmount it\n",
+			holder);
+		return -EBUSY;
+	}
+	owner_await_none(dax_dev);
+	return 0;
+}
+
+/**
+ * late_exit() - ends what may still run of this
+ */
+void late_exit(void)
+{
+	cancel_delayed_work_sync(&late_work);
+}
