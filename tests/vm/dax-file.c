@@ -356,6 +356,129 @@ static int cmd_hold_hole(char **argv)
 	return hold(argv[0], false, true);
 }
 
+/* How a read or a store went, in one word. */
+static void tell_touch(volatile char *at, bool store)
+{
+	if (sigsetjmp(sigbus_jump, 1)) {
+		printf("SIGBUS ");
+		return;
+	}
+	if (store)
+		*at = 'L';
+	else
+		(void)*at;
+	printf("done ");
+}
+
+/* The same for a call: @n is what it returned. */
+static void tell_call(ssize_t n)
+{
+	if (n < 0)
+		printf("%s ", strerrorname_np(errno));
+	else
+		printf("%s ", n ? "done" : "nothing");
+}
+
+/*
+ * late FILE r|w: maps it, reads its first page, and says "ready". Then for each line of its input
+ * it tells in one line how these went: a read of that page, of another, with w a store to each,
+ * and read(), with w write(), of what the mapping has.
+ */
+static int cmd_late(char **argv)
+{
+	bool write = argv[1][0] == 'w';
+	int fd = open_file(argv[0], write ? O_RDWR : O_RDONLY);
+	uint64_t size = size_of(fd);
+	volatile char *addr = map_as(fd, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, 0, size);
+	static char page[PAGE] __attribute__((aligned(PAGE)));
+	char line[80];
+
+	catch_sigbus();
+	(void)addr[0];
+	puts("ready");
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin)) {
+		tell_touch(addr, false);
+		tell_touch(addr + size - PAGE, false);
+		if (write) {
+			tell_touch(addr, true);
+			tell_touch(addr + size - PAGE, true);
+		}
+		tell_call(pread(fd, page, PAGE, size / 2 & ~(PAGE - 1)));
+		if (write)
+			tell_call(pwrite(fd, page, PAGE, size / 2 & ~(PAGE - 1)));
+		puts("");
+		fflush(stdout);
+	}
+	return 0;
+}
+
+/*
+ * paged LEN: has that much memory of its own written to swap, and says "ready". Then for each line of
+ * its input it tells what a page of it is: the same, another, or none.
+ */
+static int cmd_paged(char **argv)
+{
+	uint64_t len = number(argv[0]), at = 0;
+	uint64_t *words = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile uint64_t *look = words;
+	char line[80];
+
+	if (words == MAP_FAILED)
+		err(1, "mmap");
+	pattern(words, 0, len, 1);
+	if (madvise(words, len, MADV_PAGEOUT))
+		err(1, "madvise");
+	catch_sigbus();
+	puts("ready");
+	fflush(stdout);
+	for (; fgets(line, sizeof(line), stdin); at = (at + 64 * PAGE) % len) {
+		if (sigsetjmp(sigbus_jump, 1))
+			puts("SIGBUS");
+		else
+			puts(look[at / 8] == word_at(at, 1) ? "same" : "another");
+		fflush(stdout);
+	}
+	return 0;
+}
+
+/* Paints or compares a DAX character device, 2 MiB at a time. */
+static int paint_device(char **argv, bool compare)
+{
+	uint64_t len = number(argv[1]), seed = number(argv[2]), huge = 2UL << 20, wrong = 0;
+	int fd = open_file(argv[0], O_RDWR);
+	uint64_t *words = malloc(huge);
+
+	if (!words)
+		err(1, "malloc");
+	for (uint64_t at = 0; at < len; at += huge) {
+		void *addr = map_huge(fd, at);
+
+		pattern(words, at, huge, seed);
+		if (!compare)
+			memcpy(addr, words, huge);
+		else
+			for (uint64_t page = 0; page < huge; page += PAGE)
+				wrong += !!memcmp((char *)addr + page, (char *)words + page, PAGE);
+		munmap(addr, huge);
+	}
+	if (compare)
+		printf("%" PRIu64 " pages differ\n", wrong);
+	return wrong != 0;
+}
+
+/* paint DEVICE LEN SEED: fills a DAX character device with the seed's pattern. */
+static int cmd_paint(char **argv)
+{
+	return paint_device(argv, false);
+}
+
+/* painted DEVICE LEN SEED: how many of its pages have another. */
+static int cmd_painted(char **argv)
+{
+	return paint_device(argv, true);
+}
+
 /*
  * many DIR COUNT: makes that many files of one page, keeps each open and mapped, and reads them
  * again and again until each has given a SIGBUS.
@@ -559,6 +682,10 @@ static const struct command commands[] = {
 	{ "hold", "FILE", 1, cmd_hold },
 	{ "hold-write", "FILE", 1, cmd_hold_write },
 	{ "hold-hole", "FILE", 1, cmd_hold_hole },
+	{ "late", "FILE r|w", 2, cmd_late },
+	{ "paged", "LEN", 1, cmd_paged },
+	{ "paint", "DEVICE LEN SEED", 3, cmd_paint },
+	{ "painted", "DEVICE LEN SEED", 3, cmd_painted },
 	{ "many", "DIR COUNT", 2, cmd_many },
 	{ "pin", "FILE OFFSET", 2, cmd_pin },
 	{ "log", "FILE sync|map", 2, cmd_log },

@@ -174,17 +174,6 @@ case_lvm() {
 	ok "pvremove" pvremove -q -y --config "$config" /dev/fsdev0.0 /dev/fsdev1.0
 }
 
-# partition N START SECTORS: an entry of the table of partitions in the first sector, in the PC's form
-partition() {
-	local number bytes='\0\0\0\0\x83\0\0\0'
-
-	for number in "$2" "$3"; do
-		bytes+=$(printf '\\x%02x\\x%02x\\x%02x\\x%02x' $((number & 255)) $((number >> 8 & 255)) $((number >> 16 & 255)) $((number >> 24)))
-	done
-	# shellcheck disable=SC2059  # it is the format
-	printf "$bytes" | dd of=/dev/fsdev0.0 bs=1 seek=$((446 + ($1 - 1) * 16)) conv=notrunc,fsync 2>/dev/null
-}
-
 # A table of partitions, one aligned and one not
 case_partitions() {
 	local one=/dev/fsdev0.0p1 two=/dev/fsdev0.0p2
