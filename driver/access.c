@@ -8,8 +8,8 @@
 #include <linux/string.h>
 #include <linux/uio.h>
 
+#include "access.h"
 #include "clamp.h"
-#include "fsdev.h"
 #include "include/fsdev/dax.h"
 
 /* What the range map has not at hand. Takes its arguments where the operations have them. */

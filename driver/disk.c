@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "access.h"
 #include "clamp.h"
 #include "fsdev.h"
 #include "fstype.h"

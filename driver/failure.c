@@ -20,6 +20,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "access.h"
 #include "owner.h"
 
 /* What the log says of one device in five seconds; every bad range is in the table besides. */

@@ -246,31 +246,6 @@ void owner_unbar(struct fsdev *fsdev)
 	holder_unbar(&bus_words);
 }
 
-/**
- * owner_is_awaited() - was a device taken from a holder whose release is still to come?
- * @dax_dev: a DAX device
- *
- * The kernel's own fs_put_dax() takes no note, so the release may have come.
- *
- * Context: any.
- * Return: true if it was.
- */
-bool owner_is_awaited(const struct dax_device *dax_dev)
-{
-	return test_bit(HOLDER_ORPHAN, &dax_dev->flags);
-}
-
-/**
- * owner_await_none() - every release of an earlier binding has come
- * @dax_dev: a DAX device
- *
- * Context: any.
- */
-void owner_await_none(struct dax_device *dax_dev)
-{
-	clear_bit(HOLDER_ORPHAN, &dax_dev->flags);
-}
-
 /* What a holder is told of the removal. */
 static struct failure removal_of(struct dax_device *dax_dev)
 {

@@ -24,8 +24,8 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "core/holder.h"
 #include "fsdev.h"
-#include "include/fsdev/dax.h"
 
 /**
  * struct late - a DAX device that a holder of an earlier binding has not let go of
@@ -75,6 +75,12 @@ static int references_to(struct dax_device *dax_dev)
 	return atomic_read(&dax_inode(dax_dev)->i_count);
 }
 
+/* A removal took it from a holder. The kernel's fs_put_dax() does not clear this. */
+static bool is_awaited(const struct dax_device *dax_dev)
+{
+	return test_bit(HOLDER_ORPHAN, &dax_dev->flags);
+}
+
 /*
  * The bus has one reference and @late another. Others may have been leaked by file systems, so fewer
  * than there were with the holder will do as well. Not in the first second: what was looking for the
@@ -84,7 +90,7 @@ static bool late_is_over(const struct late *late)
 {
 	int now = references_to(late->dax_dev);
 
-	return now <= 2 || now < late->references || !owner_is_awaited(late->dax_dev);
+	return now <= 2 || now < late->references || !is_awaited(late->dax_dev);
 }
 
 static void late_forget(struct late *late)
@@ -157,8 +163,8 @@ void late_leave(struct fsdev *fsdev)
 	struct dax_device *dax_dev = fsdev_bus_dax(fsdev);
 	struct late *late;
 
-	dax_set_ops(dax_dev, NULL);
-	if (!owner_is_awaited(dax_dev) || references_to(dax_dev) <= 1)
+	WRITE_ONCE(dax_dev->ops, NULL);
+	if (!is_awaited(dax_dev) || references_to(dax_dev) <= 1)
 		return;
 	late = kzalloc(sizeof(*late), GFP_KERNEL | __GFP_NOFAIL);
 	if (fsdev->holder_ops)
@@ -173,7 +179,7 @@ void late_leave(struct fsdev *fsdev)
 		kfree(late);
 		return;
 	}
-	dax_set_ops(dax_dev, &late_operations);
+	WRITE_ONCE(dax_dev->ops, &late_operations);
 	mutex_lock(&late_lock);
 	list_add(&late->list, &lates);
 	schedule_delayed_work(&late_work, HZ);
@@ -219,7 +225,8 @@ int late_check(struct fsdev *fsdev)
 			holder);
 		return -EBUSY;
 	}
-	owner_await_none(dax_dev);
+	/* every release has come, whether or not it said so */
+	clear_bit(HOLDER_ORPHAN, &dax_dev->flags);
 	return 0;
 }
 
