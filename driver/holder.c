@@ -301,10 +301,25 @@ void owner_announce(struct fsdev *fsdev)
  */
 void owner_remove(struct fsdev *fsdev)
 {
+	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
+	bool unheld;
+
 	if (!fsdev->holder_ops)
 		fsdev->holder_ops = READ_ONCE(fsdev_bus_dax(fsdev)->holder_ops);
+	/*
+	 * Barred, the bus's DAX device gets no holder, and there is none to be told: the grace periods
+	 * that the other one's end waits for will do for both.
+	 */
+	unheld = holder_bar(&bus_words);
+	if (unheld)
+		clear_bit(HOLDER_ALIVE, bus_words.flags);
 	remove_one(fsdev->dax_dev);
-	remove_one(fsdev_bus_dax(fsdev));
+	if (unheld) {
+		bury(&bus_words);
+		clear_bit(HOLDER_DYING, bus_words.flags);
+	} else {
+		remove_one(fsdev_bus_dax(fsdev));
+	}
 }
 
 /**
