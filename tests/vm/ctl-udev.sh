@@ -29,10 +29,11 @@ until_link() {
 	echo none
 }
 
-# come: the device is announced, as at boot, while no driver has it and none is loaded for it
+# come: the device is announced, as at boot, while no driver has it and kmem is not loaded. device_dax stays: a node that it has opened
+# points into it after it is unloaded, and the next open of that node is an oops of the stock kernel.
 come() {
 	give $dev none
-	modprobe -r kmem device_dax
+	modprobe -r kmem
 	udevadm trigger --settle --action=add $sysfs
 	udevadm settle
 }
@@ -113,7 +114,7 @@ is "the module is missing: no driver" "none fsdev" "$(driver_of $dev) $(property
 umount "/usr/lib/modules/$(uname -r)/updates"
 rm /etc/fsdev.d/10.conf
 come
-refused "no section: a driver is loaded by its alias" [ "$(driver_of $dev)" = none ]
+ok "no section: a driver is loaded by its alias" [ -e /sys/bus/dax/drivers/kmem ]
 echo "$policy" >/sys/devices/system/memory/auto_online_blocks
 rm -r /etc/fsdev.d
 udevadm control --exit
