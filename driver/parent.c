@@ -23,14 +23,11 @@ struct leave {
 /* How many of them there are: the code that releases them is this module's. */
 static atomic_t leaves = ATOMIC_INIT(0);
 
-/* Under RCU, so that parent_exit() knows when the last one has come to its end. */
 static void leave_gone(struct device *dev)
 {
 	put_device(dev);
-	rcu_read_lock();
 	if (atomic_dec_and_test(&leaves))
 		wake_up_var(&leaves);
-	rcu_read_unlock();
 }
 
 /* The device above is losing its driver. */
@@ -71,7 +68,7 @@ int parent_precede(struct fsdev *fsdev)
 	struct device *dev = fsdev_dev(fsdev), *parent = dev->parent;
 	struct leave *leave;
 
-	if (parent->links.status == DL_DEV_PROBING)
+	if (READ_ONCE(parent->links.status) == DL_DEV_PROBING)
 		return -EPROBE_DEFER;
 	leave = devres_alloc(leave_now, sizeof(*leave), GFP_KERNEL);
 	if (!leave)
@@ -80,7 +77,7 @@ int parent_precede(struct fsdev *fsdev)
 	atomic_inc(&leaves);
 	devres_add(parent, leave);
 	/* from when this is so its things are released, and this may have come too late */
-	if (parent->links.status == DL_DEV_UNBINDING) {
+	if (READ_ONCE(parent->links.status) == DL_DEV_UNBINDING) {
 		parent_forget(dev);
 		dev_err(dev, "%s is being removed\n", dev_name(parent));
 		return -ENODEV;
@@ -96,5 +93,6 @@ int parent_precede(struct fsdev *fsdev)
 void parent_exit(void)
 {
 	wait_var_event(&leaves, !atomic_read(&leaves));
-	synchronize_rcu();
+	/* tasks that were preempted between atomic_dec_and_test() and their return to the kernel */
+	synchronize_rcu_tasks();
 }
