@@ -375,6 +375,23 @@ void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len)
 		memcpy(to, from, len);
 }
 
+/**
+ * access_abandon() - give an unbind up, as the machine goes down
+ * @fsdev: a device that is being unbound, and that something still uses
+ *
+ * device_shutdown() takes the device's lock, which the unbind holds, so the unbind has to return.
+ * The driver core then clears the driver data, which the operations read after they have found the
+ * device alive: so none finds it alive any more.
+ *
+ * Context: the unbinding task; sleeps.
+ */
+void access_abandon(struct fsdev *fsdev)
+{
+	clear_bit(DAXDEV_ALIVE, &fsdev->dax_dev->flags);
+	clear_bit(DAXDEV_ALIVE, &fsdev_bus_dax(fsdev)->flags);
+	blocked_abandon(fsdev);
+}
+
 /*
  * It stays until the last mount that is left has let go of it. The operations are never looked at
  * again, as the device is dead for good.
@@ -386,6 +403,8 @@ static void access_free(void *data)
 	bool alive;
 	int id;
 
+	if (fsdev->abandoned)
+		return;
 	id = dax_read_lock();
 	alive = dax_alive(dax_dev);
 	dax_read_unlock(id);
@@ -433,12 +452,19 @@ static void access_stop(void *data)
 {
 	struct fsdev *fsdev = data;
 
+	if (fsdev->abandoned)
+		return;
 	dax_write_cache(fsdev->dax_dev, false);
 	dax_write_cache(fsdev_bus_dax(fsdev), false);
+	blocked_by(fsdev,
+		   "a read, write or notice on a DAX device is under way, waiting for its process to go on or end");
 	owner_remove(fsdev);
 	kill_dev_dax(fsdev->dev_dax);
-	revoke_mappings(fsdev);
-	late_leave(fsdev);
+	blocked_over(fsdev);
+	if (revoke_mappings(fsdev))
+		late_leave(fsdev);
+	else
+		access_abandon(fsdev);
 }
 
 /**

@@ -346,7 +346,7 @@ static void announce(struct fsdev *fsdev)
 {
 	if (READ_ONCE(announce_first))
 		owner_announce(fsdev);
-	else if (owner_exists(fsdev))
+	else if (owner_exists(fsdev) && compat_disk_claimed(fsdev->disk))
 		dev_info(fsdev_dev(fsdev),
 			 "the block device goes before its holder is told of the removal, to keep XFS of 7.x from a walk without end (parameter announce_first is N)\n");
 }
@@ -361,14 +361,26 @@ static void disk_remove(void *data)
 	struct fsdev *fsdev = data;
 
 	dax_remove_host(fsdev->disk);
-	revoke_note_supers(fsdev);
+	if (!revoke_note_supers(fsdev)) {
+		access_abandon(fsdev);
+		return;
+	}
+	blocked_by(fsdev, "%s is claimed, waiting for its holder to be done with the notice",
+		   fsdev->disk->disk_name);
 	announce(fsdev);
+	blocked_by(fsdev,
+		   "%s has a file system that syncs, freezes or is being mounted, waiting for that to end",
+		   fsdev->disk->disk_name);
 	del_gendisk(fsdev->disk);
 	/* no bio finds the device any more; who has the disk open yet will close it at some time */
 	mutex_lock(&fsdev->disk->open_mutex);
 	fsdev->disk->private_data = NULL;
 	mutex_unlock(&fsdev->disk->open_mutex);
-	revoke_note_supers(fsdev); /* what was being mounted */
+	blocked_over(fsdev);
+	if (!revoke_note_supers(fsdev)) { /* what was being mounted */
+		access_abandon(fsdev);
+		return;
+	}
 	put_disk(fsdev->disk);
 	disk_hide_bad(fsdev);
 }

@@ -11,7 +11,6 @@
  * waiting: the page is noted with a few instructions and without a lock, and gets its place among
  * the bad ranges once the holder knows.
  */
-#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
@@ -36,7 +35,7 @@
 
 /* How long after a report the kernel may take to be done with the page: its mapping, its count. */
 #define SETTLE HZ
-#define SETTLE_STEP_MS 10
+#define SETTLE_STEP (HZ / 100 + 1)
 
 /* How long the kernel may take to signal those who map a page, with the size of their mapping. */
 #define UNMAP_DELAY (HZ / 10)
@@ -216,9 +215,10 @@ static void report_begins(struct fsdev *fsdev)
 	atomic_inc(&fsdev->reporting);
 }
 
-static void report_ends(struct fsdev *fsdev, int mf_flags)
+/* The kernel changes its mapping only after reports that went well, or that it goes on with. */
+static void report_ends(struct fsdev *fsdev, int mf_flags, int rc)
 {
-	if (!(mf_flags & MF_SW_SIMULATED))
+	if (!(mf_flags & MF_SW_SIMULATED) && (!rc || rc == -EOPNOTSUPP))
 		WRITE_ONCE(fsdev->settled, jiffies + SETTLE);
 	smp_mb__before_atomic();	/* whoever sees that the report is over sees since when */
 	atomic_dec(&fsdev->reporting);
@@ -373,7 +373,7 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 	    unlikely(!rangemap_offset_near(&fsdev->map, PFN_PHYS(pfn), &offset)) ||
 	    unlikely(!notify_page(fsdev, offset, mf_flags, &rc)))
 		rc = notify_far(fsdev, pfn, nr_pages, mf_flags);
-	report_ends(fsdev, mf_flags);
+	report_ends(fsdev, mf_flags, rc);
 	report_follows(fsdev, pgmap);
 	return rc;
 }
@@ -600,6 +600,20 @@ static void free_set(struct badrange *bad)
 	*bad = (struct badrange){};
 }
 
+/* Returns false if the system goes down meanwhile. */
+static bool failure_settle(struct fsdev *fsdev)
+{
+	while (!failure_settled(fsdev)) {
+		blocked_by(fsdev,
+			   "%d reports of memory failures are under way or a moment ago, waiting for them to have their effects",
+			   atomic_read(&fsdev->reporting));
+		if (!blocked_sleep(SETTLE_STEP))
+			return false;
+	}
+	blocked_over(fsdev);
+	return true;
+}
+
 /*
  * Puts every page that the kernel has taken out of its direct map back: else the gap would stay
  * when the memory goes, and the next driver to get it would fault there.
@@ -609,8 +623,6 @@ static void unfence_all(struct fsdev *fsdev)
 	struct badrange_piece piece;
 	u64 at = 0;
 
-	while (!failure_settled(fsdev))
-		msleep(SETTLE_STEP_MS);
 	while (badrange_next(&fsdev->bad, &at, &piece)) {
 		at = piece.offset + PAGE_SIZE;
 		compat_unfence_page(pfn_of(fsdev, piece.offset));
@@ -622,6 +634,8 @@ static void failure_free(void *data)
 {
 	struct fsdev *fsdev = data;
 
+	if (fsdev->abandoned)
+		return;
 	/* the page maps have gone, so it has let go, but it may not have returned */
 	cancel_delayed_work_sync(&fsdev->let_go);
 	free_set(&fsdev->untold);
@@ -686,10 +700,18 @@ void failure_end(struct fsdev *fsdev)
 	failure_lock(fsdev);
 	fsdev->stopped = true;
 	failure_unlock(fsdev);
+	blocked_by(fsdev,
+		   "a memory failure is being handled, on this or another device, waiting for its holder to be told");
 	cancel_work_sync(&fsdev->report);
 	cancel_delayed_work_sync(&fsdev->unmap);
-	if (!badrange_bad(&fsdev->bad))
+	if (!badrange_bad(&fsdev->bad)) {
+		blocked_over(fsdev);
 		return;
+	}
+	if (!failure_settle(fsdev)) {
+		access_abandon(fsdev);
+		return;
+	}
 	dev_warn(fsdev_dev(fsdev), "%llu bytes are bad still, which is forgotten now\n",
 		 badrange_bad(&fsdev->bad));
 	unfence_all(fsdev);
@@ -699,6 +721,8 @@ static void failure_stop(void *data)
 {
 	struct fsdev *fsdev = data;
 
+	if (fsdev->abandoned)
+		return;
 	compat_unwatch_copies(&fsdev->watcher);
 	failure_end(fsdev);
 }

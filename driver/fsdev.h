@@ -14,6 +14,7 @@
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/ratelimit.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -27,9 +28,30 @@
 #define FSDEV_MARK_SHIFT_MIN 7
 
 struct chardev;
+struct file_system_type;
+struct fsdev_part;
 struct fsdev_super;
 struct geometry;
 struct gendisk;
+struct inode;
+struct super_block;
+
+/**
+ * struct blocked - what an unbind waits for; blocked.c has it
+ * @say: logs it
+ * @lock: protects the rest
+ * @format: tells this wait from others; NULL while there is none. Written by the unbinding task
+ *	only
+ * @text: what is waited for, and what ends the wait
+ * @said: the log has it
+ */
+struct blocked {
+	struct delayed_work say;
+	spinlock_t lock;		/* format, text, said */
+	const char *format;
+	char text[160];
+	bool said;
+};
 
 /**
  * struct fsdev - a DAX device while it is bound to this driver
@@ -44,6 +66,10 @@ struct gendisk;
  * @holder_ops: of the holder that the bus's DAX device had when removal began; only for its name
  * @supers: the file systems that were mounted from it when removal began; revoke.c has them
  * @clamped: mappings of DAX files are clamped for this device; protected by clamp.c's lock
+ * @parts: the disk and its partitions when removal began; revoke.c has them
+ * @blocked: what the unbind waits for
+ * @abandoned: the unbind has been given up; nothing of the device is freed. Written by the
+ *	unbinding task only
  * @persistent: the memory keeps its contents, so stores have to be flushed
  * @noted_new: the page that was noted last was not bad before; under @bad_lock
  * @bad: what of the device is not to be touched; read without a lock. A page that has just failed
@@ -72,7 +98,7 @@ struct gendisk;
  * Lives from probe until the last devm action of the device has run; nothing outside the driver
  * keeps a pointer to it after access_stop(), because every path to it begins at the operations
  * that access_stop() takes away and waits for, at the page map, which pagemap.c takes down
- * after that, or at the disk, which goes before. All members but @supers, which only removal uses,
+ * after that, or at the disk, which goes before. All members but those that only removal uses
  * and what memory failures change are written in probe, before the device can be reached, and never
  * again: readers need no lock.
  */
@@ -87,6 +113,9 @@ struct fsdev {
 	const void *holder_ops;
 	struct fsdev_super *supers;
 	bool clamped;
+	struct fsdev_part *parts;
+	struct blocked blocked;
+	bool abandoned;
 	bool persistent;
 	bool stopped;
 	bool noted_new;
@@ -207,9 +236,17 @@ void pagemap_publish(struct fsdev *fsdev);
 void pagemap_keep(struct fsdev *fsdev, struct dev_pagemap *pgmap);
 void pagemap_let_go(struct fsdev *fsdev);
 
+/* blocked.c */
+void blocked_init(struct fsdev *fsdev);
+void __printf(2, 3) blocked_by(struct fsdev *fsdev, const char *format, ...);
+void blocked_over(struct fsdev *fsdev);
+bool __must_check blocked_sleep(unsigned long timeout);
+void blocked_abandon(struct fsdev *fsdev);
+
 /* access.c */
 int access_create(struct fsdev *fsdev);
 int access_start(struct fsdev *fsdev);
+void access_abandon(struct fsdev *fsdev);
 bool access_is_ours(const struct dax_device *dax_dev);
 void *access_read_address(struct fsdev *fsdev, u64 offset, u64 *len);
 void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len);
@@ -239,9 +276,18 @@ void late_exit(void);
 /* lookup.c */
 void lookup_init(const struct device_driver *driver);
 
+/* supers.c */
+typedef bool (super_call_t)(struct super_block *sb, void *arg);
+typedef bool (file_call_t)(struct inode *inode, void *arg);
+int supers_init(void);
+void supers_exit(void);
+bool supers_of_type(struct file_system_type *type, super_call_t *call, void *arg);
+bool supers_each(super_call_t *call, void *arg);
+bool super_each_file(struct super_block *sb, file_call_t *call, void *arg);
+
 /* revoke.c */
-void revoke_note_supers(struct fsdev *fsdev);
-void revoke_mappings(struct fsdev *fsdev);
+bool __must_check revoke_note_supers(struct fsdev *fsdev);
+bool __must_check revoke_mappings(struct fsdev *fsdev);
 void revoke_bad(struct page *page);
 
 /* failure.c */

@@ -15,6 +15,8 @@ static void fsdev_free(void *data)
 {
 	struct fsdev *fsdev = data;
 
+	if (fsdev->abandoned)
+		return;
 	dev_set_drvdata(fsdev_dev(fsdev), NULL);
 	kvfree(fsdev->geometry);
 	kvfree(fsdev);
@@ -48,6 +50,7 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct geometry 
 		return ERR_PTR(rc);
 	}
 	access_prepare(fsdev);
+	blocked_init(fsdev);
 	return fsdev;
 }
 
@@ -130,12 +133,21 @@ static int __init fsdev_init(void)
 	int rc;
 
 	lookup_init(&fsdev_driver.drv);
-	rc = owner_init();
+	rc = supers_init();
 	if (rc)
 		return rc;
+	rc = owner_init();
+	if (rc)
+		goto supers;
 	rc = dax_driver_register(&fsdev_driver);
 	if (rc)
-		owner_exit();
+		goto owner;
+	return 0;
+
+owner:
+	owner_exit();
+supers:
+	supers_exit();
 	return rc;
 }
 module_init(fsdev_init);
@@ -146,6 +158,7 @@ static void __exit fsdev_exit(void)
 	parent_exit();
 	late_exit();
 	owner_exit();
+	supers_exit();
 }
 module_exit(fsdev_exit);
 

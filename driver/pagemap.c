@@ -47,10 +47,34 @@ static struct dev_pagemap *acquire_static(const struct fsdev *fsdev)
 	return pgmap;
 }
 
+/* Memory of a device that stays if its unbind is given up, as the page structures do. */
+struct kept {
+	struct fsdev *fsdev;
+	u64 data[];
+};
+
+static void kept_free(void *data)
+{
+	struct kept *kept = data;
+
+	if (!kept->fsdev->abandoned)
+		kfree(kept);
+}
+
+static void *kept_zalloc(struct fsdev *fsdev, size_t size)
+{
+	struct kept *kept = kzalloc(size_add(sizeof(*kept), size), GFP_KERNEL);
+
+	if (!kept)
+		return NULL;
+	kept->fsdev = fsdev;
+	return devm_add_action_or_reset(fsdev_dev(fsdev), kept_free, kept) ? NULL : kept->data;
+}
+
 static struct slices *alloc_slices(struct fsdev *fsdev, unsigned int nr)
 {
 	struct device *dev = fsdev_dev(fsdev);
-	struct slices *slices = devm_kzalloc(dev, struct_size(slices, slice, nr), GFP_KERNEL);
+	struct slices *slices = kept_zalloc(fsdev, struct_size(slices, slice, nr));
 
 	if (!slices)
 		return NULL;
@@ -86,7 +110,7 @@ static struct dev_pagemap *cut_pagemap(struct fsdev *fsdev, struct slice_place *
 	unsigned int nr;
 
 	nr = slice_cut(geometry, at, len, NULL);
-	pgmap = devm_kzalloc(fsdev_dev(fsdev), struct_size(pgmap, ranges, nr), GFP_KERNEL);
+	pgmap = kept_zalloc(fsdev, struct_size(pgmap, ranges, nr));
 	if (!pgmap)
 		return NULL;
 	*at = from;
@@ -149,7 +173,10 @@ static int reserve_ranges(const struct fsdev *fsdev)
 static void pagemap_clear(void *data)
 {
 	struct dev_pagemap *pgmap = data;
+	struct fsdev *fsdev = pgmap->owner;
 
+	if (fsdev->abandoned)
+		return;
 	pgmap->ops = NULL;
 	pgmap->owner = NULL;
 }
@@ -187,9 +214,17 @@ static int unmap_slice(struct slice *slice)
 }
 
 /* All at the same time, which devm would do one after the other. */
-static void unmap_slices(void *slices)
+static void unmap_slices(void *data)
 {
+	struct slices *slices = data;
+	struct fsdev *fsdev = slices->slice[0].fsdev;
+
+	if (fsdev->abandoned)
+		return;
+	blocked_by(fsdev,
+		   "the page map is in use by the handling of a memory failure, waiting for that to end");
 	slice_each(slices, unmap_slice);
+	blocked_over(fsdev);
 }
 
 /**

@@ -12,6 +12,8 @@
  *
  * What cannot be taken away is waited for: pages that a process has handed to the kernel.
  */
+#include <linux/bitmap.h>
+#include <linux/blkdev.h>
 #include <linux/dax.h>
 #include <linux/fs.h>
 #include <linux/io.h>
@@ -34,11 +36,44 @@ struct fsdev_super {
 	struct super_block *sb;
 };
 
-/* What one pass over the pages has found still in use. */
-struct leftover {
+/* The disk or a partition of it, as it was when the disk went. */
+struct fsdev_part {
+	struct fsdev_part *next;
+	struct block_device *bdev;
+};
+
+/* Pages that are looked at, or passed over, together: of one memory section. */
+#define PASS_RUN 4096UL
+
+/* File systems of one device that a pass remembers to have looked through. */
+#define PASS_SUPERS 16
+
+/**
+ * struct pass - one pass over the pages of a device, and what it has found still in use
+ * @fsdev: the device
+ * @first: it looks at all pages; a later one at those near what was left over
+ * @left: a bit for each run of pages, set where something was left over; NULL to look at all
+ * @run: number of the run that is looked at
+ * @pages: pages that are in use
+ * @phys: the last of them
+ * @shared: some are in several files and in nothing else's use
+ * @busy: first page number of the file entry that was found in use last
+ * @busy_end: the end of that entry
+ * @nr_supers: how many superblocks of @super were looked through in this pass
+ * @super: them; each active until the pass ends
+ */
+struct pass {
+	struct fsdev *fsdev;
+	bool first;
+	unsigned long *left;
+	unsigned long run;
 	unsigned long pages;
-	bool shared;
 	u64 phys;
+	bool shared;
+	unsigned long busy;
+	unsigned long busy_end;
+	unsigned int nr_supers;
+	struct super_block *super[PASS_SUPERS];
 };
 
 static bool is_ours(const struct fsdev *fsdev, unsigned long pfn)
@@ -95,52 +130,96 @@ static void drop_entries(const struct fsdev *fsdev, struct address_space *mappin
 }
 
 /*
- * A fault that is under way holds the file's invalidate lock, or, where a file system takes none
- * (EROFS), the lock of the file's entry: dax_layout_busy_page() waits for those.
+ * Takes the pages of a file from every process, and those that are idle out of the file. The lock
+ * keeps truncation away, which takes pages out as well.
  */
-static void revoke_file(const struct fsdev *fsdev, struct inode *inode)
+static void revoke_file(struct fsdev *fsdev, struct inode *inode)
 {
 	struct address_space *mapping = inode->i_mapping;
 
-	filemap_invalidate_lock(mapping);
-	dax_layout_busy_page(mapping);
+	if (!down_write_trylock(&mapping->invalidate_lock)) {
+		blocked_by(fsdev,
+			   "a file of %s on %s is locked, waiting for a page fault or truncation to end",
+			   inode->i_sb->s_type->name, inode->i_sb->s_id);
+		filemap_invalidate_lock(mapping);
+		blocked_over(fsdev);
+	}
 	unmap_mapping_range(mapping, 0, 0, KEEP_COWS);
 	drop_entries(fsdev, mapping);
 	filemap_invalidate_unlock(mapping);
 }
 
-/*
- * All files in core of a superblock that cannot go away meanwhile: each one that is mapped, or
- * only those that have memory of the device.
- */
-static void revoke_super(const struct fsdev *fsdev, struct super_block *sb, bool only_ours)
+static bool revoke_file_mapped(struct inode *inode, void *fsdev)
 {
-	struct inode *inode, *last = NULL;
-	unsigned long pfn, nr;
-
-	spin_lock(&sb->s_inode_list_lock);
-	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
-		unsigned long index = 0;
-
-		if (!IS_DAX(inode) || !S_ISREG(inode->i_mode) || !igrab(inode))
-			continue;
-		spin_unlock(&sb->s_inode_list_lock);
-		/* the file before this one kept the place in the list until now */
-		iput(last);
-		last = inode;
-		if (next_entry(fsdev, inode->i_mapping, &index, &pfn, &nr) ||
-		    (!only_ours && mapping_mapped(inode->i_mapping)))
-			revoke_file(fsdev, inode);
-		cond_resched();
-		spin_lock(&sb->s_inode_list_lock);
-	}
-	spin_unlock(&sb->s_inode_list_lock);
-	iput(last);
+	revoke_file(fsdev, inode);
+	return true;
 }
 
-static void revoke_super_sharing(struct super_block *sb, void *fsdev)
+static bool revoke_file_ours(struct inode *inode, void *fsdev)
 {
-	revoke_super(fsdev, sb, true);
+	unsigned long index = 0, pfn, nr;
+
+	if (next_entry(fsdev, inode->i_mapping, &index, &pfn, &nr))
+		revoke_file(fsdev, inode);
+	return true;
+}
+
+/* The files of a superblock that have memory of the device. */
+static bool revoke_super(struct super_block *sb, void *fsdev)
+{
+	return super_each_file(sb, revoke_file_ours, fsdev);
+}
+
+/*
+ * Waits until no entry of a file is locked that was when this began. Returns false if the machine
+ * goes down meanwhile.
+ */
+static bool wait_entries(struct inode *inode, void *data)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct fsdev *fsdev = data;
+	unsigned long index = 0;
+	void *entry;
+
+	for (entry = xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT); entry;
+	     entry = xa_find_after(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT)) {
+		while (compat_dax_locked(entry)) {
+			blocked_by(fsdev,
+				   "a page fault in a file of %s on %s is under way, waiting for it to end",
+				   inode->i_sb->s_type->name, inode->i_sb->s_id);
+			if (!blocked_sleep(1))
+				return false;
+			entry = xa_load(&mapping->i_pages, index);
+		}
+		blocked_over(fsdev);
+	}
+	return true;
+}
+
+static bool wait_super(struct super_block *sb, void *fsdev)
+{
+	return super_each_file(sb, wait_entries, fsdev);
+}
+
+/*
+ * Waits for every page fault that has got an address of the device and not yet used it.
+ *
+ * A fault takes the lock of its entry in the file (grab_mapping_entry() in fs/dax.c, which makes
+ * the entry if there is none), asks the device inside one of the kernel's DAX sections, leaves it,
+ * puts the page into the file and into the page table, and gives the lock back. The device is dead
+ * and the sections have been drained, so a fault that has an address left its section before the
+ * drain ended; it had locked its entry before that, and the drain makes this visible here. So the
+ * entry is found locked, and is waited for; or its lock has been given back, then the page names
+ * its file or counts as shared, and revoke_pages() finds it. A fault whose lock was taken later
+ * gets no address.
+ *
+ * The lock of an entry is looked for in every file, as what a file system is on does not tell
+ * whether it has this memory: device-mapper may be between, or it may have several devices. The
+ * invalidate lock would not do: EROFS does not take it.
+ */
+static bool wait_faults(struct fsdev *fsdev)
+{
+	return supers_each(wait_super, fsdev);
 }
 
 /* Shared pages: the file system is in memory, so asking for its type loads nothing. */
@@ -150,26 +229,10 @@ static void revoke_shared(struct fsdev *fsdev)
 
 	if (!type)
 		return;
-	iterate_supers_type(type, revoke_super_sharing, fsdev);
+	supers_of_type(type, revoke_super, fsdev);
+	/* mapped by a later file a page could not be dropped from an earlier one */
+	supers_of_type(type, revoke_super, fsdev);
 	module_put(type->owner);
-}
-
-/*
- * The superblock of the file that a page names, which cannot be unmounted meanwhile. NULL where an
- * unmount is under way, which takes the pages away itself.
- */
-static struct super_block *pin_super(struct page *page)
-{
-	struct super_block *sb = NULL;
-	struct address_space *mapping;
-
-	rcu_read_lock();
-	mapping = compat_dax_file(page);
-	/* inodes and superblocks are freed by RCU, and an inode leaves its pages before that */
-	if (mapping && mapping->host)
-		sb = compat_pin_super(mapping->host->i_sb);
-	rcu_read_unlock();
-	return sb;
 }
 
 static bool in_use(struct page *page)
@@ -178,29 +241,132 @@ static bool in_use(struct page *page)
 				   page_ref_count(page) > COMPAT_DAX_IDLE_REFERENCES);
 }
 
-/*
- * All of the superblock's files, not just the one that the page names: 6.1 lets several files have
- * a page which names the last of them.
- */
-static void revoke_page(const struct fsdev *fsdev, struct page *page, struct leftover *left)
+static bool pass_has_super(const struct pass *pass, const struct super_block *sb)
 {
-	struct super_block *sb = pin_super(page);
+	for (unsigned int i = 0; i < pass->nr_supers; i++)
+		if (pass->super[i] == sb)
+			return true;
+	return false;
+}
 
-	if (sb) {
-		revoke_super(fsdev, sb, true);
+static void pass_end(struct pass *pass)
+{
+	while (pass->nr_supers)
+		deactivate_super(pass->super[--pass->nr_supers]);
+}
+
+/*
+ * Looks through the superblock of the file that a page names, once in a pass. All of its files: 6.1
+ * lets several files have a page which names the last of them. An unmount that is under way takes
+ * the pages away itself.
+ */
+static void revoke_super_of(struct pass *pass, struct page *page)
+{
+	struct super_block *sb = NULL;
+	struct address_space *mapping;
+
+	rcu_read_lock();
+	mapping = compat_dax_file(page);
+	/* inodes and superblocks are freed by RCU, and an inode leaves its pages before that */
+	if (mapping && mapping->host && !pass_has_super(pass, mapping->host->i_sb))
+		sb = compat_pin_super(mapping->host->i_sb);
+	rcu_read_unlock();
+	if (!sb)
+		return;
+	revoke_super(sb, pass->fsdev);
+	if (pass->nr_supers < PASS_SUPERS)
+		pass->super[pass->nr_supers++] = sb;
+	else
 		deactivate_super(sb);
+}
+
+/* The file that a page names, with a reference to it and its superblock active; or NULL. */
+static struct inode *pin_file(struct page *page)
+{
+	struct address_space *mapping;
+	struct super_block *sb = NULL;
+	struct inode *inode = NULL;
+
+	rcu_read_lock();
+	mapping = compat_dax_file(page);
+	/* inodes and superblocks are freed by RCU, and an inode leaves its pages before that */
+	if (mapping && mapping->host)
+		sb = compat_pin_super(mapping->host->i_sb);
+	if (sb)
+		inode = igrab(mapping->host);
+	rcu_read_unlock();
+	if (sb && !inode)
+		deactivate_super(sb);
+	return inode;
+}
+
+static void unpin_file(struct inode *inode)
+{
+	struct super_block *sb = inode->i_sb;
+
+	iput(inode);
+	deactivate_super(sb);
+}
+
+/* Drops the file's entry that has a page, or notes where it is if another page of it is in use. */
+static bool drop_entry_of(struct pass *pass, struct address_space *mapping, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long index = folio->index, pfn, nr;
+	void *entry = xa_load(&mapping->i_pages, index);
+
+	if (!entry || !compat_dax_entry(entry, &pfn, &nr) || page_to_pfn(page) < pfn ||
+	    page_to_pfn(page) >= pfn + nr)
+		return false;
+	if (entry_in_use(pfn, nr)) {
+		pass->busy = pfn;
+		pass->busy_end = pfn + nr;
+		return true;
 	}
+	compat_dax_drop(mapping, round_down(index, nr), nr);
+	return true;
+}
+
+/*
+ * A page that is in a file and in nothing else's use. No process has it mapped any more: the first
+ * pass has seen to that. Returns false if it is not where it says it is.
+ */
+static bool drop_page(struct pass *pass, struct page *page)
+{
+	struct inode *inode = pin_file(page);
+	bool found = true;
+
+	if (!inode)
+		return false;
+	/* else truncation has it, which may itself wait for a page: the next pass tries again */
+	if (down_write_trylock(&inode->i_mapping->invalidate_lock)) {
+		found = drop_entry_of(pass, inode->i_mapping, page);
+		filemap_invalidate_unlock(inode->i_mapping);
+	}
+	unpin_file(inode);
+	return found;
+}
+
+static void revoke_page(struct pass *pass, struct page *page)
+{
+	bool idle = page_ref_count(page) <= COMPAT_DAX_IDLE_REFERENCES;
+	unsigned long pfn = page_to_pfn(page);
+
+	if (pass->first)
+		revoke_super_of(pass, page);
+	else if (idle && !(pfn >= pass->busy && pfn < pass->busy_end) && compat_dax_file(page) &&
+		 !drop_page(pass, page))
+		revoke_super_of(pass, page);
 	if (!in_use(page))
 		return;
-	if (compat_dax_shared(page))
-		left->shared = true;
-	left->phys = page_to_phys(page);
-	left->pages++;
+	if (compat_dax_shared(page) && (idle || pass->first))
+		pass->shared = true;
+	pass->phys = page_to_phys(page);
+	pass->pages++;
 }
 
 /* Pages of one memory section, whose structures follow each other. */
-static void revoke_stretch(const struct fsdev *fsdev, unsigned long pfn, unsigned long end,
-			   struct leftover *left)
+static void revoke_stretch(struct pass *pass, unsigned long pfn, unsigned long end)
 {
 	struct page *page = pfn_to_page(pfn), *last = page + (end - pfn);
 
@@ -211,37 +377,51 @@ static void revoke_stretch(const struct fsdev *fsdev, unsigned long pfn, unsigne
 		if (page == last)
 			break;
 		if (in_use(page))
-			revoke_page(fsdev, page, left);
+			revoke_page(pass, page);
 		page++;
 	}
 }
 
-static void revoke_range(const struct fsdev *fsdev, const struct rangemap_piece *piece,
-			 struct leftover *left)
+static void revoke_range(struct pass *pass, const struct rangemap_piece *piece)
 {
 	unsigned long pfn = PHYS_PFN(piece->phys), end = pfn + PHYS_PFN(piece->len);
 
 	while (pfn < end) {
-		unsigned long next = min(end, ALIGN_DOWN(pfn, SZ_4K) + SZ_4K);
+		unsigned long next = min(end, ALIGN_DOWN(pfn, PASS_RUN) + PASS_RUN);
+		unsigned long before = pass->pages;
 
-		revoke_stretch(fsdev, pfn, next, left);
-		cond_resched();
+		if (pass->first || !pass->left || test_bit(pass->run, pass->left)) {
+			revoke_stretch(pass, pfn, next);
+			if (pass->left)
+				__assign_bit(pass->run, pass->left, pass->pages != before);
+			cond_resched();
+		}
+		pass->run++;
 		pfn = next;
 	}
 }
 
-/* One pass over all pages. */
-static struct leftover revoke_pages(const struct fsdev *fsdev)
+/* The runs of a device, and a few more. */
+static unsigned long count_runs(const struct fsdev *fsdev)
 {
-	struct leftover left = { };
+	return fsdev->pages / PASS_RUN + 2 * rangemap_count(&fsdev->map);
+}
 
-	for (unsigned int i = 0; i < rangemap_count(&fsdev->map); i++) {
+static void revoke_pages(struct pass *pass)
+{
+	const struct rangemap *map = &pass->fsdev->map;
+
+	pass->run = 0;
+	pass->pages = 0;
+	pass->shared = false;
+	pass->busy_end = 0;
+	for (unsigned int i = 0; i < rangemap_count(map); i++) {
 		struct rangemap_piece piece;
 
-		rangemap_get(&fsdev->map, i, &piece);
-		revoke_range(fsdev, &piece, &left);
+		rangemap_get(map, i, &piece);
+		revoke_range(pass, &piece);
 	}
-	return left;
+	pass->first = false;
 }
 
 static void note_super(struct fsdev *fsdev, struct super_block *sb)
@@ -259,23 +439,48 @@ static void note_super(struct fsdev *fsdev, struct super_block *sb)
 	fsdev->supers = super;
 }
 
-/* Notes the superblocks that are mounted; false if one is on its way out, which cannot be noted. */
-static bool note_supers(struct fsdev *fsdev)
+/* The disk and its partitions: of a deleted disk its table tells no more than the disk. */
+static void keep_parts(struct fsdev *fsdev)
 {
 	struct block_device *bdev;
 	unsigned long index;
-	bool all = true;
 
 	mutex_lock(&fsdev->disk->open_mutex);
 	xa_for_each(&fsdev->disk->part_tbl, index, bdev) {
-		struct super_block *sb = compat_bdev_super(bdev);
+		struct fsdev_part *part = kmalloc(sizeof(*part), GFP_KERNEL | __GFP_NOFAIL);
+
+		get_device(&bdev->bd_device);
+		part->bdev = bdev;
+		part->next = fsdev->parts;
+		fsdev->parts = part;
+	}
+	mutex_unlock(&fsdev->disk->open_mutex);
+}
+
+static void drop_parts(struct fsdev *fsdev)
+{
+	while (fsdev->parts) {
+		struct fsdev_part *part = fsdev->parts;
+
+		fsdev->parts = part->next;
+		put_device(&part->bdev->bd_device);
+		kfree(part);
+	}
+}
+
+/* Notes the superblocks that are mounted; false if one is on its way out, which cannot be noted. */
+static bool note_supers(struct fsdev *fsdev)
+{
+	bool all = true;
+
+	for (struct fsdev_part *part = fsdev->parts; part; part = part->next) {
+		struct super_block *sb = compat_bdev_super(part->bdev);
 
 		if (sb)
 			note_super(fsdev, sb);
-		else if (compat_bdev_unmounting(bdev))
+		else if (compat_bdev_unmounting(part->bdev))
 			all = false;
 	}
-	mutex_unlock(&fsdev->disk->open_mutex);
 	return all;
 }
 
@@ -292,27 +497,27 @@ static bool note_supers(struct fsdev *fsdev)
  * fs/xfs/xfs_notify_failure.c). It lets go of the device just after the disk.
  *
  * Context: removal; may sleep.
+ * Return: false if the machine goes down meanwhile: access_abandon() is next.
  */
-void revoke_note_supers(struct fsdev *fsdev)
+bool revoke_note_supers(struct fsdev *fsdev)
 {
-	unsigned long next = jiffies + HZ;
-	bool waited = false, told = false;
+	unsigned long end = jiffies;
 
+	if (!fsdev->parts)
+		keep_parts(fsdev);
 	while (!note_supers(fsdev)) {
-		waited = true;
-		if (time_after_eq(jiffies, next)) {
-			next = jiffies + 60 * HZ;
-			told = true;
-			dev_warn(fsdev_dev(fsdev),
-				 "removal waits for an unmount that is under way: it goes on when that ends\n");
-		}
-		schedule_timeout_idle(HZ / 50);
+		blocked_by(fsdev, "a file system on %s is being unmounted, waiting for that to end",
+			   fsdev->disk->disk_name);
+		end = jiffies + HZ;
+		if (!blocked_sleep(HZ / 50))
+			return false;
 	}
-	/* not for ever: it may be somebody else who has the device by now */
-	for (next = jiffies + HZ; waited && owner_exists(fsdev) && time_before(jiffies, next);)
-		schedule_timeout_idle(HZ / 50);
-	if (told)
-		dev_info(fsdev_dev(fsdev), "removal goes on: the unmount has ended\n");
+	/* at most a second: another holder may have the device by now */
+	while (owner_exists(fsdev) && time_before(jiffies, end))
+		if (!blocked_sleep(HZ / 50))
+			return false;
+	blocked_over(fsdev);
+	return true;
 }
 
 static void revoke_supers(struct fsdev *fsdev)
@@ -321,22 +526,10 @@ static void revoke_supers(struct fsdev *fsdev)
 		struct fsdev_super *super = fsdev->supers;
 
 		fsdev->supers = super->next;
-		revoke_super(fsdev, super->sb, false);
+		super_each_file(super->sb, revoke_file_mapped, fsdev);
 		deactivate_super(super->sb);
 		kfree(super);
 	}
-}
-
-/* Says who keeps a removal waiting: after a second, and then every minute. */
-static bool tell(const struct fsdev *fsdev, const struct leftover *left, unsigned long *next)
-{
-	if (time_before(jiffies, *next))
-		return false;
-	*next = jiffies + 60 * HZ;
-	dev_warn(fsdev_dev(fsdev),
-		 "removal waits for %lu pages, the last at %#llx, which input, output or an unmount still uses: it goes on when that ends\n",
-		 left->pages, left->phys);
-	return true;
 }
 
 /**
@@ -352,60 +545,59 @@ void revoke_bad(struct page *page)
 {
 	struct folio *folio = page_folio(page);
 	pgoff_t index = folio->index + folio_page_idx(folio, page);
-	struct address_space *mapping;
-	struct super_block *sb = NULL;
-	struct inode *inode = NULL;
+	struct inode *inode = pin_file(&folio->page);
 
-	rcu_read_lock();
-	mapping = compat_dax_file(&folio->page);
-	/* inodes and superblocks are freed by RCU, and an inode leaves its pages before that */
-	if (mapping && mapping->host)
-		sb = compat_pin_super(mapping->host->i_sb);
-	if (sb)
-		inode = igrab(mapping->host);
-	rcu_read_unlock();
-	if (inode) {
-		unmap_mapping_range(mapping, (loff_t)index << PAGE_SHIFT, PAGE_SIZE,
-				    KEEP_COWS);
-		iput(inode);
+	if (!inode)
+		return;
+	unmap_mapping_range(inode->i_mapping, (loff_t)index << PAGE_SHIFT, PAGE_SIZE,
+			    KEEP_COWS);
+	unpin_file(inode);
+}
+
+/* Waits until no page is in use. */
+static bool wait_pages(struct pass *pass)
+{
+	for (;;) {
+		revoke_pages(pass);
+		if (pass->shared) {
+			revoke_shared(pass->fsdev);
+			revoke_pages(pass);
+		}
+		pass_end(pass);
+		if (!pass->pages)
+			return true;
+		blocked_by(pass->fsdev,
+			   "%lu pages still referenced (last %#llx), waiting for I/O or unmount",
+			   pass->pages, pass->phys);
+		if (!blocked_sleep(HZ / 10))
+			return false;
 	}
-	if (sb)
-		deactivate_super(sb);
 }
 
 /**
- * revoke_mappings() - takes every page of the device from every file and process
+ * revoke_mappings() - take every page of the device from every file and process
  * @fsdev: a device that is dead: no operation starts or runs
  *
- * Returns when nobody has a page of the device any more. It may wait for that as long as a
- * process keeps pages in the kernel's hands (a pipe that they were spliced into, a direct write to
- * another disk that hangs); the log says so, and ending the process ends the wait.
+ * Returns when no page of the device is in use any more. That may take as long as a process keeps
+ * pages in the kernel's hands (a pipe that they were spliced into, a direct write to another disk
+ * that hangs, a socket that does not send); the log says so.
  *
  * Context: may sleep; takes each file's invalidate lock in turn.
+ * Return: false if the machine goes down meanwhile: access_abandon() is next.
  */
-void revoke_mappings(struct fsdev *fsdev)
+bool revoke_mappings(struct fsdev *fsdev)
 {
-	bool told = false, waiting = false;
-	struct leftover left;
-	unsigned long next;
+	struct pass pass = {
+		.fsdev = fsdev,
+		.first = true,
+		.left = kvcalloc(BITS_TO_LONGS(count_runs(fsdev)), sizeof(long), GFP_KERNEL),
+	};
+	bool done;
 
+	drop_parts(fsdev);
 	revoke_supers(fsdev);
-	for (;;) {
-		left = revoke_pages(fsdev);
-		if (left.shared) {
-			revoke_shared(fsdev);
-			/* mapped by a later file it could not be dropped from an earlier one */
-			revoke_shared(fsdev);
-			left = revoke_pages(fsdev);
-		}
-		if (!left.pages)
-			break;
-		if (!waiting)
-			next = jiffies + HZ;
-		waiting = true;
-		told |= tell(fsdev, &left, &next);
-		schedule_timeout_idle(HZ / 10);
-	}
-	if (told)
-		dev_info(fsdev_dev(fsdev), "removal goes on: no page is in use any more\n");
+	done = wait_faults(fsdev) && wait_pages(&pass);
+	kvfree(pass.left);
+	blocked_over(fsdev);
+	return done;
 }

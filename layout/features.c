@@ -29,6 +29,7 @@ static const struct member members[] = {
 	{ "queue_limits", "features" },
 	{ "block_device", "bd_super" },
 	{ "block_device_operations", "rw_page" },
+	{ "file_system_type", "list" },
 };
 
 /* Does enumeration @of have a constant @name? FSDEV_HAVE_<NAME> */

@@ -10,7 +10,8 @@
 #include <linux/fs.h>
 #include <linux/huge_mm.h>
 #include <linux/mm.h>
-#include <linux/uaccess.h>
+#include <linux/module.h>
+#include <linux/string.h>
 #include <linux/xarray.h>
 
 /* References of a DAX page that nobody uses: one before 6.15, none later. */
@@ -111,6 +112,19 @@ static inline bool compat_dax_entry(const void *entry, unsigned long *pfn, unsig
 }
 
 /**
+ * compat_dax_locked() - is an entry of a DAX file locked?
+ * @entry: of the mapping's i_pages
+ *
+ * By a page fault, a write-back or an invalidation that is under way.
+ *
+ * Return: true if it is.
+ */
+static inline bool compat_dax_locked(const void *entry)
+{
+	return xa_is_value(entry) && (xa_to_value(entry) & BIT(0));
+}
+
+/**
  * compat_dax_drop() - takes DAX pages out of a file
  * @mapping: of the file
  * @index: the first page's index in the file
@@ -151,26 +165,67 @@ static inline struct super_block *compat_pin_super(struct super_block *sb)
 	return atomic_inc_not_zero(&sb->s_active) ? sb : NULL;
 }
 
+/**
+ * compat_next_type() - the file system type that was registered after another
+ * @type: a registered type
+ *
+ * Context: RCU. Types are freed after a grace period. Before 7.x a type that is unregistered loses
+ * its successor at once.
+ * Return: the next one, or NULL.
+ */
+static inline struct file_system_type *compat_next_type(const struct file_system_type *type)
+{
+#ifdef FSDEV_HAVE_FILE_SYSTEM_TYPE_LIST
+	return hlist_entry_safe(rcu_dereference(hlist_next_rcu(&type->list)),
+				struct file_system_type, list);
+#else
+	return READ_ONCE(type->next);
+#endif
+}
+
 #ifndef FSDEV_HAVE_BLOCK_DEVICE_BD_SUPER
+#ifdef FSDEV_HAVE_FS_HOLDER_OPS
+static inline bool compat_fs_holds(const struct block_device *bdev)
+{
+	return bdev->bd_holder_ops == &fs_holder_ops;
+}
+#else
+/* The operations are private to fs/super.c there, and known by the name of one of them. */
+static inline bool compat_fs_holds(const struct block_device *bdev)
+{
+	char name[32];
+
+	if (!bdev->bd_holder_ops || !bdev->bd_holder_ops->mark_dead)
+		return false;
+	snprintf(name, sizeof(name), "%ps", bdev->bd_holder_ops->mark_dead);
+	return !strcmp(name, "fs_bdev_mark_dead");
+}
+#endif
+
+/* Whether a holder is a file system type, which holds a device that its superblocks may share. */
+static inline bool compat_is_type(const void *holder)
+{
+	struct file_system_type *first = get_fs_type("sysfs"), *type;
+
+	rcu_read_lock();
+	for (type = first; type && type != holder; type = compat_next_type(type))
+		;
+	rcu_read_unlock();
+	if (first)
+		module_put(first->owner);
+	return type;
+}
+
 /*
- * The superblock that holds a block device, or NULL. Where nothing says that the holder is one
- * (7.x), what it is told by is whether it names this device at the place where a superblock does;
- * nothing else that holds a block device has a reason to. It is not freed before bd_holder_lock is
- * given back.
+ * The superblock that holds a block device, or NULL; also where the device is not its s_bdev, as an
+ * external log or a real-time device. It is not freed before bd_holder_lock is given back.
  */
 static inline struct super_block *compat_holding_super(struct block_device *bdev)
 {
 	lockdep_assert_held(&bdev->bd_holder_lock);
-#ifdef FSDEV_HAVE_FS_HOLDER_OPS
-	return bdev->bd_holder_ops == &fs_holder_ops ? bdev->bd_holder : NULL;
-#else
-	struct super_block *holder = bdev->bd_holder;
-	struct block_device *named;
-
-	if (!holder || !bdev->bd_holder_ops || get_kernel_nofault(named, &holder->s_bdev))
+	if (!bdev->bd_holder || !compat_fs_holds(bdev) || compat_is_type(bdev->bd_holder))
 		return NULL;
-	return named == bdev ? holder : NULL;
-#endif
+	return bdev->bd_holder;
 }
 #endif
 
@@ -178,7 +233,7 @@ static inline struct super_block *compat_holding_super(struct block_device *bdev
  * compat_bdev_super() - the superblock that is mounted from a block device
  * @bdev: the disk or a partition of it
  *
- * Context: the caller holds the disk's open_mutex; sleeps.
+ * Context: the caller has a reference to @bdev; sleeps.
  * Return: the superblock, active until deactivate_super(); NULL if there is none.
  */
 static inline struct super_block *compat_bdev_super(struct block_device *bdev)
@@ -203,7 +258,7 @@ static inline struct super_block *compat_bdev_super(struct block_device *bdev)
  *
  * 6.1 does not say; nor does its XFS do anything when it hears of a removal.
  *
- * Context: the caller holds the disk's open_mutex; sleeps.
+ * Context: the caller has a reference to @bdev; sleeps.
  * Return: true if there is one that nobody can keep any more.
  */
 static inline bool compat_bdev_unmounting(struct block_device *bdev)

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A report that comes late: the kernel, which has told the driver of a failing page and given back
- * its reference to the page map, is held up before it looks at the page for the last time.
+ * A task that is preempted at the worst instruction.
  *
- *   late-watch     the next report uses up its processor time there
- *   late-wait      until it does
+ *   late-watch report   the next report of a memory failure uses up its processor time after the
+ *                       kernel has told the driver of the page and given back its reference to the
+ *                       page map, before it looks at the page for the last time
+ *   late-watch fault    the next page fault of a DAX file uses it up after it has got the page's
+ *                       number, before it uses it
+ *   late-wait           until it does
  *   late-unwatch
  */
 #include <linux/delay.h>
@@ -12,7 +15,7 @@
 
 #include "fsdev_test.h"
 
-/* more than who reports has, so that the scheduler holds it up until its next period */
+/* more than the task has, so that the scheduler holds it up until its next period */
 #define LATE_MS 80
 #define LATE_WAIT_MS 10000
 
@@ -27,16 +30,30 @@ static int late_entry(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-/* called by action_result(), which then looks up the page's node */
 static struct kprobe late_probe = {
-	.symbol_name = "memblk_nr_poison_inc",
 	.pre_handler = late_entry,
+};
+
+static const struct {
+	const char *what;
+	const char *symbol;
+} late_places[] = {
+	/* called by action_result(), which then looks up the page's node */
+	{ "report", "memblk_nr_poison_inc" },
+	/* called by dax_fault_iter() after dax_iomap_direct_access() */
+	{ "fault", "dax_insert_entry" },
 };
 
 static int late_watch(char **word)
 {
 	int rc;
 
+	late_probe.symbol_name = NULL;
+	for (int i = 0; i < ARRAY_SIZE(late_places); i++)
+		if (!strcmp(word[0], late_places[i].what))
+			late_probe.symbol_name = late_places[i].symbol;
+	if (!late_probe.symbol_name)
+		return -EINVAL;
 	WRITE_ONCE(late_seen, false);
 	rc = register_kprobe(&late_probe);
 	late_watching = !rc;
@@ -64,14 +81,14 @@ static int late_unwatch(char **word)
 }
 
 const struct test_verb late_verbs[] = {
-	{ "late-watch", 0, late_watch },
+	{ "late-watch", 1, late_watch },
 	{ "late-wait", 0, late_wait },
 	{ "late-unwatch", 0, late_unwatch },
 	{ }
 };
 
 /**
- * late_exit() - nobody is held up any more
+ * late_exit() - hold up no task any more
  */
 void late_exit(void)
 {

@@ -4,6 +4,7 @@
  *
  *   readers-start ID N   N threads, each always inside direct access to some page
  *   readers-stop ID      after the device was unbound: what they got
+ *   going-down 1|0       the kernel takes the system to be restarting, or no longer
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -156,8 +157,18 @@ void removal_exit(void)
 	stop_all();
 }
 
+static int going_down_set(char **word)
+{
+	if (word[0][0] == '1')
+		WRITE_ONCE(system_state, SYSTEM_RESTART);
+	else if (system_state == SYSTEM_RESTART)
+		WRITE_ONCE(system_state, SYSTEM_RUNNING);
+	return 0;
+}
+
 const struct test_verb removal_verbs[] = {
 	{ "readers-start", 2, readers_start },
 	{ "readers-stop", 1, readers_stop },
+	{ "going-down", 1, going_down_set },
 	{ }
 };

@@ -13,6 +13,8 @@
 #include <inttypes.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -22,6 +24,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -572,6 +575,119 @@ static int cmd_pin(char **argv)
 		pause();
 }
 
+/*
+ * pin-unlinked DIR: has a page of a file without a name in a pipe of its own, says "ready", closes
+ * the file, and says "closed".
+ */
+static int cmd_pin_unlinked(char **argv)
+{
+	int fd = open_file(argv[0], O_RDWR | O_TMPFILE), ends[2];
+	struct iovec one = { .iov_len = PAGE };
+
+	if (ftruncate(fd, PAGE))
+		err(1, "ftruncate");
+	one.iov_base = map(fd, MAP_SHARED, 0, PAGE);
+	*(volatile char *)one.iov_base = 1;
+	if (pipe(ends) || vmsplice(ends[1], &one, 1, 0) != PAGE)
+		err(1, "vmsplice");
+	munmap(one.iov_base, PAGE);
+	puts("ready");
+	fflush(stdout);
+	close(fd);
+	puts("closed");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+/*
+ * pin-many FILE PAGES: as pin, with that many pages from the start of the file, in pipes of 1 MiB.
+ */
+static int cmd_pin_many(char **argv)
+{
+	const uint64_t pipe_len = 1UL << 20;
+	uint64_t len = number(argv[1]) * PAGE;
+	int fd = open_file(argv[0], O_RDWR), ends[2];
+	char *addr = map(fd, MAP_SHARED, 0, len);
+
+	for (uint64_t at = 0; at < len; at += pipe_len) {
+		struct iovec part = { addr + at, len - at < pipe_len ? len - at : pipe_len };
+
+		if (pipe(ends) || fcntl(ends[1], F_SETPIPE_SZ, pipe_len) < 0)
+			err(1, "pipe");
+		while (part.iov_len) {
+			ssize_t n = vmsplice(ends[1], &part, 1, 0);
+
+			if (n <= 0)
+				err(1, "vmsplice");
+			part.iov_base = (char *)part.iov_base + n;
+			part.iov_len -= n;
+		}
+	}
+	munmap(addr, len);
+	puts("ready");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+/* Who serves page faults, and when. */
+struct server {
+	int uffd;
+	const char *go;
+};
+
+/* Gives a thread that waits for a page what it waits for, once the file @go is there. */
+static void *serve_thread(void *data)
+{
+	const struct server *server = data;
+	static char zeros[PAGE] __attribute__((aligned(PAGE)));
+	struct uffdio_copy copy = { .src = (uintptr_t)zeros, .len = PAGE };
+	struct uffd_msg message;
+
+	if (read(server->uffd, &message, sizeof(message)) != sizeof(message))
+		err(1, "userfaultfd");
+	puts("ready");
+	fflush(stdout);
+	while (access(server->go, F_OK))
+		usleep(10000);
+	copy.dst = message.arg.pagefault.address & ~(PAGE - 1);
+	if (ioctl(server->uffd, UFFDIO_COPY, &copy))
+		err(1, "UFFDIO_COPY");
+	return NULL;
+}
+
+/*
+ * stuck-write FILE GO: writes a page whose memory is there only once the file GO is: until then it
+ * waits in a page fault in the middle of the write. Says "ready" when it does, and at its end how
+ * the write went.
+ */
+static int cmd_stuck_write(char **argv)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = open_file(argv[0], O_RDWR), uffd;
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct server server;
+	pthread_t thread;
+
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	range.range.start = (uintptr_t)page;
+	range.range.len = PAGE;
+	if (page == MAP_FAILED || uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
+	    ioctl(uffd, UFFDIO_REGISTER, &range))
+		err(1, "userfaultfd");
+	server.uffd = uffd;
+	server.go = argv[1];
+	if (pthread_create(&thread, NULL, serve_thread, &server))
+		errx(1, "pthread_create");
+	if (pwrite(fd, page, PAGE, 0) == PAGE)
+		puts("written");
+	else
+		printf("not written: %s\n", strerror(errno));
+	return 0;
+}
+
 /* Pages that log writes in turn. */
 #define LOG_PAGES 256
 
@@ -688,6 +804,9 @@ static const struct command commands[] = {
 	{ "painted", "DEVICE LEN SEED", 3, cmd_painted },
 	{ "many", "DIR COUNT", 2, cmd_many },
 	{ "pin", "FILE OFFSET", 2, cmd_pin },
+	{ "pin-unlinked", "DIR", 1, cmd_pin_unlinked },
+	{ "pin-many", "FILE PAGES", 2, cmd_pin_many },
+	{ "stuck-write", "FILE GO", 2, cmd_stuck_write },
 	{ "log", "FILE sync|map", 2, cmd_log },
 	{ "check-log", "FILE LAST", 2, cmd_check_log },
 };

@@ -414,8 +414,8 @@ struct attributes {
 	uint64_t runtime, deadline, period;
 };
 
-/* A page fails, reported by a process that has 50 ms of processor time in each second. */
-static int cmd_late_fail(char **argv)
+/* From here on this process has 50 ms of processor time in each second. */
+static void be_late(void)
 {
 	struct attributes little = {
 		.size = sizeof(little),
@@ -424,16 +424,53 @@ static int cmd_late_fail(char **argv)
 		.deadline = 1000000000,
 		.period = 1000000000,
 	};
+
+	if (syscall(SYS_sched_setattr, 0, &little, 0))
+		err(1, "sched_setattr");
+}
+
+/* A page fails, reported by a process that has little processor time. */
+static int cmd_late_fail(char **argv)
+{
 	int fd = open("/sys/kernel/debug/hwpoison/corrupt-pfn", O_WRONLY | O_CLOEXEC);
 	char text[32];
 	int len = snprintf(text, sizeof(text), "%" PRIu64, number(argv[0]));
 
 	if (fd < 0)
 		err(1, "corrupt-pfn");
-	if (syscall(SYS_sched_setattr, 0, &little, 0))
-		err(1, "sched_setattr");
+	be_late();
 	/* that nobody uses the page is an error for the kernel */
 	return write(fd, text, len) != len && errno != EOPNOTSUPP && errno != EBUSY;
+}
+
+/*
+ * late-touch FILE GO: a process that has little processor time reads the first byte of a mapping,
+ * says so, waits until the file GO is there, and reads it again.
+ */
+static int cmd_late_touch(char **argv)
+{
+	int fd = open(argv[0], O_RDONLY | O_CLOEXEC);
+	volatile char *addr;
+
+	if (fd < 0)
+		err(1, "%s", argv[0]);
+	addr = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	if (addr == MAP_FAILED)
+		err(1, "mmap of %s", argv[0]);
+	catch_sigbus();
+	be_late();
+	if (sigsetjmp(sigbus_jump, 1)) {
+		puts("SIGBUS");
+		return 0;
+	}
+	(void)addr[0];
+	puts("read");
+	fflush(stdout);
+	while (access(argv[1], F_OK))
+		usleep(10000);
+	(void)addr[0];
+	puts("read again");
+	return 0;
 }
 
 static const struct command commands[] = {
@@ -450,6 +487,7 @@ static const struct command commands[] = {
 	{ "lost", "FILE", 1, cmd_lost },
 	{ "rewrite", "FILE LIST SEED", 3, cmd_rewrite },
 	{ "late-fail", "PFN", 1, cmd_late_fail },
+	{ "late-touch", "FILE GO", 2, cmd_late_touch },
 	{ "poison-many", "FILE COUNT SEED LIST", 4, cmd_poison_many },
 };
 

@@ -18,7 +18,7 @@ make_dynamic 10 0 512
 ok "a device of a memory section, whose page structures go with it" shape dax10.0 128:128
 for round in 1 2 3; do
 	is "$round: bound" bound "$(bind dax10.0 fsdev)"
-	ok "$round: the kernel will be held up" run late-watch
+	ok "$round: the kernel will be held up" run late-watch report
 	mark_log
 	ras-file late-fail $(((base >> 12) + (128 << 8) + round)) &
 	reporter=$!

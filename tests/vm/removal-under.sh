@@ -139,8 +139,8 @@ unmounting() {
 	give $dev none &
 	taker=$!
 	ok "unmounting: unbinding waits for it" in_kernel $taker revoke_note_supers
-	until dmesg | grep 'removal waits for an unmount' || ! kill -0 $taker; do sleep 0.2; done >/tmp/waits 2>&1
-	like "unmounting: and says so" "$dev: removal waits for an unmount" "$(cat /tmp/waits)"
+	until dmesg | grep 'unbind blocked: a file system on .* is being unmounted' || ! kill -0 $taker; do sleep 0.2; done >/tmp/waits 2>&1
+	like "unmounting: and says so" "$dev: unbind blocked: a file system on ${disk##*/} is being unmounted, waiting for that to end" "$(cat /tmp/waits)"
 	dmsetup resume log
 	wait $unmounter || status=$?
 	is "unmounting: it goes well" 0 "$status"

@@ -130,12 +130,12 @@ pinned() {
 	until grep -q ready /tmp/pin; do sleep 0.05; done
 	give $dev none &
 	unbinder=$!
-	until dmesg | grep -q 'removal waits for 1 pages' || ! kill -0 $unbinder; do sleep 0.2; done
+	until dmesg | grep -q 'unbind blocked: 1 pages still referenced' || ! kill -0 $unbinder; do sleep 0.2; done
 	ok "a page in the kernel's hands: removal says that it waits" kill -0 $unbinder
 	kill -9 $pinner
 	wait $unbinder
 	is "and ends with the process" 0 $?
-	like "which the log says too" "removal goes on" "$(dmesg | grep -F 'removal goes')"
+	like "which the log says too" "unbind continues" "$(dmesg | grep -F 'unbind continues')"
 	umount $mnt
 	ok "and the device binds again" give $dev fsdev
 	ok "with its file system" mount -o dax=always $disk $mnt
@@ -165,7 +165,7 @@ neighbours() {
 	dmesg -C
 	(printf revoker >/proc/self/comm; give $dev none) &
 	unbinder=$!
-	until dmesg | grep -q 'removal waits for' || run drop-held; do kill -0 $unbinder || break; sleep 0.1; done
+	until dmesg | grep -q 'unbind blocked: .*still referenced' || run drop-held; do kill -0 $unbinder || break; sleep 0.1; done
 	ok "neighbours: removal waits" kill -0 $unbinder
 	kill -9 $one && wait $one
 	run drop-go

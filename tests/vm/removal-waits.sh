@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# lab: --soft-reserved 512M
+# What an unbind has to wait for: it says so, with what ends the wait, and ends with it. A writer in the middle of a page fault that its
+# own process has to serve; many pages in the kernel's hands with many files in core; and pages that are never given back, where the
+# system goes down.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/vm/tap.sh
+. "$(dirname -- "$0")/tap.sh"
+# shellcheck source=tests/vm/kernel-lib.sh
+. "$(dirname -- "$0")/kernel-lib.sh"
+
+disk=/dev/fsdev10.0 mnt=/mnt/waits probes=/sys/kernel/tracing/kprobe_events
+mkdir -p $mnt
+
+# start FILE COMMAND...: runs it until it says that it is ready; its process is $started
+start() {
+	local file=$1
+
+	shift
+	: >"$file"
+	"$@" >"$file" 2>&1 &
+	started=$!
+	until has_line '^ready' "$file"; do sleep 0.05; done
+}
+
+# blocked PID PATTERN: the log says what an unbind waits for, while it does
+# shellcheck disable=SC2317  # ok calls it
+blocked() {
+	until said dax10.0 | grep -qE "unbind blocked: $2"; do
+		kill -0 "$1" || return 1
+		sleep 0.1
+	done
+	kill -0 "$1"
+}
+
+# ended PID: within half a minute
+# shellcheck disable=SC2317  # ok calls it
+ended() {
+	for _ in {1..300}; do
+		kill -0 "$1" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+fresh() {
+	bind dax10.0 fsdev >/dev/null
+	mkfs.ext4 -q -F -b 4096 $disk && mount -o dax=always $disk $mnt
+	mark_log
+}
+
+# a write whose source page has to come from user space
+stuck_writer() {
+	local writer taker
+
+	fresh
+	dax-file fill $mnt/file 0 $((4 * MIB)) 3
+	rm -f /tmp/go
+	start /tmp/stuck dax-file stuck-write $mnt/file /tmp/go
+	writer=$started
+	unbind dax10.0 &
+	taker=$!
+	ok "a writer in a page fault: unbind says what it waits for" blocked $taker "a read, write or notice on a DAX device is under way, waiting for its process to go on or end"
+	touch /tmp/go
+	wait $writer
+	wait $taker
+	is "a writer in a page fault: unbind ends with it" none "$(driver_of dax10.0)"
+	like "a writer in a page fault: the log says so" "unbind continues" "$(said dax10.0)"
+	umount $mnt
+}
+
+# Each of many files has a page of the device, and each of many pages is in a pipe. Counted is how often the unbind has a file: for each
+# file a few times, and not for each file and page.
+many_pins() {
+	local pins=1024 files=500 pinner taker others had
+
+	fresh
+	dax-file fill $mnt/file 0 $((4 * MIB)) 3
+	start /tmp/many dax-file many $mnt $files
+	others=$started
+	start /tmp/pins dax-file pin-many $mnt/file $pins
+	pinner=$started
+	echo 'p:had igrab' >>$probes
+	echo 1 >/sys/kernel/tracing/events/kprobes/had/enable
+	unbind dax10.0 &
+	taker=$!
+	ok "many pages: unbind says how many" blocked $taker "$pins pages still referenced \(last 0x[0-9a-f]+\), waiting for I/O or unmount"
+	kill -9 $pinner
+	wait $taker
+	is "many pages: unbind ends with their process" none "$(driver_of dax10.0)"
+	had=$(awk '$1 == "had" { print $2 }' /sys/kernel/tracing/kprobe_profile)
+	echo 0 >/sys/kernel/tracing/events/kprobes/had/enable
+	echo -:had >>$probes
+	echo "# files were had $had times"
+	ok "many pages: not each file for each page" test "$had" -lt $((8 * (pins + files)))
+	kill -9 $others 2>/dev/null
+	wait $others $pinner 2>/dev/null
+	umount $mnt
+}
+
+# The system goes down while a process keeps a page in a pipe.
+down() {
+	local pinner taker
+
+	fresh
+	dax-file fill $mnt/file 0 $((4 * MIB)) 3
+	start /tmp/pins dax-file pin $mnt/file 0
+	pinner=$started
+	unbind dax10.0 &
+	taker=$!
+	ok "the system goes down: unbind waits" blocked $taker "1 pages still referenced"
+	run going-down 1
+	ok "the system goes down: unbind returns" ended $taker
+	run going-down 0
+	like "the system goes down: and says so" "unbind given up: the system goes down, the memory stays" "$(said dax10.0)"
+	refused "the system goes down: nothing new finds the memory" dax-file verify $mnt/file 0 4096 3
+	# the page's structure is still there
+	kill -9 $pinner
+	wait $pinner 2>/dev/null
+	refused "the system goes down: the module stays" rmmod fsdev
+	umount $mnt
+}
+
+begin 10
+make_dynamic 10 0 512
+ok "a device" shape dax10.0 0:256
+stuck_writer
+many_pins
+down
+finish
