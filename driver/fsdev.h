@@ -10,6 +10,7 @@
 #include <linux/badblocks.h>
 #include <linux/dax.h>
 #include <linux/device.h>
+#include <linux/list.h>
 #include <linux/memremap.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
@@ -68,6 +69,7 @@ struct blocked {
  * @clamped: mappings of DAX files are clamped for this device; protected by clamp.c's lock
  * @parts: the disk and its partitions when removal began; revoke.c has them
  * @blocked: what the unbind waits for
+ * @sleep: in a list of sleep.c's
  * @abandoned: the unbind has been given up; nothing of the device is freed. Written by the
  *	unbinding task only
  * @persistent: the memory keeps its contents, so stores have to be flushed
@@ -115,6 +117,7 @@ struct fsdev {
 	bool clamped;
 	struct fsdev_part *parts;
 	struct blocked blocked;
+	struct list_head sleep;
 	bool abandoned;
 	bool persistent;
 	bool stopped;
@@ -242,6 +245,12 @@ void __printf(2, 3) blocked_by(struct fsdev *fsdev, const char *format, ...);
 void blocked_over(struct fsdev *fsdev);
 bool __must_check blocked_sleep(unsigned long timeout);
 void blocked_abandon(struct fsdev *fsdev);
+
+/* sleep.c */
+int sleep_init(void);
+void sleep_exit(void);
+int sleep_bind(struct fsdev *fsdev);
+void sleep_forget(struct fsdev *fsdev);
 
 /* access.c */
 int access_create(struct fsdev *fsdev);

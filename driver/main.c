@@ -17,6 +17,7 @@ static void fsdev_free(void *data)
 
 	if (fsdev->abandoned)
 		return;
+	sleep_forget(fsdev);
 	dev_set_drvdata(fsdev_dev(fsdev), NULL);
 	kvfree(fsdev->geometry);
 	kvfree(fsdev);
@@ -51,6 +52,7 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct geometry 
 	}
 	access_prepare(fsdev);
 	blocked_init(fsdev);
+	INIT_LIST_HEAD(&fsdev->sleep);
 	return fsdev;
 }
 
@@ -116,6 +118,9 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	rc = chardev_open(fsdev);
 	if (rc)
 		return rc;
+	rc = sleep_bind(fsdev);
+	if (rc)
+		return rc;
 	pagemap_publish(fsdev);
 	dev_info(&dev_dax->dev, "%llu MiB in %u ranges\n", rangemap_size(&fsdev->map) >> 20,
 		 rangemap_count(&fsdev->map));
@@ -139,11 +144,16 @@ static int __init fsdev_init(void)
 	rc = owner_init();
 	if (rc)
 		goto supers;
-	rc = dax_driver_register(&fsdev_driver);
+	rc = sleep_init();
 	if (rc)
 		goto owner;
+	rc = dax_driver_register(&fsdev_driver);
+	if (rc)
+		goto sleep;
 	return 0;
 
+sleep:
+	sleep_exit();
 owner:
 	owner_exit();
 supers:
@@ -157,6 +167,7 @@ static void __exit fsdev_exit(void)
 	dax_driver_unregister(&fsdev_driver);
 	parent_exit();
 	late_exit();
+	sleep_exit();
 	owner_exit();
 	supers_exit();
 }

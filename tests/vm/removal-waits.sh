@@ -3,7 +3,7 @@
 # lab: --soft-reserved 512M
 # What an unbind has to wait for: it says so, with what ends the wait, and ends with it. A writer in the middle of a page fault that its
 # own process has to serve; many pages in the kernel's hands with many files in core; and pages that are never given back, where the
-# system goes down.
+# system goes down. What hibernation would not keep has to end before it.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
@@ -100,6 +100,25 @@ many_pins() {
 	umount $mnt
 }
 
+# Hibernation is refused while a device is in use that does not keep its contents; a trial of it freezes the processes and thaws them.
+asleep() {
+	local trial=/sys/power/pm_test
+
+	fresh
+	echo freezer >$trial
+	refused "hibernation: not with a mounted device that forgets" sh -c 'echo disk >/sys/power/state'
+	like "hibernation: the log says why" "hibernation refused: the device is in use, and its memory does not keep its contents" "$(said dax10.0)"
+	umount $mnt
+	make_static 11 $((256 * 1024)) $((128 * 1024)) $((256 * 1024)) $((128 * 1024))
+	is "hibernation: a device that keeps its contents" bound "$(bind dax11.0 fsdev)"
+	mkfs.ext4 -q -F -b 4096 /dev/fsdev11.0 && mount -o dax=always /dev/fsdev11.0 $mnt
+	ok "hibernation: with that mounted" sh -c 'echo disk >/sys/power/state'
+	echo none >$trial
+	umount $mnt
+	unbind dax11.0
+	unbind dax10.0
+}
+
 # The system goes down while a process keeps a page in a pipe.
 down() {
 	local pinner taker
@@ -123,10 +142,11 @@ down() {
 	umount $mnt
 }
 
-begin 10
-make_dynamic 10 0 512
+begin 10 11
+make_dynamic 10 0 256
 ok "a device" shape dax10.0 0:256
 stuck_writer
 many_pins
+asleep
 down
 finish
