@@ -192,7 +192,7 @@ void holder_unbar(const struct holder_words *w)
 {
 	int id;
 
-	/* The section keeps a removal, which sets the bit and drains, from finding this half done. */
+	/* The section keeps a removal, which sets the bit and drains, from meeting half of this. */
 	id = holder_read_lock();
 	if (!(READ_ONCE(*w->flags) & BIT(HOLDER_DYING)))
 		cmpxchg(w->data, bar(w), 0);

@@ -422,8 +422,8 @@ static void access_free(void *data)
  * or taken down, perhaps long after the device has left the driver. The DAX device on the bus comes
  * to life again with the next driver; this one belongs to the binding, and dies with it for good.
  *
- * It has no private data: fs_dax_get() of 7.x takes that for a device on the bus and refuses a device
- * without.
+ * It has no private data: fs_dax_get() of 7.x takes that for a device on the bus and refuses a
+ * device without.
  *
  * Context: probe, may sleep. Undone by devm.
  * Return: 0 or a negative errno.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Access: which operations the DAX devices have, and how a page is fenced without a lock. For access.c;
- * and for failure.c, whose way to the holder has no function in between, and disk.c.
+ * Access: which operations the DAX devices have, and how a page is fenced without a lock. For
+ * access.c; and for failure.c, whose way to the holder has no function in between, and disk.c.
  */
 #ifndef FSDEV_ACCESS_H
 #define FSDEV_ACCESS_H
@@ -10,11 +10,14 @@
 
 #include "fsdev.h"
 
+struct dax_device;
+
 /* Direct access while nothing is bad, and that which looks out for what is. */
 long fsdev_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
-		   enum dax_access_mode mode, void **kaddr, compat_pfn *pfn);
+			 enum dax_access_mode mode, void **kaddr, compat_pfn *pfn);
+
 long fsdev_fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
-		   enum dax_access_mode mode, void **kaddr, compat_pfn *pfn);
+			 enum dax_access_mode mode, void **kaddr, compat_pfn *pfn);
 
 /* The mark for a byte of the device. */
 static inline u64 access_cell(const struct fsdev *fsdev, u64 offset)

@@ -452,8 +452,9 @@ hide_bad:
  * disk_look_for_claims() - bars the bus's DAX device if the block device is claimed, or not
  * @fsdev: a device that is bound, and stays so during the call
  *
- * It is so already, but for what the kernel tells late (a claim that a file system has given up, until
- * its file is closed) or never (6.1: claims and their ends on a partition that was open already).
+ * It is so already, but for what the kernel tells late (a claim that a file system has given up,
+ * until its file is closed) or never (6.1: claims and their ends on a partition that was open
+ * already).
  *
  * Context: may sleep; takes the disk's open_mutex.
  */

@@ -139,9 +139,9 @@ static int find_device(struct dax_device *dax_dev, struct device **dev)
 
 /*
  * Claims of the block device bar the bus's DAX device (disk_opened()), and its holder keeps them
- * away: one word decides. Where a partition was open already, 6.1 does not tell of a claim of it; XFS
- * at least then finds the block device's DAX device barred. The next claim of the disk takes that bar
- * away again, since nothing tells when the holder lets go.
+ * away: one word decides. Where a partition was open already, 6.1 does not tell of a claim of it;
+ * XFS at least then finds the block device's DAX device barred. The next claim of the disk takes
+ * that bar away again, since nothing tells when the holder lets go.
  */
 static int claim_bus_dax(struct fsdev *fsdev, void *holder, const struct dax_holder_operations *ops)
 {
@@ -215,8 +215,8 @@ bool owner_exists(struct fsdev *fsdev)
  * owner_bar() - the block device is being claimed: keep others from the bus's DAX device
  * @fsdev: the device
  *
- * What the claimer may hold instead is the block device's own DAX device, so only one of the two has
- * a holder.
+ * What the claimer may hold instead is the block device's own DAX device, so only one of the two
+ * has a holder.
  *
  * Context: the disk's open_mutex.
  * Return: false if the bus's DAX device has a holder.
@@ -307,8 +307,8 @@ void owner_remove(struct fsdev *fsdev)
 	if (!fsdev->holder_ops)
 		fsdev->holder_ops = READ_ONCE(fsdev_bus_dax(fsdev)->holder_ops);
 	/*
-	 * Barred, the bus's DAX device gets no holder, and there is none to be told: the grace periods
-	 * that the other one's end waits for will do for both.
+	 * Barred, the bus's DAX device gets no holder, and there is none to be told: the grace
+	 * periods that the other one's end waits for will do for both.
 	 */
 	unheld = holder_bar(&bus_words);
 	if (unheld)

@@ -3,15 +3,16 @@
  * Late: holders of the bus's DAX device that have not let go of it when the binding ends.
  *
  * A file system that has claimed /dev/daxX.Y with fs_dax_get() keeps its reference until it is
- * unmounted, and goes on calling the DAX core. The DAX device is dead then, but it is the bus's, and
- * the next driver brings it to life again. Nothing may reach the memory through it before the holder
- * has let go:
+ * unmounted, and goes on calling the DAX core. The DAX device is dead then, but it is the bus's,
+ * and the next driver brings it to life again. Nothing may reach the memory through it before the
+ * holder has let go:
  *
- *  1. The operations on it answer -ENXIO until then. device_dax sets none of its own, so that holds
- *     there; the kernel's fsdev_dax (7.1) does not bind, as dax_set_ops() finds others; kmem does not
- *     bring the device to life.
+ *  1. The operations on it answer -ENXIO until then. device_dax sets none of its own, so that
+ *     holds there; the kernel's fsdev_dax (7.1) does not bind, as dax_set_ops() finds others; kmem
+ *     does not bring the device to life.
  *  2. This driver does not bind, and says who is in the way.
- *  3. The module stays for as long as its operations are there. Where it is being unloaded it waits.
+ *  3. The module stays for as long as its operations are there. While it is being unloaded it
+ *     waits.
  *
  * The kernel's fs_put_dax() tells nothing. It gives a reference back, so the references are looked
  * at once a second.
@@ -82,9 +83,9 @@ static bool is_awaited(const struct dax_device *dax_dev)
 }
 
 /*
- * The bus has one reference and @late another. Others may have been leaked by file systems, so fewer
- * than there were with the holder will do as well. Not in the first second: what was looking for the
- * device while it went may have had some.
+ * The bus has one reference and @late another. Others may have been leaked by file systems, so
+ * fewer than there were with the holder will do as well. Not in the first second: what was looking
+ * for the device while it went may have had some.
  */
 static bool late_is_over(const struct late *late)
 {

@@ -49,8 +49,9 @@ static inline int owner_call(const void *ops, void *arg)
  * @len: bytes
  * @mf_flags: of memory_failure()
  *
- * Only one of the two DAX devices has a holder at a time, see owner_bar(): mostly the block device's,
- * which is looked at first. Where that changes meanwhile, the holder that comes finds the page fenced.
+ * Only one of the two DAX devices has a holder at a time, see owner_bar(): mostly the block
+ * device's, which is looked at first. Where that changes meanwhile, the holder that comes finds the
+ * page fenced.
  *
  * Context: may sleep.
  * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.

@@ -70,6 +70,7 @@ static int name(struct gendisk *disk, blk_mode_t mode)					\
 {											\
 	return inner(disk, mode & BLK_OPEN_EXCL);					\
 }
+
 #define COMPAT_DISK_RELEASE(name, inner)						\
 static void name(struct gendisk *disk)							\
 {											\
@@ -81,6 +82,7 @@ static int name(struct block_device *bdev, fmode_t mode)				\
 {											\
 	return inner(bdev->bd_disk, mode & FMODE_EXCL);					\
 }
+
 #define COMPAT_DISK_RELEASE(name, inner)						\
 static void name(struct gendisk *disk, fmode_t mode)					\
 {											\

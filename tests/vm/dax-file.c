@@ -393,7 +393,7 @@ static int cmd_late(char **argv)
 	int fd = open_file(argv[0], write ? O_RDWR : O_RDONLY);
 	uint64_t size = size_of(fd);
 	volatile char *addr = map_as(fd, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, 0, size);
-	static char page[PAGE] __attribute__((aligned(PAGE)));
+	static char page[PAGE];
 	char line[80];
 
 	catch_sigbus();
