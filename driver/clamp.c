@@ -17,7 +17,8 @@
  *     direct access refuses it, or repairs it.
  *  3. A mapping of shared blocks is never larger than a page in a fault: fs/dax.c breaks off with
  *     a BUG when copy-on-write of 4 KiB meets an entry of 2 MiB. remap.c takes out those entries
- *     that were there before the blocks became shared, and what is left is refused.
+ *     that were there before the blocks became shared. What is left, as of another driver's device
+ *     from before the probe was there, is copied as one, or refused.
  *  4. Copy-on-write never copies onto a poisoned page: it is refused.
  *
  * The caller reads lengths after the tracepoint: iomap_length() in linux/iomap.h.
@@ -137,7 +138,9 @@ static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 	if (iter->srcmap.type != IOMAP_HOLE && clamp_has_memory(&iter->srcmap))
 		from = clamp_ask(&iter->srcmap, first, nr);
 	pages = min3(pages, max(to, 1L), max(from, 1L));
-	if (fault && (shared || clamp_hides_sharing(iter)))
+	/* an entry of 2 MiB that is there already is only replaced by one of its size */
+	if (fault && (shared || clamp_hides_sharing(iter)) &&
+	    !(nr > 1 && clamp_meets_huge(iter->inode, first)))
 		pages = 1;
 	if (pages < nr || iter->iomap.offset < first) {
 		loff_t skip = first - iter->iomap.offset;
