@@ -238,8 +238,11 @@ static int disk_opened_clamped(struct gendisk *disk, bool claims)
 	struct fsdev *fsdev = disk->private_data;
 	int rc = disk_opened(disk, claims);
 
-	if (rc || !claims || !fstype_may_share(fsdev, disk))
+	if (rc)
 		return rc;
+	if (!(COMPAT_DISK_CLAIM_UNSEEN && fstype_has_partitions(disk)) &&
+	    (!claims || !fstype_may_share(fsdev, disk)))
+		return 0;
 	rc = clamp_get(fsdev);
 	if (rc)
 		disk_released(disk);	/* it does not come about */

@@ -84,6 +84,23 @@ static bool fstype_claimed_by_process(struct gendisk *disk, const void *claimer)
 }
 
 /**
+ * fstype_has_partitions() - is a disk partitioned?
+ * @disk: the disk
+ *
+ * Context: open of the disk, whose open_mutex is held.
+ * Return: true if it has a partition.
+ */
+bool fstype_has_partitions(struct gendisk *disk)
+{
+	struct block_device *part;
+	unsigned long index;
+
+	xa_for_each_start(&disk->part_tbl, index, part, 1)
+		return true;
+	return false;
+}
+
+/**
  * fstype_may_share() - can files of a disk's user share blocks?
  * @fsdev: the device
  * @disk: its disk, which is being claimed
@@ -96,7 +113,7 @@ bool fstype_may_share(struct fsdev *fsdev, struct gendisk *disk)
 	const void *claimer = READ_ONCE(disk->part0->bd_claiming);
 	struct block_device *part;
 	unsigned long index;
-	bool parts = false, share = false;
+	bool parts = fstype_has_partitions(disk), share = false;
 	void *start;
 
 	if (!claimer || fstype_claimed_by_dm(claimer))
@@ -106,8 +123,9 @@ bool fstype_may_share(struct fsdev *fsdev, struct gendisk *disk)
 	start = kmalloc(FSTYPE_BYTES, GFP_KERNEL);
 	if (!start)
 		return true;
+	/* what was written through the page cache is what a mount will read */
 	xa_for_each(&disk->part_tbl, index, part)
-		parts |= index > 0;
+		share |= sync_blockdev(part) != 0;
 	xa_for_each(&disk->part_tbl, index, part) {
 		/* a disk with partitions begins with their table */
 		if (parts && !index)

@@ -10,6 +10,7 @@
 struct fsdev;
 struct gendisk;
 
+bool fstype_has_partitions(struct gendisk *disk);
 bool fstype_may_share(struct fsdev *fsdev, struct gendisk *disk);
 
 #endif

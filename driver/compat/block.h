@@ -76,6 +76,7 @@ static void name(struct gendisk *disk)							\
 {											\
 	inner(disk);									\
 }
+#define COMPAT_DISK_CLAIM_UNSEEN false
 #else
 #define COMPAT_DISK_OPEN(name, inner)							\
 static int name(struct block_device *bdev, fmode_t mode)				\
@@ -88,6 +89,8 @@ static void name(struct gendisk *disk, fmode_t mode)					\
 {											\
 	inner(disk);									\
 }
+/* Before 6.5 a partition that is open already is claimed without opening the disk. */
+#define COMPAT_DISK_CLAIM_UNSEEN true
 #endif
 
 /*

@@ -100,6 +100,11 @@ copies() {
 	untouched "$what: dedupe and mappings"
 }
 
+# clamped: the hook is there
+clamped() {
+	grep -q '^dax_remap_file_range_prep ' /sys/kernel/tracing/enabled_functions
+}
+
 # fresh NAME DISK [OPTION...]: XFS with reflink, mounted
 fresh() {
 	local what=$1 on=$2

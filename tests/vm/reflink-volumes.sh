@@ -50,6 +50,12 @@ striped() {
 
 many_ranges
 partition 4096 $((RANGES * RANGE / 512 - 4096))
+# before 6.5 the disk does not hear of a claim then
+exec 5<${disk}p1
+dmsetup create vol --table "0 65536 linear ${disk}p1 0"
+ok "partition: clamped under a volume, though it was open before" clamped
+dmsetup remove vol
+exec 5<&-
 mkfs.xfs -q -f -m rmapbt=1,reflink=1 ${disk}p1
 refused "partition: XFS itself refuses" mount -o dax=always ${disk}p1 $mnt
 like "partition: and says so" "DAX and reflink cannot" "$(dmesg | tail)"

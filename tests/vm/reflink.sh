@@ -136,8 +136,28 @@ refusal() {
 	run remap-free
 }
 
+# What is only in the page cache yet is what will be mounted.
+unwritten_back() {
+	local image=/dev/shm/image
+
+	mkfs.xfs -q -f -m rmapbt=1,reflink=1 -d agcount=2 -l size=64m,agnum=0 $disk
+	dd if=$disk of=$image bs=4k count=1 status=none
+	mkfs.ext4 -q -F -b 4096 /dev/shm/other 64m
+	dd if=/dev/shm/other of=$disk bs=4k count=1 oflag=direct conv=notrunc status=none
+	refused "page cache: not clamped before" clamped
+	# as long as it is open nothing writes it back
+	exec 5<$disk
+	dd if=$image of=$disk bs=4k count=1 conv=notrunc status=none
+	ok "page cache: mount" mount -t xfs -o dax=always $disk $mnt
+	ok "page cache: clamped" clamped
+	umount $mnt
+	exec 5<&-
+	rm $image /dev/shm/other
+}
+
 many_ranges
 refusal
+unwritten_back
 fresh disk $disk
 copies disk
 poisoned_sources
