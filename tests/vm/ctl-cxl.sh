@@ -44,7 +44,7 @@ ok "disable" fsdevctl disable "$one"
 # the kernel translates a device's own addresses from 6.12 on
 echo 0x100000 >/sys/kernel/debug/cxl/mem0/inject_poison
 echo 0x8000040 >/sys/kernel/debug/cxl/mem0/inject_poison
-gives "enable takes over what the device knows to be bad" 0 "2 bad stretches that the platform knows of were taken over" \
+gives "enable takes over what the device knows to be bad" 0 "2 bad ranges that the platform knows of were taken over" \
 	fsdevctl enable "$one"
 is "errors lists both, in whole pages" "1048576 4096
 134217728 4096" "$(fsdevctl errors "$one" --json | jq -r '.[]|"\(.offset) \(.length)"')"
