@@ -234,7 +234,7 @@ unsigned int slice_cut(const struct geometry *geometry, struct slice_place *at, 
 int slice_each(struct slices *slices, int (*work)(struct slice *slice));
 
 /* pagemap.c */
-int pagemap_install(struct fsdev *fsdev);
+int pagemap_install(struct fsdev *fsdev, void (*end)(struct fsdev *fsdev));
 void pagemap_publish(struct fsdev *fsdev);
 void pagemap_keep(struct fsdev *fsdev, struct dev_pagemap *pgmap);
 void pagemap_let_go(struct fsdev *fsdev);

@@ -30,7 +30,7 @@
 
 /**
  * struct late - a DAX device that a holder of an earlier binding has not let go of
- * @list: in @lates
+ * @list: in @late_holders
  * @dax_dev: the device, with a reference
  * @references: that it had a second after the binding had ended; 0 before that
  * @holder: who that is: the name of its operations
@@ -44,8 +44,8 @@ struct late {
 
 static void late_look(struct work_struct *work);
 
-static DEFINE_MUTEX(late_lock);		/* lates, and what is in it */
-static LIST_HEAD(lates);
+static DEFINE_MUTEX(late_lock);		/* late_holders, and what is in it */
+static LIST_HEAD(late_holders);
 static DECLARE_DELAYED_WORK(late_work, late_look);
 
 static long late_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
@@ -109,13 +109,13 @@ static void late_look(struct work_struct *work)
 	struct late *late, *next;
 
 	mutex_lock(&late_lock);
-	list_for_each_entry_safe(late, next, &lates, list) {
+	list_for_each_entry_safe(late, next, &late_holders, list) {
 		if (late_is_over(late))
 			late_forget(late);
 		else if (!late->references)
 			late->references = references_to(late->dax_dev);
 	}
-	if (!list_empty(&lates))
+	if (!list_empty(&late_holders))
 		schedule_delayed_work(&late_work, HZ);
 	mutex_unlock(&late_lock);
 }
@@ -125,7 +125,7 @@ static struct late *late_find(const struct dax_device *dax_dev)
 	struct late *late;
 
 	lockdep_assert_held(&late_lock);
-	list_for_each_entry(late, &lates, list)
+	list_for_each_entry(late, &late_holders, list)
 		if (late->dax_dev == dax_dev)
 			return late;
 	return NULL;
@@ -182,7 +182,7 @@ void late_leave(struct fsdev *fsdev)
 	}
 	WRITE_ONCE(dax_dev->ops, &late_operations);
 	mutex_lock(&late_lock);
-	list_add(&late->list, &lates);
+	list_add(&late->list, &late_holders);
 	schedule_delayed_work(&late_work, HZ);
 	mutex_unlock(&late_lock);
 	dev_warn(fsdev_dev(fsdev),

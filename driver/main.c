@@ -97,7 +97,7 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	rc = failure_prepare(fsdev);
 	if (rc)
 		return rc;
-	rc = pagemap_install(fsdev);
+	rc = pagemap_install(fsdev, failure_end);
 	if (rc)
 		return rc;
 	rc = failure_start(fsdev);

@@ -230,6 +230,7 @@ static void unmap_slices(void *data)
 /**
  * pagemap_install() - gives the device's memory page structures, and failures of it a way here
  * @fsdev: a device with its geometry
+ * @end: ends what a failure of a page has begun, where not all can be mapped
  *
  * Every page is a clean order-0 folio afterwards: mapping the memory writes every page
  * structure anew, whatever driver had it before, and without vmemmap_shift it makes no compound
@@ -239,7 +240,7 @@ static void unmap_slices(void *data)
  * Return: 0; -EINVAL where the device's shape does not allow it; -EBUSY where a range is taken;
  * -ENOMEM.
  */
-int pagemap_install(struct fsdev *fsdev)
+int pagemap_install(struct fsdev *fsdev, void (*end)(struct fsdev *fsdev))
 {
 	struct slices *slices;
 	int rc;
@@ -258,7 +259,7 @@ int pagemap_install(struct fsdev *fsdev)
 	     devm_add_action(fsdev_dev(fsdev), unmap_slices, slices);
 	if (rc) {
 		/* a page of a slice that was mapped may have failed already */
-		failure_end(fsdev);
+		end(fsdev);
 		unmap_slices(slices);
 	}
 	return rc;

@@ -76,6 +76,7 @@ static void name(struct gendisk *disk)							\
 {											\
 	inner(disk);									\
 }
+
 #define COMPAT_DISK_CLAIM_UNSEEN false
 #else
 #define COMPAT_DISK_OPEN(name, inner)							\
@@ -89,6 +90,7 @@ static void name(struct gendisk *disk, fmode_t mode)					\
 {											\
 	inner(disk);									\
 }
+
 /* Before 6.5 a partition that is open already is claimed without opening the disk. */
 #define COMPAT_DISK_CLAIM_UNSEEN true
 #endif

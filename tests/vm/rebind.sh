@@ -2,7 +2,7 @@
 # lab: --soft-reserved 512M
 # A binding that has ended stays ended: what was on the device then, mounted, mapped, open, stacked or swapped to, does not
 # reach the memory of its next user, whichever driver that has. (An owner of /dev/daxX.Y: scenarios chardev, owner, fs.)
-# shellcheck disable=SC2086,SC2154  # lists; what coproc and sized() set
+# shellcheck disable=SC2086,SC2154,SC2317  # lists; what coproc and sized() set; functions that are called by name
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
