@@ -52,7 +52,7 @@ struct step {
 	bool hot;	/* called all the time: watched during a probe only, as it costs */
 	struct kprobe probe;
 	bool there;
-	atomic_t calls, calls_inside;
+	atomic_t calls, calls_inside, calls_after;
 };
 
 static struct step steps[] = {
@@ -157,6 +157,9 @@ static int step_called(struct kprobe *probe, struct pt_regs *regs)
 	unsigned int call;
 
 	inside = !within_module(caller, driver);
+	/* what is made while a failed probe is undone has to be undone as well */
+	if (!READ_ONCE(prober) && !inside && attempt == current)
+		atomic_inc(&step->calls_after);
 	/* a call by the driver for another task is by a thread that helps the one which probes */
 	if (!READ_ONCE(prober) || (inside && READ_ONCE(prober) != current))
 		return 0;
@@ -212,6 +215,7 @@ static int bus_probe_entry(struct kretprobe_instance *instance, struct pt_regs *
 	for (int i = 0; i < ARRAY_SIZE(steps); i++) {
 		atomic_set(&steps[i].calls, 0);
 		atomic_set(&steps[i].calls_inside, 0);
+		atomic_set(&steps[i].calls_after, 0);
 	}
 	for (int i = 0; i < ARRAY_SIZE(pairs); i++)
 		pairs[i].undone = 0;
@@ -372,7 +376,8 @@ static int made_by(const struct pair *pair)
 	for (int i = 0; i < ARRAY_SIZE(steps); i++)
 		for (int k = 0; k < ARRAY_SIZE(pair->make); k++)
 			if (pair->make[k] && !strcmp(steps[i].name, pair->make[k]))
-				made += atomic_read(&steps[i].calls) - failed_here(&steps[i]);
+				made += atomic_read(&steps[i].calls) - failed_here(&steps[i]) +
+					atomic_read(&steps[i].calls_after);
 	return made;
 }
 
