@@ -6,7 +6,8 @@
  * page count goes wrong, and clear_inode() ends in a BUG. clamp.c gives shared blocks no such
  * entry; those that were there before go here. A file system calls dax_remap_file_range_prep()
  * for each clone and each deduplication while it holds the invalidate locks of both files
- * exclusively, so that no fault comes in between. ftrace redirects it to remap_prep(), which calls it in turn.
+ * exclusively, so that no fault comes in between. ftrace redirects it to remap_prep(), which
+ * calls it in turn.
  *
  * The hook is permanent while it is there: kernel.ftrace_enabled cannot be cleared meanwhile.
  */

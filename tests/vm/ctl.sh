@@ -12,7 +12,7 @@
 
 mkdir -p /mnt/ctl
 shape dax0.0 512:128 0:128 256:128
-parts=${*:-modes users memory files config udev publish}
+parts=${*:-modes users memory files config publish}
 for each in $parts; do
 	# shellcheck disable=SC1090
 	. "$(dirname -- "$0")/ctl-$each.sh"
