@@ -62,8 +62,8 @@ static void options(const uint8_t *data, size_t size)
 	bool flag = false;
 	const char *text = NULL;
 	const struct opt opts[] = {
-		{ "force", OPT_FLAG, NULL, &flag, "" },
-		{ "mode", OPT_TEXT, "MODE", &text, "" },
+		{ .name = "force", .kind = OPT_FLAG, .to = &flag, .help = "" },
+		{ .name = "mode", .kind = OPT_TEXT, .arg = "MODE", .to = &text, .help = "" },
 		{ .name = NULL }
 	};
 	char *copy = malloc(size + 1), *words[32], *save, *said, *word;

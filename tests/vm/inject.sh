@@ -20,7 +20,9 @@ rounds=8 leak=6
 cannot_fail='
 	__SCT__ __SCK__ __x86_ __stack_chk_fail __ref_stack_chk_guard __ubsan __fentry__ __tracepoint __traceiter
 	__rcu_read_ _dev_ _printk ___ratelimit snprintf scnprintf sprintf mem str __mem copy_mc_to_kernel _copy_
-	__fortify_panic dax_remap_file_range_prep for_each_kernel_tracepoint kvfree kfree vfree iput igrab deactivate_super down_ up_ mutex_ __mutex _raw_spin __raw_spin wake_up __wake_up
+	__fortify_panic dax_remap_file_range_prep for_each_kernel_tracepoint ftrace_set_filter_ip register_ftrace_function tracepoint_
+	sized_strscpy unmap_mapping_pages ihold set_dax_
+	kvfree kfree vfree iput igrab deactivate_super down_ up_ mutex_ __mutex _raw_spin __raw_spin wake_up __wake_up
 	run_dax kill_dax kill_dev_dax dax_flush dax_write_cache dax_remove_host dax_holder_notify_failure static_dev_dax
 	dax_inode dax_alive dax_read_ dax_driver_unregister __dax_driver_register dax_break_layout_final dax_direct_access
 	bio_ page_endio blk_queue_ blk_mark_disk_dead bdev_mark_dead del_gendisk put_disk set_capacity set_disk_ro

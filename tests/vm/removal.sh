@@ -53,7 +53,11 @@ under() {
 	start huge dax-file hold-write $mnt/huge
 	all_ready
 	echo 0 >$events/dax_pmd_fault_done/enable
-	like "$type: 2 MiB are mapped at once" "dax_pmd_fault_done.*NOPAGE" "$(cat /sys/kernel/tracing/trace)"
+	case $(uname -r)-$type in
+	# it does not say which blocks are shared where they are read, so that none is mapped by 2 MiB
+	6.1.*-xfs-reflink) like "$type: 2 MiB are split" "dax_pmd_fault_done.*FALLBACK" "$(cat /sys/kernel/tracing/trace)" ;;
+	*) like "$type: 2 MiB are mapped at once" "dax_pmd_fault_done.*NOPAGE" "$(cat /sys/kernel/tracing/trace)" ;;
+	esac
 	start reader dax-file hold $mnt/held
 	start writer dax-file hold-write $mnt/dirty
 	start hole dax-file hold-hole $mnt/hole
@@ -149,7 +153,7 @@ pinned() {
 neighbours() {
 	local one two unbinder
 
-	mkfs.xfs -q -f -d su=2m,sw=1 -m rmapbt=1 $disk && mount -o dax=always $disk $mnt
+	mkfs.xfs -q -f -d su=2m,sw=1 -m rmapbt=1,reflink=0 $disk && mount -o dax=always $disk $mnt
 	xfs_io -fc 'extsize 2m' $mnt/huge && fallocate -l 8M $mnt/huge
 	echo >/sys/kernel/tracing/trace
 	echo 1 >$events/dax_pmd_fault_done/enable
