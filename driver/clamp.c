@@ -93,6 +93,16 @@ static void clamp_refuse(const struct iomap_iter *iter, struct iomap *map, loff_
 }
 
 /*
+ * Copy nothing to the page at @first, which is overwritten whole. The source's end bounds the
+ * length no longer, so the destination's has to.
+ */
+static void clamp_drop_source(struct iomap_iter *iter, loff_t first)
+{
+	iter->srcmap.type = IOMAP_HOLE;
+	iter->iomap.length = min_t(u64, iter->iomap.length, first + PAGE_SIZE - iter->iomap.offset);
+}
+
+/*
  * Copy-on-write of the one page at @first: @to and @from are what clamp_ask() says of its
  * destination and source.
  */
@@ -116,7 +126,7 @@ static void clamp_cow(struct iomap_iter *iter, loff_t first, long to, long from)
 		clamp_refuse(iter, &iter->iomap, first, "copy-on-write from a poisoned page");
 	else if (!(iter->flags & (IOMAP_UNSHARE | IOMAP_ZERO)) && iter->pos == first &&
 		 iomap_length(iter) >= PAGE_SIZE)
-		iter->srcmap.type = IOMAP_HOLE;	/* overwritten whole: nothing of it is needed */
+		clamp_drop_source(iter, first);
 }
 
 /* Are shared blocks not marked in a read fault? Then those of each file that can share may be. */
