@@ -39,7 +39,7 @@ static bool remap_idle(unsigned long pfn, unsigned long nr)
  * Take the entries of 2 MiB out of part of a file, which is written back first. An entry with a
  * page in use stays: clamp.c refuses to copy it on write.
  */
-static void remap_drop_huge(struct inode *inode, loff_t pos, loff_t len)
+static int remap_drop_huge(struct inode *inode, loff_t pos, loff_t len)
 {
 	struct address_space *mapping = inode->i_mapping;
 	unsigned long index = round_down(pos, PMD_SIZE) >> PAGE_SHIFT;
@@ -47,9 +47,10 @@ static void remap_drop_huge(struct inode *inode, loff_t pos, loff_t len)
 	unsigned long pfn, nr;
 	bool unmapped = false;
 	void *entry;
+	int rc;
 
 	if (!IS_DAX(inode))
-		return;
+		return 0;
 	for (entry = xa_find(&mapping->i_pages, &index, last, XA_PRESENT); entry;
 	     entry = xa_find_after(&mapping->i_pages, &index, last, XA_PRESENT)) {
 		if (!compat_dax_entry(entry, &pfn, &nr) || nr == 1)
@@ -58,8 +59,10 @@ static void remap_drop_huge(struct inode *inode, loff_t pos, loff_t len)
 			unsigned long from = round_down(index, nr);
 
 			unmap_mapping_pages(mapping, from, last - from + 1, false);
-			filemap_write_and_wait_range(mapping, (loff_t)from << PAGE_SHIFT,
-						     ((loff_t)(last + 1) << PAGE_SHIFT) - 1);
+			rc = filemap_write_and_wait_range(mapping, (loff_t)from << PAGE_SHIFT,
+							  ((loff_t)(last + 1) << PAGE_SHIFT) - 1);
+			if (rc)
+				return rc;
 			unmapped = true;
 		}
 		index = round_down(index, nr);
@@ -68,6 +71,7 @@ static void remap_drop_huge(struct inode *inode, loff_t pos, loff_t len)
 		index += nr - 1;
 		cond_resched();
 	}
+	return 0;
 }
 
 /* In the place of dax_remap_file_range_prep(), under the same locks of the file system. */
@@ -84,8 +88,8 @@ static noinline int remap_prep(struct file *file_in, loff_t pos_in, struct file 
 		rc = dax_remap_file_range_prep(file_in, pos_in, file_out, pos_out, len,
 					       remap_flags, ops);
 		if (!rc && *len > 0) {
-			remap_drop_huge(file_inode(file_in), pos_in, *len);
-			remap_drop_huge(file_inode(file_out), pos_out, *len);
+			rc = remap_drop_huge(file_inode(file_in), pos_in, *len) ?:
+			     remap_drop_huge(file_inode(file_out), pos_out, *len);
 		}
 	}
 	if (atomic_dec_and_test(&remap_running))
