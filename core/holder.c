@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ownership protocol of a DAX device. holder.h has the words, docs/holder.md the reasons.
+ * Holder protocol of a DAX device. holder.h has the invariants, docs/holder.md the reasons.
  */
 #include "holder.h"
 
-static unsigned long bar(const struct holder_words *w)
+/* The sentinel in holder_data that makes claims fail. */
+static unsigned long claims_denied(const struct holder_words *w)
 {
 	return (unsigned long)w->flags;
 }
 
-/* Somebody, and not the bar. */
 static bool is_holder(const struct holder_words *w, unsigned long data)
 {
-	return data && data != bar(w);
+	return data && data != claims_denied(w);
 }
 
 /**
- * holder_claim() - become the holder of a device
+ * holder_claim() - claim a device
  * @w: the device's words
- * @holder: who claims it; not NULL, and not used by another device's holder at the same time
- * @ops: its operations, what holder_notify() passes to the call; NULL to be told of nothing
+ * @holder: the new holder; not NULL, and not the holder of another device at the same time
+ * @ops: its operations, passed to the call of holder_notify(); NULL to get no notifications
  *
- * All of it happens inside one read-side section, so that a removal, which drains the sections
- * after it has stopped claims, sees this one complete or refuses it.
+ * One read-side section spans check and claim: a removal drains the sections after it has set
+ * HOLDER_DYING, so it sees the claim complete, or the claim fails.
  *
  * Context: any in which a read-side section may be taken.
  * Return: 0; -ENODEV if the device is dead or being removed, -EBUSY if it has a holder, -EINVAL
@@ -47,9 +47,9 @@ int holder_claim(const struct holder_words *w, void *holder, const void *ops)
 	return rc;
 }
 
-/* Why a device that @data holds, in the state @flags, is not the releaser's. */
-static enum holder_verdict not_held(const struct holder_words *w, unsigned long data,
-				    unsigned long flags)
+/* The verdict on a release whose holder is not in @data, seen with @flags. */
+static enum holder_verdict verdict_not_held(const struct holder_words *w, unsigned long data,
+					    unsigned long flags)
 {
 	if (test_and_clear_bit(HOLDER_ORPHAN, w->flags))
 		return HOLDER_GONE;
@@ -60,64 +60,63 @@ static enum holder_verdict not_held(const struct holder_words *w, unsigned long 
 	return HOLDER_REPEATED;
 }
 
-/* holder_release() inside the section and the lock. */
-static enum holder_verdict release(const struct holder_words *w, unsigned long holder)
+/* Caller must hold holder_lock(), inside a read-side section. */
+static enum holder_verdict release_locked(const struct holder_words *w, unsigned long holder)
 {
 	unsigned long flags = READ_ONCE(*w->flags);
 	unsigned long dying = flags & BIT(HOLDER_DYING);
 	unsigned long data = READ_ONCE(*w->data);
 
 	if (data != holder)
-		return not_held(w, data, flags);
-	/* The kernel's own kill_dax() is at work and will clear the words itself. */
+		return verdict_not_held(w, data, flags);
+	/* The kernel's own kill_dax() is under way and clears the words itself. */
 	if (!dying && !(flags & BIT(HOLDER_ALIVE)))
 		return HOLDER_GONE;
 	WRITE_ONCE(*w->ops, 0);
-	/* A device that is being removed stays out of reach for others. */
-	data = cmpxchg(w->data, holder, dying ? bar(w) : 0);
-	return data == holder ? HOLDER_RELEASED : not_held(w, data, flags);
+	/* A device that is being removed cannot be claimed again. */
+	data = cmpxchg(w->data, holder, dying ? claims_denied(w) : 0);
+	return data == holder ? HOLDER_RELEASED : verdict_not_held(w, data, flags);
 }
 
 /**
- * holder_release() - stop being the holder of a device
+ * holder_release() - release a device
  * @w: the device's words
- * @holder: who was given to holder_claim()
+ * @holder: the holder that was given to holder_claim()
  *
- * Whoever is not the holder takes nothing from who is. The operations go before the ownership, so
- * that they cannot be the next holder's. A call of the holder's operations may still be running
- * when this returns; holder_drain() waits for it.
+ * Changes nothing unless @holder is the holder. A call of its operations may still be running when
+ * this returns; holder_drain() waits for it.
  *
  * Context: any in which a read-side section may be taken; also inside a call of the holder.
- * Return: what became of it.
+ * Return: the result.
  */
 enum holder_verdict holder_release(const struct holder_words *w, void *holder)
 {
 	enum holder_verdict verdict;
 	int id;
 
-	/* The section keeps a removal from ending while a release is half done. */
+	/* The section delays a removal until the release is complete. */
 	id = holder_read_lock();
 	holder_lock();
-	verdict = release(w, (unsigned long)holder);
+	verdict = release_locked(w, (unsigned long)holder);
 	holder_unlock();
 	holder_read_unlock(id);
 	return verdict;
 }
 
-/* Tells a holder who has not been told that the device goes away. */
-static int tell(const struct holder_words *w, holder_call_t *call, void *arg)
+/* Invariant 3: notifies a holder of the removal unless that has been done. */
+static int notify_removal(const struct holder_words *w, holder_call_t *call, void *arg)
 {
-	unsigned long deaf = (unsigned long)w->deaf;
+	unsigned long notified = (unsigned long)w->notified_ops;
 	unsigned long ops, was;
 	int rc = -EOPNOTSUPP;
 	int id;
 
 	id = holder_read_lock();
-	/* The holder was there before its operations were, also for whom we call. */
+	/* see what the holder wrote before its claim; pairs with cmpxchg() in holder_claim() */
 	ops = smp_load_acquire(w->ops);
-	while (ops && ops != deaf) {
-		/* Not cleared: the kernel's old dax_holder_notify_failure() reads it twice. */
-		was = cmpxchg(w->ops, ops, deaf);
+	while (ops && ops != notified) {
+		/* Not 0: older kernels' dax_holder_notify_failure() reads the word twice. */
+		was = cmpxchg(w->ops, ops, notified);
 		if (was == ops) {
 			rc = call((const void *)ops, arg);
 			break;
@@ -129,51 +128,50 @@ static int tell(const struct holder_words *w, holder_call_t *call, void *arg)
 }
 
 /**
- * holder_close() - stop claims and tell the holder that the device goes away
+ * holder_close() - stop claims and notify the holder of the removal
  * @w: the device's words
  * @call: calls the holder
  * @arg: passed to @call
  *
- * The device stays alive, so that the holder can still write to it. When this returns, whoever
- * holds the device has been told, once, and hears nothing more; and nobody else gets it. (But see
- * docs/holder.md for a holder who then lets go through the kernel's own fs_put_dax().)
+ * The device stays alive, so that the holder can still write to it. Invariant 3 holds afterwards;
+ * for a holder that then releases through the kernel's own fs_put_dax() see docs/holder.md.
  *
- * Context: may sleep. The caller keeps other calls of this and of holder_kill() away.
- * Return: what @call returned; -EOPNOTSUPP if there was nobody to tell.
+ * Context: may sleep. Caller must serialize this and holder_kill().
+ * Return: what @call returned; -EOPNOTSUPP if there was no holder to notify.
  */
 int holder_close(const struct holder_words *w, holder_call_t *call, void *arg)
 {
 	set_bit(HOLDER_DYING, w->flags);
-	/* Claims and releases that had not seen it are over after this. */
+	/* claims and releases that have not seen the bit end */
 	holder_drain();
 	/*
-	 * The kernel's fs_dax_get_by_bdev() does not know our bit, but it respects a device that is
-	 * held. If it was quicker, its claim may be half done: no operations yet.
+	 * fs_dax_get_by_bdev() of the kernel does not know our bit, but fails on a device that is
+	 * held. If it came first, it may not have stored its operations yet.
 	 */
-	if (is_holder(w, cmpxchg(w->data, 0, bar(w))))
+	if (is_holder(w, cmpxchg(w->data, 0, claims_denied(w))))
 		holder_drain();
-	return tell(w, call, arg);
+	return notify_removal(w, call, arg);
 }
 
 /**
- * holder_bar() - keep everyone from claiming a live device
+ * holder_deny_claims() - make claims of a live device fail
  * @w: the device's words
  *
- * The device has no holder then, and gets none until holder_unbar(). A dead one is left as it is.
+ * The device has no holder, and gets none until holder_allow_claims(). No effect on a dead one.
  *
- * Context: any in which a read-side section may be taken. The caller serializes this and
- * holder_unbar().
+ * Context: any in which a read-side section may be taken. Caller must serialize this and
+ * holder_allow_claims().
  * Return: false if the device has a holder.
  */
-bool holder_bar(const struct holder_words *w)
+bool holder_deny_claims(const struct holder_words *w)
 {
 	unsigned long data;
 	int id;
 
-	/* The section keeps a removal from clearing the words before the bar is there. */
+	/* The section delays a removal, which would clear the sentinel. */
 	id = holder_read_lock();
 	if (READ_ONCE(*w->flags) & BIT(HOLDER_ALIVE))
-		data = cmpxchg(w->data, 0, bar(w));
+		data = cmpxchg(w->data, 0, claims_denied(w));
 	else
 		data = READ_ONCE(*w->data);
 	holder_read_unlock(id);
@@ -181,26 +179,26 @@ bool holder_bar(const struct holder_words *w)
 }
 
 /**
- * holder_unbar() - undo holder_bar()
+ * holder_allow_claims() - undo holder_deny_claims()
  * @w: the device's words
  *
- * A device that is being removed stays barred.
+ * No effect on a device that is being removed.
  *
- * Context: as holder_bar().
+ * Context: as holder_deny_claims().
  */
-void holder_unbar(const struct holder_words *w)
+void holder_allow_claims(const struct holder_words *w)
 {
 	int id;
 
-	/* The section keeps a removal, which sets the bit and drains, from meeting half of this. */
+	/* The section delays a removal, which sets the bit and drains. */
 	id = holder_read_lock();
 	if (!(READ_ONCE(*w->flags) & BIT(HOLDER_DYING)))
-		cmpxchg(w->data, bar(w), 0);
+		cmpxchg(w->data, claims_denied(w), 0);
 	holder_read_unlock(id);
 }
 
-/* Clears the words of a dead device, and notes if that leaves a release to come. */
-static void bury(const struct holder_words *w)
+/* Invariant 4: clears the words; sets HOLDER_ORPHAN if the holder has yet to release. */
+static void words_clear(const struct holder_words *w)
 {
 	unsigned long data = READ_ONCE(*w->data);
 
@@ -212,16 +210,15 @@ static void bury(const struct holder_words *w)
 }
 
 /**
- * holder_kill() - take a dead device from whoever holds it
+ * holder_kill() - take a device from its holder and mark it dead
  * @w: the device's words
- * @call: calls a holder that holder_close() has not told
+ * @call: calls a holder that holder_close() has not notified
  * @arg: passed to @call
  *
- * Does what holder_close() does, if it has not been called. When this returns the device is dead,
- * has no holder, no operation on it is running or will start, and it may be brought to life again
- * by setting the alive bit. The kernel's kill_dax() finds nothing left to do.
+ * Begins with holder_close() unless that has been done. Invariant 4 holds afterwards, and the alive
+ * bit may be set again, for the device's next life. The kernel's kill_dax() has nothing left to do.
  *
- * Context: may sleep. The caller keeps other calls of this and of holder_close() away.
+ * Context: may sleep. Caller must serialize this and holder_close().
  */
 void holder_kill(const struct holder_words *w, holder_call_t *call, void *arg)
 {
@@ -229,20 +226,20 @@ void holder_kill(const struct holder_words *w, holder_call_t *call, void *arg)
 		holder_close(w, call, arg);
 	clear_bit(HOLDER_ALIVE, w->flags);
 	holder_drain();
-	/* One of the kernel's claimers may have followed a holder who left after it was told. */
-	tell(w, call, arg);
-	bury(w);
+	/* fs_dax_get_by_bdev() may have followed a holder that released after its notification */
+	notify_removal(w, call, arg);
+	words_clear(w);
 	clear_bit(HOLDER_DYING, w->flags);
-	/* A release that had found its holder here must not reach into the device's next life. */
+	/* a release that saw its holder in the words must not reach into the device's next life */
 	holder_drain();
 }
 
 /**
- * holder_exists() - has the device a holder?
+ * holder_exists() - check for a holder
  * @w: the device's words
  *
- * Context: any; it may have changed when this returns.
- * Return: true if it has; a device that is being removed and that nobody holds has none.
+ * Context: any; the answer may be outdated when this returns.
+ * Return: true if the device has a holder; the sentinel is none.
  */
 bool holder_exists(const struct holder_words *w)
 {

@@ -41,20 +41,20 @@ void holder_unlock(void)
 
 #include "core/holder.c"
 
-static int deaf_to_failure(struct dax_device *dax_dev, u64 offset, u64 len, int mf_flags)
+static int refuse_failure(struct dax_device *dax_dev, u64 offset, u64 len, int mf_flags)
 {
 	return -EOPNOTSUPP;
 }
 
-static const struct dax_holder_operations deaf = {
-	.notify_failure = deaf_to_failure,
+static const struct dax_holder_operations notified_ops = {
+	.notify_failure = refuse_failure,
 };
 
 static struct holder_words words_of(struct dax_device *dax_dev)
 {
 	struct holder_words words = owner_words(dax_dev);
 
-	words.deaf = &deaf;
+	words.notified_ops = &notified_ops;
 	return words;
 }
 
@@ -151,7 +151,7 @@ static int claim_bus_dax(struct fsdev *fsdev, void *holder, const struct dax_hol
 
 	disk_look_for_claims(fsdev);
 	rc = owner_claim(bus_dax, holder, ops);
-	if (!rc && !holder_bar(&words)) {
+	if (!rc && !holder_deny_claims(&words)) {
 		owner_release(bus_dax, holder);
 		rc = -EBUSY;
 	}
@@ -226,10 +226,10 @@ bool owner_bar(struct fsdev *fsdev)
 	struct holder_words words = words_of(fsdev->dax_dev);
 	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
 
-	if (!holder_bar(&bus_words))
+	if (!holder_deny_claims(&bus_words))
 		return false;
 	/* of a holder that has let go; see claim_bus_dax() */
-	holder_unbar(&words);
+	holder_allow_claims(&words);
 	return true;
 }
 
@@ -243,7 +243,7 @@ void owner_unbar(struct fsdev *fsdev)
 {
 	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
 
-	holder_unbar(&bus_words);
+	holder_allow_claims(&bus_words);
 }
 
 /* What a holder is told of the removal. */
@@ -310,12 +310,12 @@ void owner_remove(struct fsdev *fsdev)
 	 * Barred, the bus's DAX device gets no holder, and there is none to be told: the grace
 	 * periods that the other one's end waits for will do for both.
 	 */
-	unheld = holder_bar(&bus_words);
+	unheld = holder_deny_claims(&bus_words);
 	if (unheld)
 		clear_bit(HOLDER_ALIVE, bus_words.flags);
 	remove_one(fsdev->dax_dev);
 	if (unheld) {
-		bury(&bus_words);
+		words_clear(&bus_words);
 		clear_bit(HOLDER_DYING, bus_words.flags);
 	} else {
 		remove_one(fsdev_bus_dax(fsdev));

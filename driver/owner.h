@@ -23,7 +23,7 @@ struct failure {
 	int mf_flags;
 };
 
-/* Without the deaf operations, which only a removal needs. */
+/* Without the notified_ops, which only a removal needs. */
 static inline struct holder_words owner_words(struct dax_device *dax_dev)
 {
 	return (struct holder_words){

@@ -149,7 +149,7 @@ static int check_and_claim(struct dax_device *dax_dev, void *holder,
  * @ops: what to call when its memory fails or goes
  *
  * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is not in fsdev
- * mode, -EBUSY if it has a holder (or is barred, as a claim of fsdev's block device does), -EINVAL
+ * mode, -EBUSY if it has a holder (or claims are denied, as by a claim of fsdev's block device does), -EINVAL
  * without @holder.
  */
 int replace_fs_dax_get(struct dax_device *dax_dev, void *holder,

@@ -14,7 +14,7 @@
  *  me                               which of the threads this is
  *
  * The cast: A and B claim the device, and may let it go again. R releases what it does not hold,
- * or what A holds, at the same time as A. N reports a failure. M bars the device for a while, as a
+ * or what A holds, at the same time as A. N reports a failure. M denies claims for a while, as a
  * claim of the block device does. K removes the device, and C claims it in its next life.
  */
 #ifndef HOLDER_CAST_H
@@ -27,10 +27,10 @@
 #define OPS_A 0x110UL
 #define OPS_B 0x120UL
 #define OPS_C 0x130UL
-#define OPS_DEAF 0x140UL
+#define OPS_NOTIFIED 0x140UL
 
 static unsigned long data, ops, flags;
-static const struct holder_words w = { &data, &ops, &flags, (const void *)OPS_DEAF };
+static const struct holder_words w = { &data, &ops, &flags, (const void *)OPS_NOTIFIED };
 
 /* How far the claimers have come. */
 static shared_t holds_a, holds_b, holds_c, let_go_a, let_go_b, released_a;
@@ -100,7 +100,7 @@ static int call(const void *its_ops, void *arg)
 		break;
 	case OPS_C:
 		break;
-	case OPS_DEAF:
+	case OPS_NOTIFIED:
 		return -EOPNOTSUPP;
 	default:
 		prove(0, "a call has operations that nobody has");
@@ -223,14 +223,14 @@ static void thread_m(void)
 {
 	unsigned long has_data;
 
-	if (!holder_bar(&w))
+	if (!holder_deny_claims(&w))
 		return;
 	has_data = seen(data);
 	if (seen(flags) == BIT(HOLDER_ALIVE) && !(IF_NEXT_LIFE && seen(closed))) {
-		prove(has_data == bar(&w), "a barred device is claimed");
-		reached("M bars the device");
+		prove(has_data == claims_denied(&w), "a device is claimed while claims are denied");
+		reached("M denies claims");
 	}
-	holder_unbar(&w);
+	holder_allow_claims(&w);
 }
 
 static void live_again(void)
@@ -266,7 +266,7 @@ static void check_end(void)
 		prove(seen(ops) == OPS_C, "C has lost its operations");
 	}
 	if (!IF_K)
-		prove(seen(data) != bar(&w), "a device stays barred");
+		prove(seen(data) != claims_denied(&w), "claims stay denied");
 	if (!IF_K || IF_NEXT_LIFE)
 		return;
 	prove(!seen(data) && !seen(ops), "a dead device has a holder");

@@ -11,8 +11,8 @@
 #include "core/holder.h"
 
 static unsigned long data, ops, flags;
-static char alice, bob, alices_ops, bobs_ops, deaf_ops;
-static const struct holder_words w = { &data, &ops, &flags, &deaf_ops };
+static char alice, bob, alices_ops, bobs_ops, notified_ops;
+static const struct holder_words w = { &data, &ops, &flags, &notified_ops };
 
 static int depth, locked, drains;
 
@@ -57,7 +57,7 @@ static int call(const void *its_ops, void *arg)
 {
 	assert_true(depth > 0);
 	assert_false(locked);
-	if (its_ops == &deaf_ops)
+	if (its_ops == &notified_ops)
 		return -EOPNOTSUPP;
 	seen.ops = its_ops;
 	seen.alive = flags & BIT(HOLDER_ALIVE);
@@ -213,14 +213,14 @@ static void test_close(void **state)
 	assert_int_equal(holder_close(&w, call, &answer), answer);
 	assert_true(seen.alive);
 	assert_ptr_equal(seen.ops, &alices_ops);
-	assert_held_by(&alice, &deaf_ops);
+	assert_held_by(&alice, &notified_ops);
 	assert_int_equal(holder_claim(&w, &bob, &bobs_ops), -ENODEV);
 	assert_int_equal(holder_notify(&w, call, &answer), -EOPNOTSUPP);
 	assert_int_equal(holder_close(&w, call, &answer), -EOPNOTSUPP);
 	assert_int_equal(seen.calls, 1);
 }
 
-static void test_close_bars_the_device(void **state)
+static void test_close_denies_claims(void **state)
 {
 	(void)state;
 	assert_int_equal(holder_close(&w, call, &answer), -EOPNOTSUPP);
@@ -238,7 +238,7 @@ static void test_exists(void **state)
 	holder_close(&w, call, &answer);
 	assert_true(holder_exists(&w));
 	holder_release(&w, &alice);
-	/* the bar is nobody */
+	/* the sentinel is no holder */
 	assert_held_by(&flags, NULL);
 	assert_false(holder_exists(&w));
 }
@@ -246,16 +246,16 @@ static void test_exists(void **state)
 static void test_bar(void **state)
 {
 	(void)state;
-	assert_true(holder_bar(&w));
+	assert_true(holder_deny_claims(&w));
 	assert_false(holder_exists(&w));
 	assert_int_equal(holder_claim(&w, &alice, &alices_ops), -EBUSY);
 	assert_int_equal(holder_release(&w, &alice), HOLDER_REPEATED);
 	/* by the next claim of the same block device */
-	assert_true(holder_bar(&w));
-	holder_unbar(&w);
+	assert_true(holder_deny_claims(&w));
+	holder_allow_claims(&w);
 	claim(&alice, &alices_ops);
-	assert_false(holder_bar(&w));
-	holder_unbar(&w);
+	assert_false(holder_deny_claims(&w));
+	holder_allow_claims(&w);
 	assert_held_by(&alice, &alices_ops);
 }
 
@@ -264,13 +264,13 @@ static void test_bar_during_a_removal(void **state)
 	int answer = 0;
 
 	(void)state;
-	assert_true(holder_bar(&w));
+	assert_true(holder_deny_claims(&w));
 	holder_close(&w, call, &answer);
-	holder_unbar(&w);
+	holder_allow_claims(&w);
 	assert_int_equal(data, (unsigned long)&flags);
 	holder_kill(&w, call, &answer);
 	assert_int_equal(seen.calls, 0);
-	assert_true(holder_bar(&w));
+	assert_true(holder_deny_claims(&w));
 	assert_int_equal(data, 0);
 	assert_int_equal(flags, 0);
 }
@@ -404,7 +404,7 @@ int main(void)
 		TEST(test_notify),
 		TEST(test_release_inside_a_call),
 		TEST(test_close),
-		TEST(test_close_bars_the_device),
+		TEST(test_close_denies_claims),
 		TEST(test_exists),
 		TEST(test_bar),
 		TEST(test_bar_during_a_removal),
