@@ -91,7 +91,7 @@ static noinline long fenced_run(const struct fsdev *fsdev, pgoff_t pgoff, long n
 
 	if (unlikely(n <= 0))
 		return n;
-	good = badrange_good(&fsdev->bad, PFN_PHYS(pgoff), PFN_PHYS(n));
+	good = poison_set_good(&fsdev->bad, PFN_PHYS(pgoff), PFN_PHYS(n));
 	smp_rmb();	/* what made it good was written before it was said to be; read it after */
 	if (likely(good))
 		return PHYS_PFN(good);
@@ -230,7 +230,7 @@ static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, vo
 
 	for (; done < bytes; done += n) {
 		n = min_t(size_t, bytes - done, PAGE_SIZE - offset_in_page(offset + done));
-		if (badrange_good(&fsdev->bad, offset + done, n) == n)
+		if (poison_set_good(&fsdev->bad, offset + done, n) == n)
 			got = _copy_from_iter_flushcache(addr + done, n, iter);
 		else if (n == PAGE_SIZE)
 			got = recover_page(fsdev, offset + done, iter);
@@ -259,7 +259,7 @@ static const struct dax_operations fsdev_dax_ops = {
  */
 void access_fence(struct fsdev *fsdev)
 {
-	if (badrange_bad(&fsdev->bad))
+	if (poison_set_bytes(&fsdev->bad))
 		access_look_out(fsdev);
 	else
 		cmpxchg(&fsdev->ops.direct_access, fsdev_fenced_access, fsdev_direct_access);
@@ -302,7 +302,7 @@ void access_unmark(struct fsdev *fsdev, u64 offset, u64 len)
 	for (u64 cell = access_cell(fsdev, offset); cell <= last; cell++) {
 		u64 start = cell * bytes, in_device = min(bytes, size - start);
 
-		if (badrange_good(&fsdev->bad, start, in_device) == in_device)
+		if (poison_set_good(&fsdev->bad, start, in_device) == in_device)
 			/* what made it good comes first: fsdev_fenced_access() has the rest */
 			smp_store_release(&fsdev->mark[cell], 0);
 	}

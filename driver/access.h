@@ -59,7 +59,7 @@ static inline bool access_fence_page(struct fsdev *fsdev, u64 offset)
 {
 	u8 *mark;
 
-	if (unlikely(!badrange_note(&fsdev->bad, PHYS_PFN(offset))))
+	if (unlikely(!poison_set_publish(&fsdev->bad, PHYS_PFN(offset))))
 		return false;
 	mark = fsdev->mark + access_cell(fsdev, offset);
 	data_race(*mark = 1); /* a byte, which nobody clears meanwhile */

@@ -156,11 +156,11 @@ static u32 holder_kind(struct chardev_file *file, struct fsdev *device)
 
 static u32 count_bad(const struct fsdev *device)
 {
-	struct badrange_piece piece;
+	struct poison_piece piece;
 	u64 at = 0;
 	u32 n = 0;
 
-	while (n < U32_MAX && badrange_next(&device->bad, &at, &piece))
+	while (n < U32_MAX && poison_set_next(&device->bad, &at, &piece))
 		n++;
 	return n;
 }
@@ -174,7 +174,7 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	info->flags = (device->persistent ? FSDEV_INFO_PERSISTENT : 0) |
 		      (chardev->leaving ? FSDEV_INFO_GOING : 0);
 	info->size = rangemap_size(&device->map);
-	info->bad_bytes = badrange_bad(&device->bad);
+	info->bad_bytes = poison_set_bytes(&device->bad);
 	info->bad_ranges = count_bad(device);
 	info->events = event_last(&chardev->events);
 	info->ranges = rangemap_count(&device->map);
@@ -262,10 +262,10 @@ static long tell_ranges(struct chardev_file *file, void __user *argument)
 
 static u32 fill_bad(const struct fsdev *device, u64 *from, u32 count, struct fsdev_bad_range *range)
 {
-	struct badrange_piece piece;
+	struct poison_piece piece;
 	u32 n;
 
-	for (n = 0; n < count && badrange_next(&device->bad, from, &piece); n++) {
+	for (n = 0; n < count && poison_set_next(&device->bad, from, &piece); n++) {
 		range[n].offset = piece.offset;
 		range[n].len = piece.len;
 	}

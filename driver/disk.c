@@ -112,7 +112,7 @@ static blk_status_t disk_page(struct fsdev *fsdev, struct bio *bio, struct bvec_
 			      unsigned int n, bool write, void *buffer)
 {
 	u64 offset = (u64)iter->bi_sector << SECTOR_SHIFT;
-	bool good = badrange_good(&fsdev->bad, offset, n);
+	bool good = poison_set_good(&fsdev->bad, offset, n);
 
 	smp_rmb(); /* what made it good was written before it was said to be; read it after */
 	if (good)
@@ -152,7 +152,7 @@ static noinline bool disk_has_bad(struct fsdev *fsdev, struct bio *bio)
 {
 	u64 offset = (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT, len = bio->bi_iter.bi_size;
 
-	return badrange_good(&fsdev->bad, offset, len) < len;
+	return poison_set_good(&fsdev->bad, offset, len) < len;
 }
 
 /* Where a read meets what nobody knows to be bad, the rest of it is good. */
@@ -274,11 +274,11 @@ static void show(struct fsdev *fsdev, u64 offset, u64 len)
 /* The list anew: all that is bad, from the first on, as far as there is room. */
 static void show_all(struct fsdev *fsdev)
 {
-	struct badrange_piece piece;
+	struct poison_piece piece;
 	u64 at = 0;
 
 	compat_badblocks_clear(&fsdev->badblocks, 0, rangemap_size(&fsdev->map) >> SECTOR_SHIFT);
-	while (!shown_full(fsdev) && badrange_next(&fsdev->bad, &at, &piece))
+	while (!shown_full(fsdev) && poison_set_next(&fsdev->bad, &at, &piece))
 		show(fsdev, piece.offset, piece.len);
 }
 

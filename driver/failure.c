@@ -58,21 +58,21 @@ static __printf(2, 3) void log_failure(struct fsdev *fsdev, const char *format, 
  * Has a list ready for more ranges while there is still room for some. Without memory it stays as
  * it is, and the next failure tries again. Under bad_lock.
  */
-static void make_room(struct badrange *bad)
+static void make_room(struct poison_set *bad)
 {
 	unsigned int flags;
 	void *list;
 	u32 all;
 
-	if (badrange_room(bad, &all) >= BAD_RESERVE || all > BADRANGE_ROOM_MAX / 2)
+	if (poison_set_spare(bad, &all) >= BAD_RESERVE || all > POISON_SET_CAPACITY_MAX / 2)
 		return;
 	/* also for a file system that writes out what it has, to make room for others */
 	flags = memalloc_noio_save();
-	list = kvzalloc(badrange_list_bytes(2 * all), GFP_KERNEL | __GFP_NOWARN);
+	list = kvzalloc(poison_set_list_bytes(2 * all), GFP_KERNEL | __GFP_NOWARN);
 	memalloc_noio_restore(flags);
 	if (!list)
 		return;
-	list = badrange_move(bad, list, 2 * all);
+	list = poison_set_grow(bad, list, 2 * all);
 	synchronize_rcu();
 	kvfree(list);
 }
@@ -89,10 +89,10 @@ static void make_room(struct badrange *bad)
  */
 void failure_lock(struct fsdev *fsdev)
 {
-	struct badrange_piece page;
+	struct poison_piece page;
 
 	mutex_lock(&fsdev->bad_lock);
-	if (!badrange_shut(&fsdev->bad, &page))
+	if (!poison_set_close(&fsdev->bad, &page))
 		return;
 	fsdev->noted_new = page.len;
 	if (page.len)
@@ -108,8 +108,8 @@ void failure_lock(struct fsdev *fsdev)
  */
 void failure_unlock(struct fsdev *fsdev)
 {
-	if (likely(!badrange_bad(&fsdev->untold)))
-		badrange_open(&fsdev->bad);
+	if (likely(!poison_set_bytes(&fsdev->untold)))
+		poison_set_open(&fsdev->bad);
 	mutex_unlock(&fsdev->bad_lock);
 }
 
@@ -123,9 +123,9 @@ static bool fence_locked(struct fsdev *fsdev, u64 *offset, u64 *len)
 	bool new;
 
 	make_room(&fsdev->bad);
-	badrange_widen(&fsdev->bad, offset, len);
+	poison_set_widen(&fsdev->bad, offset, len);
 	access_mark(fsdev, *offset, *len);
-	new = badrange_add(&fsdev->bad, *offset, *len);
+	new = poison_set_add(&fsdev->bad, *offset, *len);
 	access_fence(fsdev);
 	return new;
 }
@@ -137,9 +137,9 @@ static bool fence_locked(struct fsdev *fsdev, u64 *offset, u64 *len)
 static void show_locked(struct fsdev *fsdev, u64 offset, u64 len)
 {
 	u64 at = offset, end = offset + len;
-	struct badrange_piece piece;
+	struct poison_piece piece;
 
-	while (at < end && badrange_next(&fsdev->bad, &at, &piece) && piece.offset < end)
+	while (at < end && poison_set_next(&fsdev->bad, &at, &piece) && piece.offset < end)
 		disk_set_bad(fsdev, piece.offset, min(piece.len, end - piece.offset));
 }
 
@@ -150,8 +150,8 @@ static bool fence(struct fsdev *fsdev, u64 *offset, u64 *len)
 
 	failure_lock(fsdev);
 	new = fence_locked(fsdev, offset, len);
-	if (unlikely(badrange_bad(&fsdev->untold)))
-		badrange_remove(&fsdev->untold, *offset, *len);
+	if (unlikely(poison_set_bytes(&fsdev->untold)))
+		poison_set_remove(&fsdev->untold, *offset, *len);
 	failure_unlock(fsdev);
 	return new;
 }
@@ -177,9 +177,9 @@ static void show(struct fsdev *fsdev, u64 offset, u64 len)
 int failure_repaired(struct fsdev *fsdev, u64 offset, u64 len)
 {
 	make_room(&fsdev->bad);
-	if (!badrange_remove(&fsdev->bad, offset, len))
+	if (!poison_set_remove(&fsdev->bad, offset, len))
 		return -ENOMEM;
-	badrange_remove(&fsdev->untold, offset, len);
+	poison_set_remove(&fsdev->untold, offset, len);
 	access_unmark(fsdev, offset, len);
 	disk_set_good(fsdev, offset, len);
 	access_fence(fsdev);
@@ -323,7 +323,7 @@ static noinline void settle_page(struct fsdev *fsdev, u64 offset, int mf_flags)
 	failure_lock(fsdev); /* which takes it among the bad ranges, if nobody's has yet */
 	new = fsdev->noted_new;
 	make_room(&fsdev->bad);
-	if (badrange_good(&fsdev->bad, offset, PAGE_SIZE)) {
+	if (poison_set_good(&fsdev->bad, offset, PAGE_SIZE)) {
 		/* a repair was quick: access_fence_page() may have had its effects after it */
 		access_unmark(fsdev, offset, PAGE_SIZE);
 		access_fence(fsdev);
@@ -394,15 +394,15 @@ static unsigned long pfn_of(const struct fsdev *fsdev, u64 offset)
 /* Takes the next page that the driver has met and not reported. */
 static bool next_untold(struct fsdev *fsdev, u64 *offset)
 {
-	struct badrange_piece piece;
+	struct poison_piece piece;
 	u64 at = 0;
 	bool found;
 
 	failure_lock(fsdev);
-	found = badrange_next(&fsdev->untold, &at, &piece);
+	found = poison_set_next(&fsdev->untold, &at, &piece);
 	if (found) {
 		*offset = piece.offset;
-		badrange_remove(&fsdev->untold, piece.offset, PAGE_SIZE);
+		poison_set_remove(&fsdev->untold, piece.offset, PAGE_SIZE);
 	}
 	failure_unlock(fsdev);
 	return found;
@@ -422,7 +422,7 @@ static void failure_report(struct work_struct *work)
 		unsigned long pfn = pfn_of(fsdev, offset);
 
 		/* repaired meanwhile, or here only as there was no memory for ranges apart */
-		if (badrange_good(&fsdev->bad, offset, PAGE_SIZE))
+		if (poison_set_good(&fsdev->bad, offset, PAGE_SIZE))
 			continue;
 		compat_fence_page(pfn);
 		WRITE_ONCE(fsdev->met, pfn);
@@ -439,10 +439,10 @@ static void failure_report(struct work_struct *work)
 static void failure_unmap(struct work_struct *work)
 {
 	struct fsdev *fsdev = container_of(to_delayed_work(work), struct fsdev, unmap);
-	struct badrange_piece piece;
+	struct poison_piece piece;
 	u64 at = 0;
 
-	while (badrange_next(&fsdev->bad, &at, &piece)) {
+	while (poison_set_next(&fsdev->bad, &at, &piece)) {
 		at = piece.offset + PAGE_SIZE;
 		revoke_bad(pfn_to_page(pfn_of(fsdev, piece.offset)));
 		cond_resched();
@@ -468,7 +468,7 @@ void failure_read_error(struct fsdev *fsdev, u64 offset)
 	if (new) {
 		show_locked(fsdev, offset, len);
 		make_room(&fsdev->untold);
-		badrange_add(&fsdev->untold, offset, len);
+		poison_set_add(&fsdev->untold, offset, len);
 	}
 	if (new && !fsdev->stopped)
 		schedule_work(&fsdev->report);
@@ -555,7 +555,7 @@ int failure_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 	for (; *done < len && !rc; *done += PAGE_SIZE) {
 		u64 at = offset + *done;
 
-		if (badrange_good(&fsdev->bad, at, PAGE_SIZE) &&
+		if (poison_set_good(&fsdev->bad, at, PAGE_SIZE) &&
 		    copy_mc_to_kernel(page, access_read_address(fsdev, at, &run), PAGE_SIZE))
 			failure_read_error(fsdev, at);
 		if (fatal_signal_pending(current))
@@ -594,10 +594,10 @@ int failure_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 	return 0;
 }
 
-static void free_set(struct badrange *bad)
+static void free_set(struct poison_set *bad)
 {
-	kvfree(badrange_list(bad));
-	*bad = (struct badrange){};
+	kvfree(poison_set_list(bad));
+	*bad = (struct poison_set){};
 }
 
 /* Returns false if the system goes down meanwhile. */
@@ -620,10 +620,10 @@ static bool failure_settle(struct fsdev *fsdev)
  */
 static void unfence_all(struct fsdev *fsdev)
 {
-	struct badrange_piece piece;
+	struct poison_piece piece;
 	u64 at = 0;
 
-	while (badrange_next(&fsdev->bad, &at, &piece)) {
+	while (poison_set_next(&fsdev->bad, &at, &piece)) {
 		at = piece.offset + PAGE_SIZE;
 		compat_unfence_page(pfn_of(fsdev, piece.offset));
 		cond_resched();
@@ -642,17 +642,17 @@ static void failure_free(void *data)
 	free_set(&fsdev->bad);
 }
 
-static int empty_set(struct fsdev *fsdev, struct badrange *bad)
+static int empty_set(struct fsdev *fsdev, struct poison_set *bad)
 {
-	void *list = kvzalloc(badrange_list_bytes(BAD_ROOM), GFP_KERNEL);
+	void *list = kvzalloc(poison_set_list_bytes(BAD_ROOM), GFP_KERNEL);
 	u64 size = rangemap_size(&fsdev->map);
 
 	if (!list)
 		return -ENOMEM;
-	if (badrange_init(bad, size, PAGE_SHIFT, list, BAD_ROOM))
+	if (poison_set_init(bad, size, PAGE_SHIFT, list, BAD_ROOM))
 		return 0;
 	dev_err(fsdev_dev(fsdev), "%#llx bytes: has to be at most %#llx\n", size,
-		BADRANGE_SIZE_MAX);
+		POISON_SET_SIZE_MAX);
 	kvfree(list);
 	return -EINVAL;
 }
@@ -704,7 +704,7 @@ void failure_end(struct fsdev *fsdev)
 		   "a memory failure is being handled, on this or another device, waiting for its holder to be told");
 	cancel_work_sync(&fsdev->report);
 	cancel_delayed_work_sync(&fsdev->unmap);
-	if (!badrange_bad(&fsdev->bad)) {
+	if (!poison_set_bytes(&fsdev->bad)) {
 		blocked_over(fsdev);
 		return;
 	}
@@ -713,7 +713,7 @@ void failure_end(struct fsdev *fsdev)
 		return;
 	}
 	dev_warn(fsdev_dev(fsdev), "%llu bytes are bad still, which is forgotten now\n",
-		 badrange_bad(&fsdev->bad));
+		 poison_set_bytes(&fsdev->bad));
 	unfence_all(fsdev);
 }
 

@@ -19,7 +19,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
-#include "core/badrange.h"
+#include "core/poison_set.h"
 #include "core/rangemap.h"
 #include "uapi/fsdev.h"
 
@@ -122,8 +122,8 @@ struct fsdev {
 	bool persistent;
 	bool stopped;
 	bool noted_new;
-	struct badrange bad;
-	struct badrange untold;
+	struct poison_set bad;
+	struct poison_set untold;
 	struct mutex bad_lock;		/* writers of bad, untold, badblocks; repair */
 	struct badblocks badblocks;
 	struct notifier_block watcher;

@@ -41,7 +41,7 @@ static bool fstype_read(struct fsdev *fsdev, u64 offset, void *start)
 	u64 phys, run = rangemap_lookup(&fsdev->map, offset, &phys);
 
 	return run >= FSTYPE_BYTES &&
-	       badrange_good(&fsdev->bad, offset, FSTYPE_BYTES) == FSTYPE_BYTES &&
+	       poison_set_good(&fsdev->bad, offset, FSTYPE_BYTES) == FSTYPE_BYTES &&
 	       !copy_mc_to_kernel(start, __va(phys), FSTYPE_BYTES);
 }
 

@@ -23,7 +23,7 @@
 
 static bool is_bad(const struct fsdev *fsdev, u64 offset)
 {
-	return !badrange_good(&fsdev->bad, offset, PAGE_SIZE);
+	return !poison_set_good(&fsdev->bad, offset, PAGE_SIZE);
 }
 
 /* Whether physical page @pfn is one of the device's, and where. */
@@ -153,11 +153,11 @@ int repair_page(struct fsdev *fsdev, u64 offset, const void *data)
 int failure_repair(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 {
 	u64 end = offset + min(len, U64_MAX - offset), at = offset;
-	struct badrange_piece piece;
+	struct poison_piece piece;
 	int rc = 0;
 
 	*done = 0;
-	while (badrange_next(&fsdev->bad, &at, &piece) && piece.offset < end) {
+	while (poison_set_next(&fsdev->bad, &at, &piece) && piece.offset < end) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		if (repair_page(fsdev, piece.offset, NULL))

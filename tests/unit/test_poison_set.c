@@ -32,8 +32,8 @@ static void make_room(void)
 }
 
 #define ATOMIC_POINT() make_room()
-#include "core/badrange.c"
-#include "tests/model/badrange_model.h"
+#include "core/poison_set.c"
+#include "tests/model/poison_set_model.h"
 
 #define SHIFT 12
 #define PAGE 0x1000ULL
@@ -43,73 +43,73 @@ static void make_room(void)
 /* Room for @room ranges, in exactly the memory that takes, so that the address sanitizer guards its end. */
 static void *make_list(u32 room)
 {
-	void *list = calloc(1, badrange_list_bytes(room));
+	void *list = calloc(1, poison_set_list_bytes(room));
 
 	assert_non_null(list);
 	return list;
 }
 
-static struct badrange *make_with(u64 size, u32 room)
+static struct poison_set *make_with(u64 size, u32 room)
 {
-	struct badrange *bad = calloc(1, sizeof(*bad));
+	struct poison_set *bad = calloc(1, sizeof(*bad));
 
 	assert_non_null(bad);
-	assert_true(badrange_init(bad, size, SHIFT, make_list(room), room));
+	assert_true(poison_set_init(bad, size, SHIFT, make_list(room), room));
 	return bad;
 }
 
-static struct badrange *make(u64 size)
+static struct poison_set *make(u64 size)
 {
 	return make_with(size, 10);
 }
 
-static void unmake(struct badrange *bad)
+static void unmake(struct poison_set *bad)
 {
-	free(badrange_list(bad));
+	free(poison_set_list(bad));
 	free(bad);
 }
 
 /* As whoever has memory does it. */
-static u64 add(struct badrange *bad, u64 offset, u64 len)
+static u64 add(struct poison_set *bad, u64 offset, u64 len)
 {
 	u32 all;
 
-	if (!badrange_room(bad, &all))
-		free(badrange_move(bad, make_list(2 * all), 2 * all));
-	return badrange_add(bad, offset, len);
+	if (!poison_set_spare(bad, &all))
+		free(poison_set_grow(bad, make_list(2 * all), 2 * all));
+	return poison_set_add(bad, offset, len);
 }
 
-static void expect_next(const struct badrange *bad, u64 *at, u64 offset, u64 len)
+static void expect_next(const struct poison_set *bad, u64 *at, u64 offset, u64 len)
 {
-	struct badrange_piece piece;
+	struct poison_piece piece;
 
-	assert_true(badrange_next(bad, at, &piece));
+	assert_true(poison_set_next(bad, at, &piece));
 	assert_int_equal(piece.offset, offset);
 	assert_int_equal(piece.len, len);
 	assert_int_equal(*at, offset + len);
 }
 
-static void expect_end(const struct badrange *bad, u64 at)
+static void expect_end(const struct poison_set *bad, u64 at)
 {
-	struct badrange_piece piece = { 1, 2 };
+	struct poison_piece piece = { 1, 2 };
 
-	assert_false(badrange_next(bad, &at, &piece));
+	assert_false(poison_set_next(bad, &at, &piece));
 	assert_int_equal(piece.offset, 1);
 }
 
 static void sizes_that_cannot_be(void **state)
 {
-	struct badrange bad;
+	struct poison_set bad;
 	void *list = make_list(1);
 
 	(void)state;
-	assert_false(badrange_init(&bad, 0, SHIFT, list, 1));
-	assert_false(badrange_init(&bad, BADRANGE_SIZE_MAX + 1, SHIFT, list, 1));
-	assert_false(badrange_init(&bad, PAGE, 8, list, 1));
-	assert_false(badrange_init(&bad, PAGE, 31, list, 1));
-	assert_true(badrange_init(&bad, BADRANGE_SIZE_MAX, SHIFT, list, 1));
-	assert_int_equal(badrange_list_bytes(0), 0);
-	assert_int_equal(badrange_list_bytes(BADRANGE_ROOM_MAX + 1), 0);
+	assert_false(poison_set_init(&bad, 0, SHIFT, list, 1));
+	assert_false(poison_set_init(&bad, POISON_SET_SIZE_MAX + 1, SHIFT, list, 1));
+	assert_false(poison_set_init(&bad, PAGE, 8, list, 1));
+	assert_false(poison_set_init(&bad, PAGE, 31, list, 1));
+	assert_true(poison_set_init(&bad, POISON_SET_SIZE_MAX, SHIFT, list, 1));
+	assert_int_equal(poison_set_list_bytes(0), 0);
+	assert_int_equal(poison_set_list_bytes(POISON_SET_CAPACITY_MAX + 1), 0);
 	free(list);
 }
 
@@ -117,38 +117,38 @@ static void sizes_that_cannot_be(void **state)
 static void memory_is_for_what_is_bad(void **state)
 {
 	(void)state;
-	assert_int_equal(badrange_list_bytes(2) - badrange_list_bytes(1), 32);
-	assert_in_range(badrange_list_bytes(64), 2048, 2100);
-	assert_int_equal(badrange_list_bytes(BADRANGE_ROOM_MAX),
-			 sizeof(struct badrange_list) + 32ULL * BADRANGE_ROOM_MAX);
+	assert_int_equal(poison_set_list_bytes(2) - poison_set_list_bytes(1), 32);
+	assert_in_range(poison_set_list_bytes(64), 2048, 2100);
+	assert_int_equal(poison_set_list_bytes(POISON_SET_CAPACITY_MAX),
+			 sizeof(struct poison_list) + 32ULL * POISON_SET_CAPACITY_MAX);
 }
 
 static void nothing_is_bad_at_first(void **state)
 {
-	struct badrange *bad = make(MIB);
+	struct poison_set *bad = make(MIB);
 
 	(void)state;
-	assert_int_equal(badrange_bad(bad), 0);
-	assert_int_equal(badrange_good(bad, 0, MIB), MIB);
-	assert_int_equal(badrange_good(bad, 0, 0), 0);
+	assert_int_equal(poison_set_bytes(bad), 0);
+	assert_int_equal(poison_set_good(bad, 0, MIB), MIB);
+	assert_int_equal(poison_set_good(bad, 0, 0), 0);
 	expect_end(bad, 0);
 	unmake(bad);
 }
 
 static void byte_makes_its_page_bad(void **state)
 {
-	struct badrange *bad = make(MIB);
+	struct poison_set *bad = make(MIB);
 	u64 at = 0;
 
 	(void)state;
-	assert_int_equal(badrange_add(bad, 5 * PAGE + 17, 1), PAGE);
-	assert_int_equal(badrange_bad(bad), PAGE);
-	assert_int_equal(badrange_good(bad, 0, MIB), 5 * PAGE);
-	assert_int_equal(badrange_good(bad, 100, MIB - 100), 5 * PAGE - 100);
-	assert_int_equal(badrange_good(bad, 5 * PAGE, 1), 0);
-	assert_int_equal(badrange_good(bad, 6 * PAGE - 1, 1), 0);
-	assert_int_equal(badrange_good(bad, 6 * PAGE, PAGE), PAGE);
-	assert_int_equal(badrange_good(bad, 4 * PAGE, PAGE), PAGE);
+	assert_int_equal(poison_set_add(bad, 5 * PAGE + 17, 1), PAGE);
+	assert_int_equal(poison_set_bytes(bad), PAGE);
+	assert_int_equal(poison_set_good(bad, 0, MIB), 5 * PAGE);
+	assert_int_equal(poison_set_good(bad, 100, MIB - 100), 5 * PAGE - 100);
+	assert_int_equal(poison_set_good(bad, 5 * PAGE, 1), 0);
+	assert_int_equal(poison_set_good(bad, 6 * PAGE - 1, 1), 0);
+	assert_int_equal(poison_set_good(bad, 6 * PAGE, PAGE), PAGE);
+	assert_int_equal(poison_set_good(bad, 4 * PAGE, PAGE), PAGE);
 	expect_next(bad, &at, 5 * PAGE, PAGE);
 	expect_end(bad, at);
 	unmake(bad);
@@ -156,14 +156,14 @@ static void byte_makes_its_page_bad(void **state)
 
 static void twice_is_once(void **state)
 {
-	struct badrange *bad = make(MIB);
+	struct poison_set *bad = make(MIB);
 	u64 at = 0;
 
 	(void)state;
-	assert_int_equal(badrange_add(bad, 5 * PAGE, 2 * PAGE), 2 * PAGE);
-	assert_int_equal(badrange_add(bad, 6 * PAGE, 2 * PAGE), PAGE);
-	assert_int_equal(badrange_add(bad, 5 * PAGE, 3 * PAGE), 0);
-	assert_int_equal(badrange_bad(bad), 3 * PAGE);
+	assert_int_equal(poison_set_add(bad, 5 * PAGE, 2 * PAGE), 2 * PAGE);
+	assert_int_equal(poison_set_add(bad, 6 * PAGE, 2 * PAGE), PAGE);
+	assert_int_equal(poison_set_add(bad, 5 * PAGE, 3 * PAGE), 0);
+	assert_int_equal(poison_set_bytes(bad), 3 * PAGE);
 	expect_next(bad, &at, 5 * PAGE, 3 * PAGE);
 	expect_end(bad, at);
 	unmake(bad);
@@ -171,49 +171,49 @@ static void twice_is_once(void **state)
 
 static void part_of_a_page_repairs_nothing(void **state)
 {
-	struct badrange *bad = make(MIB);
+	struct poison_set *bad = make(MIB);
 
 	(void)state;
-	badrange_add(bad, 5 * PAGE, PAGE);
-	assert_int_equal(badrange_remove(bad, 5 * PAGE, PAGE - 1), 0);
-	assert_int_equal(badrange_remove(bad, 5 * PAGE + 1, PAGE), 0);
-	assert_int_equal(badrange_remove(bad, 4 * PAGE, PAGE), 0);
-	assert_int_equal(badrange_remove(bad, 5 * PAGE, 0), 0);
-	assert_int_equal(badrange_bad(bad), PAGE);
-	assert_int_equal(badrange_remove(bad, 5 * PAGE - 1, PAGE + 1), PAGE);
-	assert_int_equal(badrange_bad(bad), 0);
-	assert_int_equal(badrange_good(bad, 0, MIB), MIB);
+	poison_set_add(bad, 5 * PAGE, PAGE);
+	assert_int_equal(poison_set_remove(bad, 5 * PAGE, PAGE - 1), 0);
+	assert_int_equal(poison_set_remove(bad, 5 * PAGE + 1, PAGE), 0);
+	assert_int_equal(poison_set_remove(bad, 4 * PAGE, PAGE), 0);
+	assert_int_equal(poison_set_remove(bad, 5 * PAGE, 0), 0);
+	assert_int_equal(poison_set_bytes(bad), PAGE);
+	assert_int_equal(poison_set_remove(bad, 5 * PAGE - 1, PAGE + 1), PAGE);
+	assert_int_equal(poison_set_bytes(bad), 0);
+	assert_int_equal(poison_set_good(bad, 0, MIB), MIB);
 	unmake(bad);
 }
 
 static void outside_is_left_out(void **state)
 {
-	struct badrange *bad = make(MIB);
+	struct poison_set *bad = make(MIB);
 	u64 at = 0;
 
 	(void)state;
-	assert_int_equal(badrange_add(bad, MIB, PAGE), 0);
-	assert_int_equal(badrange_add(bad, U64_MAX, 1), 0);
-	assert_int_equal(badrange_add(bad, U64_MAX - 4, U64_MAX), 0);
-	assert_int_equal(badrange_add(bad, 0, 0), 0);
-	assert_int_equal(badrange_remove(bad, MIB, PAGE), 0);
-	assert_int_equal(badrange_add(bad, MIB - PAGE, U64_MAX), PAGE);
+	assert_int_equal(poison_set_add(bad, MIB, PAGE), 0);
+	assert_int_equal(poison_set_add(bad, U64_MAX, 1), 0);
+	assert_int_equal(poison_set_add(bad, U64_MAX - 4, U64_MAX), 0);
+	assert_int_equal(poison_set_add(bad, 0, 0), 0);
+	assert_int_equal(poison_set_remove(bad, MIB, PAGE), 0);
+	assert_int_equal(poison_set_add(bad, MIB - PAGE, U64_MAX), PAGE);
 	expect_next(bad, &at, MIB - PAGE, PAGE);
 	expect_end(bad, at);
-	assert_int_equal(badrange_remove(bad, 0, U64_MAX), PAGE);
+	assert_int_equal(poison_set_remove(bad, 0, U64_MAX), PAGE);
 	unmake(bad);
 }
 
 static void range_is_as_long_as_it_can_be(void **state)
 {
-	struct badrange *bad = make(TIB);
+	struct poison_set *bad = make(TIB);
 	u64 at = 0;
 
 	(void)state;
-	badrange_add(bad, 63 * PAGE, PAGE);
-	badrange_add(bad, 64 * PAGE, 4096 * PAGE);
-	badrange_add(bad, 64 * 64 * 64 * PAGE + TIB / 2, PAGE);
-	badrange_add(bad, TIB - PAGE, PAGE);
+	poison_set_add(bad, 63 * PAGE, PAGE);
+	poison_set_add(bad, 64 * PAGE, 4096 * PAGE);
+	poison_set_add(bad, 64 * 64 * 64 * PAGE + TIB / 2, PAGE);
+	poison_set_add(bad, TIB - PAGE, PAGE);
 	expect_next(bad, &at, 63 * PAGE, 4097 * PAGE);
 	expect_next(bad, &at, 64 * 64 * 64 * PAGE + TIB / 2, PAGE);
 	expect_next(bad, &at, TIB - PAGE, PAGE);
@@ -225,7 +225,7 @@ static void range_is_as_long_as_it_can_be(void **state)
 
 static void ten_thousand_ranges(void **state)
 {
-	struct badrange *bad = make(TIB);
+	struct poison_set *bad = make(TIB);
 	u64 at = 0;
 
 	(void)state;
@@ -234,24 +234,24 @@ static void ten_thousand_ranges(void **state)
 	for (u64 i = 0; i < 10000; i++)
 		expect_next(bad, &at, i * 3 * PAGE, PAGE);
 	expect_end(bad, at);
-	assert_int_equal(badrange_good(bad, 30000 * PAGE, TIB - 30000 * PAGE), TIB - 30000 * PAGE);
+	assert_int_equal(poison_set_good(bad, 30000 * PAGE, TIB - 30000 * PAGE), TIB - 30000 * PAGE);
 	for (u64 i = 0; i < 10000; i++)
-		assert_int_equal(badrange_remove(bad, (i * 6007 % 10000) * 3 * PAGE, PAGE), PAGE);
-	assert_int_equal(badrange_good(bad, 0, TIB), TIB);
+		assert_int_equal(poison_set_remove(bad, (i * 6007 % 10000) * 3 * PAGE, PAGE), PAGE);
+	assert_int_equal(poison_set_good(bad, 0, TIB), TIB);
 	unmake(bad);
 }
 
 static void last_page_that_is_not_whole(void **state)
 {
-	struct badrange *bad = make(MIB + 512);
+	struct poison_set *bad = make(MIB + 512);
 	u64 at = 0;
 
 	(void)state;
-	assert_int_equal(badrange_add(bad, MIB, 1), PAGE);
+	assert_int_equal(poison_set_add(bad, MIB, 1), PAGE);
 	expect_next(bad, &at, MIB, 512);
 	expect_end(bad, at);
-	assert_int_equal(badrange_remove(bad, MIB, 511), 0);
-	assert_int_equal(badrange_remove(bad, MIB, 512), PAGE);
+	assert_int_equal(poison_set_remove(bad, MIB, 511), 0);
+	assert_int_equal(poison_set_remove(bad, MIB, 512), PAGE);
 	unmake(bad);
 }
 
@@ -268,18 +268,18 @@ static void random_calls_as_the_naive_set(void **state)
 			x ^= x << 17;
 			data[i] = x >> 24;
 		}
-		assert_true(badrange_model_compare(data, round % 10 ? 400 : sizeof(data)));
+		assert_true(poison_set_model_compare(data, round % 10 ? 400 : sizeof(data)));
 	}
 }
 
 static void range_goes_in_the_middle(void **state)
 {
-	struct badrange *bad = make(MIB);
+	struct poison_set *bad = make(MIB);
 	u64 at = 0;
 
 	(void)state;
 	add(bad, 10 * PAGE, 10 * PAGE);
-	assert_int_equal(badrange_remove(bad, 12 * PAGE, 3 * PAGE), 3 * PAGE);
+	assert_int_equal(poison_set_remove(bad, 12 * PAGE, 3 * PAGE), 3 * PAGE);
 	expect_next(bad, &at, 10 * PAGE, 2 * PAGE);
 	expect_next(bad, &at, 15 * PAGE, 5 * PAGE);
 	assert_int_equal(add(bad, 12 * PAGE, 3 * PAGE), 3 * PAGE);
@@ -291,31 +291,31 @@ static void range_goes_in_the_middle(void **state)
 
 static void without_memory_the_nearest_range_grows(void **state)
 {
-	struct badrange *bad = make_with(MIB, 2);
+	struct poison_set *bad = make_with(MIB, 2);
 	u64 at = 0, offset = 55 * PAGE + 1, len = 1;
 
 	(void)state;
-	badrange_add(bad, 10 * PAGE, PAGE);
-	badrange_widen(bad, &offset, &len);
+	poison_set_add(bad, 10 * PAGE, PAGE);
+	poison_set_widen(bad, &offset, &len);
 	assert_int_equal(offset, 55 * PAGE);
 	assert_int_equal(len, PAGE);
-	badrange_add(bad, 50 * PAGE, PAGE);
-	badrange_widen(bad, &offset, &len);
+	poison_set_add(bad, 50 * PAGE, PAGE);
+	poison_set_widen(bad, &offset, &len);
 	assert_int_equal(offset, 51 * PAGE);
 	assert_int_equal(len, 5 * PAGE);
-	assert_int_equal(badrange_add(bad, 55 * PAGE, PAGE), 5 * PAGE);
-	assert_int_equal(badrange_add(bad, 5 * PAGE, PAGE), 5 * PAGE);
+	assert_int_equal(poison_set_add(bad, 55 * PAGE, PAGE), 5 * PAGE);
+	assert_int_equal(poison_set_add(bad, 5 * PAGE, PAGE), 5 * PAGE);
 	/* what joins a range needs no room, nor does what touches two */
-	assert_int_equal(badrange_add(bad, 11 * PAGE, PAGE), PAGE);
+	assert_int_equal(poison_set_add(bad, 11 * PAGE, PAGE), PAGE);
 	expect_next(bad, &at, 5 * PAGE, 7 * PAGE);
 	expect_next(bad, &at, 50 * PAGE, 6 * PAGE);
 	expect_end(bad, at);
 	/* one cannot become two; it can get shorter */
-	assert_int_equal(badrange_remove(bad, 52 * PAGE, PAGE), 0);
-	assert_int_equal(badrange_bad(bad), 13 * PAGE);
-	assert_int_equal(badrange_remove(bad, 50 * PAGE, PAGE), PAGE);
-	free(badrange_move(bad, make_list(3), 3));
-	assert_int_equal(badrange_remove(bad, 52 * PAGE, PAGE), PAGE);
+	assert_int_equal(poison_set_remove(bad, 52 * PAGE, PAGE), 0);
+	assert_int_equal(poison_set_bytes(bad), 13 * PAGE);
+	assert_int_equal(poison_set_remove(bad, 50 * PAGE, PAGE), PAGE);
+	free(poison_set_grow(bad, make_list(3), 3));
+	assert_int_equal(poison_set_remove(bad, 52 * PAGE, PAGE), PAGE);
 	at = 0;
 	expect_next(bad, &at, 5 * PAGE, 7 * PAGE);
 	expect_next(bad, &at, 51 * PAGE, PAGE);
@@ -326,62 +326,62 @@ static void without_memory_the_nearest_range_grows(void **state)
 
 static void page_is_bad_as_soon_as_it_is_noted(void **state)
 {
-	struct badrange *bad = make_with(MIB, 2);
-	struct badrange_piece piece;
+	struct poison_set *bad = make_with(MIB, 2);
+	struct poison_piece piece;
 	u64 at = 0;
 
 	(void)state;
 	/* nobody has opened it */
-	assert_false(badrange_note(bad, 5));
-	badrange_add(bad, 4 * PAGE, PAGE);
-	badrange_open(bad);
-	assert_true(badrange_note(bad, 5));
-	assert_int_equal(badrange_good(bad, 0, MIB), 4 * PAGE);
-	assert_int_equal(badrange_good(bad, 5 * PAGE, PAGE), 0);
-	assert_int_equal(badrange_good(bad, 6 * PAGE - 1, 1), 0);
-	assert_int_equal(badrange_good(bad, 6 * PAGE, PAGE), PAGE);
+	assert_false(poison_set_publish(bad, 5));
+	poison_set_add(bad, 4 * PAGE, PAGE);
+	poison_set_open(bad);
+	assert_true(poison_set_publish(bad, 5));
+	assert_int_equal(poison_set_good(bad, 0, MIB), 4 * PAGE);
+	assert_int_equal(poison_set_good(bad, 5 * PAGE, PAGE), 0);
+	assert_int_equal(poison_set_good(bad, 6 * PAGE - 1, 1), 0);
+	assert_int_equal(poison_set_good(bad, 6 * PAGE, PAGE), PAGE);
 	expect_next(bad, &at, 4 * PAGE, PAGE);
 	expect_next(bad, &at, 5 * PAGE, PAGE);
 	expect_end(bad, at);
 	/* one at a time */
-	assert_false(badrange_note(bad, 5));
-	assert_false(badrange_note(bad, 7));
-	assert_true(badrange_shut(bad, &piece));
+	assert_false(poison_set_publish(bad, 5));
+	assert_false(poison_set_publish(bad, 7));
+	assert_true(poison_set_close(bad, &piece));
 	assert_int_equal(piece.offset, 5 * PAGE);
 	assert_int_equal(piece.len, PAGE);
-	assert_false(badrange_shut(bad, &piece));
-	assert_int_equal(badrange_bad(bad), 2 * PAGE);
+	assert_false(poison_set_close(bad, &piece));
+	assert_int_equal(poison_set_bytes(bad), 2 * PAGE);
 	at = 0;
 	expect_next(bad, &at, 4 * PAGE, 2 * PAGE);
 	expect_end(bad, at);
-	assert_false(badrange_note(bad, 7));
-	badrange_open(bad);
+	assert_false(poison_set_publish(bad, 7));
+	poison_set_open(bad);
 	/* what is bad already may be noted, and stays so */
-	assert_true(badrange_note(bad, 4));
-	assert_true(badrange_shut(bad, &piece));
+	assert_true(poison_set_publish(bad, 4));
+	assert_true(poison_set_close(bad, &piece));
 	assert_int_equal(piece.offset, 4 * PAGE);
 	assert_int_equal(piece.len, 0);
-	assert_int_equal(badrange_bad(bad), 2 * PAGE);
+	assert_int_equal(poison_set_bytes(bad), 2 * PAGE);
 	/* without room for another range nothing is noted, as its neighbours would be lost with it */
-	badrange_add(bad, 20 * PAGE, PAGE);
-	badrange_open(bad);
-	assert_false(badrange_note(bad, 50));
-	badrange_shut(bad, &piece);
-	assert_int_equal(badrange_remove(bad, 20 * PAGE, PAGE), PAGE);
-	badrange_open(bad);
+	poison_set_add(bad, 20 * PAGE, PAGE);
+	poison_set_open(bad);
+	assert_false(poison_set_publish(bad, 50));
+	poison_set_close(bad, &piece);
+	assert_int_equal(poison_set_remove(bad, 20 * PAGE, PAGE), PAGE);
+	poison_set_open(bad);
 	/* in front of all, and the last page */
-	assert_true(badrange_note(bad, 0));
+	assert_true(poison_set_publish(bad, 0));
 	at = 0;
 	expect_next(bad, &at, 0, PAGE);
 	expect_next(bad, &at, 4 * PAGE, 2 * PAGE);
-	assert_true(badrange_shut(bad, &piece));
-	assert_int_equal(badrange_remove(bad, 0, PAGE), PAGE);
-	badrange_open(bad);
-	assert_true(badrange_note(bad, MIB / PAGE - 1));
+	assert_true(poison_set_close(bad, &piece));
+	assert_int_equal(poison_set_remove(bad, 0, PAGE), PAGE);
+	poison_set_open(bad);
+	assert_true(poison_set_publish(bad, MIB / PAGE - 1));
 	at = 6 * PAGE;
 	expect_next(bad, &at, MIB - PAGE, PAGE);
 	expect_end(bad, at);
-	assert_int_equal(badrange_good(bad, 6 * PAGE, MIB - 6 * PAGE), MIB - 7 * PAGE);
+	assert_int_equal(poison_set_good(bad, 6 * PAGE, MIB - 6 * PAGE), MIB - 7 * PAGE);
 	unmake(bad);
 }
 
@@ -389,7 +389,7 @@ static void page_is_bad_as_soon_as_it_is_noted(void **state)
 enum { ALWAYS = 21000, NEVER = 300000 };
 
 struct shared {
-	struct badrange *bad;
+	struct poison_set *bad;
 	unsigned long stop;
 	unsigned long missed;
 	unsigned long extra;
@@ -400,9 +400,9 @@ static void *search_all(void *data)
 	struct shared *s = data;
 
 	while (!READ_ONCE(s->stop)) {
-		s->missed += badrange_good(s->bad, ALWAYS * PAGE, PAGE) != 0;
-		s->missed += badrange_good(s->bad, 0, (ALWAYS + 1) * PAGE) > ALWAYS * PAGE;
-		s->extra += badrange_good(s->bad, NEVER * PAGE, 5000 * PAGE) != 5000 * PAGE;
+		s->missed += poison_set_good(s->bad, ALWAYS * PAGE, PAGE) != 0;
+		s->missed += poison_set_good(s->bad, 0, (ALWAYS + 1) * PAGE) > ALWAYS * PAGE;
+		s->extra += poison_set_good(s->bad, NEVER * PAGE, 5000 * PAGE) != 5000 * PAGE;
 	}
 	return NULL;
 }
@@ -416,7 +416,7 @@ static void bad_page_is_found_whatever_its_neighbours_do(void **state)
 	u32 all;
 
 	(void)state;
-	badrange_add(s.bad, ALWAYS * PAGE, PAGE);
+	poison_set_add(s.bad, ALWAYS * PAGE, PAGE);
 	threads = 1;
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, search_all, &s), 0);
@@ -424,18 +424,18 @@ static void bad_page_is_found_whatever_its_neighbours_do(void **state)
 		u64 other = i * 7919 % 100 * 2 * PAGE;
 
 		/* ranges in front of it: its place in the list changes */
-		if (!badrange_room(s.bad, &all))
-			old[moves++] = badrange_move(s.bad, make_list(2 * all), 2 * all);
+		if (!poison_set_spare(s.bad, &all))
+			old[moves++] = poison_set_grow(s.bad, make_list(2 * all), 2 * all);
 		if (i % 5)
-			badrange_add(s.bad, other, PAGE);
+			poison_set_add(s.bad, other, PAGE);
 		else
-			badrange_remove(s.bad, 0, i % 200 * PAGE);
-		badrange_add(s.bad, (ALWAYS ^ 1) * PAGE, PAGE);
-		badrange_remove(s.bad, (ALWAYS ^ 1) * PAGE, PAGE);
+			poison_set_remove(s.bad, 0, i % 200 * PAGE);
+		poison_set_add(s.bad, (ALWAYS ^ 1) * PAGE, PAGE);
+		poison_set_remove(s.bad, (ALWAYS ^ 1) * PAGE, PAGE);
 		if (i % 1000 == 0) {
-			badrange_add(s.bad, 0, NEVER * PAGE);
-			badrange_remove(s.bad, 0, ALWAYS * PAGE);
-			badrange_remove(s.bad, (ALWAYS + 1) * PAGE, U64_MAX);
+			poison_set_add(s.bad, 0, NEVER * PAGE);
+			poison_set_remove(s.bad, 0, ALWAYS * PAGE);
+			poison_set_remove(s.bad, (ALWAYS + 1) * PAGE, U64_MAX);
 		}
 	}
 	WRITE_ONCE(s.stop, 1);
@@ -446,45 +446,45 @@ static void bad_page_is_found_whatever_its_neighbours_do(void **state)
 		free(old[--moves]);
 	assert_int_equal(s.missed, 0);
 	assert_int_equal(s.extra, 0);
-	assert_int_equal(badrange_good(s.bad, ALWAYS * PAGE, PAGE), 0);
+	assert_int_equal(poison_set_good(s.bad, ALWAYS * PAGE, PAGE), 0);
 	unmake(s.bad);
 }
 
-static struct badrange *crossed;
+static struct poison_set *crossed;
 static u64 crossed_good;
 
 static void cross_search(void)
 {
-	crossed_good = badrange_good(crossed, 5 * PAGE, PAGE);
+	crossed_good = poison_set_good(crossed, 5 * PAGE, PAGE);
 }
 
 static void cross_shut(void)
 {
-	struct badrange_piece piece;
+	struct poison_piece piece;
 
-	badrange_shut(crossed, &piece);
+	poison_set_close(crossed, &piece);
 }
 
 /* Wherever one of the two comes to run inside the other. */
 static void noted_page_is_found_by_a_search_that_meets_the_writer(void **state)
 {
-	struct badrange_piece piece;
+	struct poison_piece piece;
 
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
 		for (unsigned int at = 0; at < 80; at++) {
 			crossed = make(MIB);
-			badrange_add(crossed, 3 * PAGE, PAGE);
-			badrange_add(crossed, 7 * PAGE, PAGE);
-			badrange_open(crossed);
-			assert_true(badrange_note(crossed, 5));
+			poison_set_add(crossed, 3 * PAGE, PAGE);
+			poison_set_add(crossed, 7 * PAGE, PAGE);
+			poison_set_open(crossed);
+			assert_true(poison_set_publish(crossed, 5));
 			crossed_good = 0;
 			others = at;
 			other = kind ? cross_shut : cross_search;
 			if (kind)
 				cross_search();
 			else
-				badrange_shut(crossed, &piece);
+				poison_set_close(crossed, &piece);
 			/* the last ones find nothing to run inside */
 			other = NULL;
 			assert_int_equal(crossed_good, 0);
@@ -495,7 +495,7 @@ static void noted_page_is_found_by_a_search_that_meets_the_writer(void **state)
 
 /* A page that is bad while the count is odd: noted, and then taken into the list by another thread. */
 struct noted {
-	struct badrange *bad;
+	struct poison_set *bad;
 	unsigned long count;
 	unsigned long taken;
 	unsigned long stop;
@@ -510,7 +510,7 @@ static void *search_noted(void *data)
 
 	while (!READ_ONCE(n->stop)) {
 		unsigned long before = smp_load_acquire(&n->count);
-		bool good = badrange_good(n->bad, NOTED * PAGE, PAGE);
+		bool good = poison_set_good(n->bad, NOTED * PAGE, PAGE);
 
 		smp_rmb(); /* searched before it is asked whether it was bad all the while */
 		n->missed += good && before % 2 && READ_ONCE(n->count) == before;
@@ -522,20 +522,20 @@ static void *search_noted(void *data)
 static void *take_in(void *data)
 {
 	struct noted *n = data;
-	struct badrange_piece piece;
+	struct poison_piece piece;
 
 	for (u64 i = 0; !READ_ONCE(n->stop); i++) {
-		bool taken = badrange_shut(n->bad, &piece);
+		bool taken = poison_set_close(n->bad, &piece);
 
-		badrange_add(n->bad, i % 7 * 2 * PAGE, PAGE);
-		badrange_remove(n->bad, i % 5 * 2 * PAGE, PAGE);
+		poison_set_add(n->bad, i % 7 * 2 * PAGE, PAGE);
+		poison_set_remove(n->bad, i % 5 * 2 * PAGE, PAGE);
 		if (taken) {
 			WRITE_ONCE(n->taken, 1);
 			while (smp_load_acquire(&n->taken) && !READ_ONCE(n->stop))
 				sched_yield();
-			badrange_remove(n->bad, NOTED * PAGE, PAGE);
+			poison_set_remove(n->bad, NOTED * PAGE, PAGE);
 		}
-		badrange_open(n->bad);
+		poison_set_open(n->bad);
 	}
 	return NULL;
 }
@@ -546,12 +546,12 @@ static void noted_page_is_found_on_its_way_into_the_list(void **state)
 	pthread_t thread[3];
 
 	(void)state;
-	badrange_open(n.bad);
+	poison_set_open(n.bad);
 	threads = 1;
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, i ? search_noted : take_in, &n), 0);
 	for (int i = 0; i < 4000; i++) {
-		while (!badrange_note(n.bad, NOTED))
+		while (!poison_set_publish(n.bad, NOTED))
 			sched_yield();
 		smp_store_release(&n.count, n.count + 1);
 		while (!smp_load_acquire(&n.taken))
@@ -590,5 +590,5 @@ int main(void)
 		cmocka_unit_test(noted_page_is_found_on_its_way_into_the_list),
 	};
 
-	return cmocka_run_group_tests_name("badrange", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("poison_set", tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "badrange_model.h"
+#include "poison_set_model.h"
 
 #define PAGES_MAX 300000u
 
@@ -137,13 +137,13 @@ static u64 naive_good(const struct naive *n, u64 offset, u64 len)
 }
 
 /* All ranges, as the iteration gives them, from some offset on. */
-static bool compare_ranges(const struct naive *n, const struct badrange *bad, u64 from)
+static bool compare_ranges(const struct naive *n, const struct poison_set *bad, u64 from)
 {
-	struct badrange_piece piece;
+	struct poison_piece piece;
 	unsigned long at = from >> n->shift;
 	u64 total = 0;
 
-	for (; badrange_next(bad, &from, &piece); at = ((from - 1) >> n->shift) + 1) {
+	for (; poison_set_next(bad, &from, &piece); at = ((from - 1) >> n->shift) + 1) {
 		unsigned long first = piece.offset >> n->shift;
 		unsigned long end = ((piece.offset + piece.len - 1) >> n->shift) + 1;
 
@@ -167,12 +167,12 @@ static bool compare_ranges(const struct naive *n, const struct badrange *bad, u6
 }
 
 /* What a writer begins with. */
-static bool shut(struct naive *n, struct badrange *bad)
+static bool shut(struct naive *n, struct poison_set *bad)
 {
-	struct badrange_piece piece = { 1, 0 };
+	struct poison_piece piece = { 1, 0 };
 	u64 left = 0;
 
-	if (badrange_shut(bad, &piece) != (n->noted != ULONG_MAX))
+	if (poison_set_close(bad, &piece) != (n->noted != ULONG_MAX))
 		return differs("shut finds the page %lu that was noted, or does not", n->noted);
 	if (n->noted == ULONG_MAX)
 		return true;
@@ -181,20 +181,20 @@ static bool shut(struct naive *n, struct badrange *bad)
 	n->noted = ULONG_MAX;
 	for (unsigned long i = 0; i < n->pages; i++)
 		left += (u64)n->bad[i] << n->shift;
-	if (piece.len & ~(1ULL << n->shift) || badrange_bad(bad) != left)
-		return differs("%#llx bytes bad after a note, not %#llx", badrange_bad(bad), left);
+	if (piece.len & ~(1ULL << n->shift) || poison_set_bytes(bad) != left)
+		return differs("%#llx bytes bad after a note, not %#llx", poison_set_bytes(bad), left);
 	return true;
 }
 
 /* One page, without being a writer. */
-static bool compare_note(struct naive *n, struct badrange *bad, u64 offset)
+static bool compare_note(struct naive *n, struct poison_set *bad, u64 offset)
 {
 	unsigned long page = offset >> n->shift;
 	bool room, noted;
 	u32 all;
 
-	room = badrange_room(bad, &all);
-	noted = badrange_note(bad, page);
+	room = poison_set_spare(bad, &all);
+	noted = poison_set_publish(bad, page);
 	if (noted != (room && n->noted == ULONG_MAX))
 		return differs("page %lu is noted, or not, with %lu in its place", page, n->noted);
 	if (noted) {
@@ -205,18 +205,18 @@ static bool compare_note(struct naive *n, struct badrange *bad, u64 offset)
 }
 
 /* Gives the set more room now and then, as whoever has memory would. */
-static void grow(struct badrange *bad, struct input *in)
+static void grow(struct poison_set *bad, struct input *in)
 {
-	u32 kind = take(in, 1), all, left = badrange_room(bad, &all);
+	u32 kind = take(in, 1), all, left = poison_set_spare(bad, &all);
 	u32 room = all - left + 1 + kind % 16;
 	void *list;
 
 	if (kind % 4)
 		return;
-	list = calloc(1, badrange_list_bytes(room));
+	list = calloc(1, poison_set_list_bytes(room));
 	if (!list)
 		abort();
-	free(badrange_move(bad, list, room));
+	free(poison_set_grow(bad, list, room));
 }
 
 /* Is a page good, or outside? */
@@ -226,7 +226,7 @@ static bool naive_is_good(const struct naive *n, unsigned long page)
 }
 
 /* Where there is room it is the pages themselves; else as many more as reach the nearest range. */
-static bool compare_widen(const struct naive *n, const struct badrange *bad, u64 *offset, u64 *len)
+static bool compare_widen(const struct naive *n, const struct poison_set *bad, u64 *offset, u64 *len)
 {
 	unsigned long first, end, left, right, gap = 0;
 	u64 at = *offset;
@@ -236,14 +236,14 @@ static bool compare_widen(const struct naive *n, const struct badrange *bad, u64
 		return true;
 	first = at >> n->shift;
 	end = ((end_of(n, at, *len) - 1) >> n->shift) + 1;
-	badrange_widen(bad, offset, len);
+	poison_set_widen(bad, offset, len);
 	for (left = first; left && naive_is_good(n, left - 1); left--)
 		;
 	for (right = end; right < n->pages && naive_is_good(n, right); right++)
 		;
 	for (unsigned long page = first; page < end && gap != ULONG_MAX; page++)
 		gap = n->bad[page] ? ULONG_MAX : 0;
-	if (!badrange_room(bad, &all) && gap != ULONG_MAX && (left < first || !first) &&
+	if (!poison_set_spare(bad, &all) && gap != ULONG_MAX && (left < first || !first) &&
 	    (right > end || end == n->pages)) {
 		gap = ULONG_MAX;
 		if (left)
@@ -261,12 +261,12 @@ static bool compare_widen(const struct naive *n, const struct badrange *bad, u64
 }
 
 /* Whether this would make two ranges of one, for which there is no room. */
-static bool cannot_split(const struct naive *n, const struct badrange *bad, u64 offset, u64 len)
+static bool cannot_split(const struct naive *n, const struct poison_set *bad, u64 offset, u64 len)
 {
 	unsigned long first, end;
 	u32 all;
 
-	if (badrange_room(bad, &all) || offset >= n->size)
+	if (poison_set_spare(bad, &all) || offset >= n->size)
 		return false;
 	first = (offset + (1ULL << n->shift) - 1) >> n->shift;
 	end = end_of(n, offset, len) == n->size ? n->pages : (offset + len) >> n->shift;
@@ -278,7 +278,7 @@ static bool cannot_split(const struct naive *n, const struct badrange *bad, u64 
 	return true;
 }
 
-static bool compare_one(struct naive *n, struct badrange *bad, struct input *in)
+static bool compare_one(struct naive *n, struct poison_set *bad, struct input *in)
 {
 	u32 kind = take(in, 1);
 	u64 offset = take_offset(n, in), len = take_length(n, in), wide, wide_len, got, want;
@@ -296,35 +296,35 @@ static bool compare_one(struct naive *n, struct badrange *bad, struct input *in)
 		wide_len = len;
 		if (!compare_widen(n, bad, &wide, &wide_len))
 			return false;
-		got = badrange_add(bad, offset, len);
+		got = poison_set_add(bad, offset, len);
 		want = naive_add(n, wide, wide_len);
 		break;
 	case 2:
 		want = cannot_split(n, bad, offset, len) ? 0 : naive_remove(n, offset, len);
-		got = badrange_remove(bad, offset, len);
+		got = poison_set_remove(bad, offset, len);
 		break;
 	default:
 		if (offset >= n->size)
 			offset = n->size - 1;
 		len = end_of(n, offset, len) - offset;
-		got = badrange_good(bad, offset, len);
+		got = poison_set_good(bad, offset, len);
 		want = naive_good(n, offset, len);
 		if (kind & 4 && !compare_ranges(n, bad, offset))
 			return false;
 	}
 	if (kind % 4 != 3)
-		badrange_open(bad);
+		poison_set_open(bad);
 	if (got != want)
 		return differs("kind %u of %#llx, %#llx gives %#llx, not %#llx", kind % 4, offset,
 			       len, got, want);
 	return true;
 }
 
-bool badrange_model_compare(const u8 *data, size_t size)
+bool poison_set_model_compare(const u8 *data, size_t size)
 {
 	struct input in = { data, size };
 	static struct naive n;
-	struct badrange bad;
+	struct poison_set bad;
 	u64 left = 0;
 	bool same = true;
 	void *list;
@@ -337,19 +337,19 @@ bool badrange_model_compare(const u8 *data, size_t size)
 		n.size = 1 + n.size % (200ULL << n.shift);
 	n.pages = ((n.size - 1) >> n.shift) + 1;
 	room = 1 + take(&in, 1) % 40;
-	list = calloc(1, badrange_list_bytes(room));
-	if (!list || !badrange_init(&bad, n.size, n.shift, list, room))
+	list = calloc(1, poison_set_list_bytes(room));
+	if (!list || !poison_set_init(&bad, n.size, n.shift, list, room))
 		abort();
 	n.noted = ULONG_MAX;
-	badrange_open(&bad);
+	poison_set_open(&bad);
 	while (same && in.left)
 		same = compare_one(&n, &bad, &in);
 	if (same)
 		same = compare_ranges(&n, &bad, 0) && shut(&n, &bad) && compare_ranges(&n, &bad, 0);
 	for (unsigned long i = 0; i < n.pages; i++)
 		left += (u64)n.bad[i] << n.shift;
-	if (same && badrange_bad(&bad) != left)
-		same = differs("%#llx bytes bad, not %#llx", badrange_bad(&bad), left);
-	free(badrange_list(&bad));
+	if (same && poison_set_bytes(&bad) != left)
+		same = differs("%#llx bytes bad, not %#llx", poison_set_bytes(&bad), left);
+	free(poison_set_list(&bad));
 	return same;
 }

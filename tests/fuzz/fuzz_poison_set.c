@@ -5,13 +5,13 @@
  */
 #include <stdlib.h>
 
-#include "tests/model/badrange_model.h"
+#include "tests/model/poison_set_model.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	if (!badrange_model_compare(data, size))
+	if (!poison_set_model_compare(data, size))
 		abort();
 	return 0;
 }
