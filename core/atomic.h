@@ -4,9 +4,8 @@
  * xchg(), cmpxchg(), try_cmpxchg() and test_and_clear_bit() are full barriers, set_bit() and
  * clear_bit() are none. On the host they take a word of type unsigned long and nothing else.
  *
- * ATOMIC_POINT() stands before every operation on the host; a stress test may define it, to have
- * other threads run just there. A model checker has operations of its own, and defines
- * ATOMIC_OPERATIONS.
+ * On the host, ATOMIC_POINT() comes before every operation; a stress test may define it, to switch
+ * threads there. A model checker has operations of its own, and defines ATOMIC_OPERATIONS.
  */
 #ifndef FSDEV_CORE_ATOMIC_H
 #define FSDEV_CORE_ATOMIC_H
@@ -68,7 +67,7 @@ static inline unsigned long cmpxchg(unsigned long *word, unsigned long old, unsi
 	return old;
 }
 
-/* As cmpxchg(), but says whether it was done; *@old becomes what was there. */
+/* As in the kernel: returns true on success; otherwise *@old is the value found. */
 static inline bool try_cmpxchg(unsigned long *word, unsigned long *old, unsigned long new)
 {
 	ATOMIC_POINT();
@@ -94,7 +93,7 @@ static inline bool test_and_clear_bit(int nr, unsigned long *word)
 	return __atomic_fetch_and(word, ~BIT(nr), __ATOMIC_SEQ_CST) & BIT(nr);
 }
 
-/* Whoever frees on the host waits for the readers in another way. */
+/* Host tests wait for readers in ways of their own before they free. */
 static inline void rcu_read_lock(void)
 {
 }
@@ -107,13 +106,13 @@ static inline void rcu_read_unlock(void)
 
 #define READ_ONCE(x) READ_ONCE_ulong(&(x))
 #define WRITE_ONCE(x, value) WRITE_ONCE_ulong(&(x), value)
-/* what was written before is visible before what is written after */
+/* As in the kernel: earlier stores are visible before later ones. */
 #define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
-/* what was read before was read before what is read after */
+/* As in the kernel: earlier loads are done before later ones. */
 #define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
-/* As in the kernel: what is read after it is not read before it. */
+/* As in the kernel: later accesses are not done before this load. */
 #define smp_load_acquire(p) smp_load_acquire_ulong(p)
-/* As in the kernel: what came before it is visible, and has been read, before it is. */
+/* As in the kernel: earlier accesses are done before this store is visible. */
 #define smp_store_release(p, value) smp_store_release_ulong(p, value)
 
 #endif /* __KERNEL__ */

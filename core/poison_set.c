@@ -433,7 +433,7 @@ void poison_set_open(struct poison_set *set)
 	const struct poison_list *list = list_of(set);
 
 	if (list->count[0] < list->capacity)
-		/* this writer's stores come first; pairs with try_cmpxchg() in poison_set_publish() */
+		/* pairs with try_cmpxchg() in poison_set_publish() in poison_set.h */
 		smp_store_release(&set->pending, POISON_PENDING_NONE);
 }
 

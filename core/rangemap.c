@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Range map: building it, and everything but the lookup itself, which is in the header.
+ * Range map: construction, and address to offset. The lookup by offset is in rangemap.h.
  */
 #include "rangemap.h"
 
-/* The outer table may always have this many cells, so that few ranges of uneven size spread. */
+/* The outer table may always have this many cells, which spreads few ranges of uneven size. */
 #ifndef CELLS_AT_LEAST
 #define CELLS_AT_LEAST 256u
 #endif
 
-/* The fewest ranges that make a crowd. */
-#define CROWD_RANGES (RANGEMAP_WALK + 1)
+/* The fewest ranges of a subtable. */
+#define SUBTABLE_RANGES (RANGEMAP_WALK + 1)
 
-/* Where things lie in the memory of a map that was given so many ranges: byte offsets. */
+/* Byte offsets of the parts of a map. */
 struct layout {
 	u32 cells;	/* most cells of the outer table: a count */
 	size_t entries;
-	size_t crowds;
+	size_t subtables;
 	size_t address;
 	size_t order;
 	size_t bytes;
 };
 
-/* The bytes of a crowd of @nr ranges, with up to two cells for each. */
-static size_t crowd_bytes(size_t nr)
+/* The bytes of a subtable of @nr ranges, with up to two cells for each. */
+static size_t subtable_bytes(size_t nr)
 {
-	return sizeof(struct rangemap_crowd) + (2 * nr + 2) * sizeof(u32);
+	return sizeof(struct rangemap_subtable) + (2 * nr + 2) * sizeof(u32);
 }
 
 static struct layout layout_of(unsigned int nr)
@@ -34,16 +34,16 @@ static struct layout layout_of(unsigned int nr)
 
 	l.cells = 4 * nr > CELLS_AT_LEAST ? 4 * nr : CELLS_AT_LEAST;
 	l.entries = offsetof(struct rangemap, cell) + l.cells * sizeof(u32);
-	l.crowds = l.entries + (nr + 1) * sizeof(struct rangemap_entry);
-	l.address = l.crowds + nr / CROWD_RANGES * crowd_bytes(CROWD_RANGES) +
-		    nr % CROWD_RANGES * 2 * sizeof(u32);
+	l.subtables = l.entries + (nr + 1) * sizeof(struct rangemap_entry);
+	l.address = l.subtables + nr / SUBTABLE_RANGES * subtable_bytes(SUBTABLE_RANGES) +
+		    nr % SUBTABLE_RANGES * 2 * sizeof(u32);
 	l.order = l.address + nr * sizeof(u64);
 	l.bytes = l.order + nr * sizeof(u32);
 	return l;
 }
 
 /**
- * rangemap_bytes() - how much memory a map needs
+ * rangemap_bytes() - compute the memory that a map needs
  * @nr: ranges
  *
  * Context: any.
@@ -57,7 +57,7 @@ size_t rangemap_bytes(unsigned int nr)
 	return layout_of(nr).bytes;
 }
 
-/* Whether @next begins in physical memory where @range ends; address 0 follows no range. */
+/* True if @next begins in physical memory where @range ends; address 0 follows no range. */
 static bool touches(const struct rangemap_range *range, const struct rangemap_range *next)
 {
 	return next->start > range->start && next->start - range->start == range->len;
@@ -69,7 +69,7 @@ static bool valid_range(const struct rangemap_range *range, u64 granule)
 	       range->len - 1 <= U64_MAX - range->start;
 }
 
-/* Checks each range by itself, and that a u64 can count the bytes of all. */
+/* Checks each range by itself, and that the sum of their lengths fits a u64. */
 static int check_each(const struct rangemap_range *ranges, unsigned int nr, u64 granule,
 		      unsigned int *bad)
 {
@@ -86,7 +86,7 @@ static int check_each(const struct rangemap_range *ranges, unsigned int nr, u64 
 	return 0;
 }
 
-/* One step of the heap sort: lets order[@top] sink to its place among the first @nr. */
+/* Heap sort: sifts order[@top] down among the first @nr. */
 static void sink(u32 *order, const struct rangemap_range *ranges, u32 top, u32 nr)
 {
 	u32 moving = order[top];
@@ -121,7 +121,7 @@ static void sort_by_address(u32 *order, const struct rangemap_range *ranges, u32
 	}
 }
 
-/* Checks that no two ranges overlap; of two that do, the later one in the device is the bad one. */
+/* Checks that no two ranges overlap; of two that do, the later one in the device is at fault. */
 static int check_overlap(const u32 *order, const struct rangemap_range *ranges, unsigned int nr,
 			 unsigned int *bad)
 {
@@ -163,7 +163,7 @@ static void merge(struct rangemap *map, struct rangemap_entry *entry,
 	map->first_delta = entry[0].delta;
 }
 
-/* Turns @order, of the ranges before merging, into the way back. Needs what merge() left. */
+/* Makes the sorted addresses from @order of the unmerged ranges. Needs the cells of merge(). */
 static void make_way_back(struct rangemap *map, const struct rangemap_range *ranges, u32 nr,
 			  u32 *order, u64 *address)
 {
@@ -186,7 +186,7 @@ static void make_way_back(struct rangemap *map, const struct rangemap_range *ran
 		map->half *= 2;
 }
 
-/* What a cell says to name @target. */
+/* The value of a cell that names @target. */
 static u32 name(const struct rangemap *map, const void *target)
 {
 	return target - (const void *)map;
@@ -220,31 +220,31 @@ static u32 fill_table(const struct rangemap *map, u32 *cell, u32 shift,
 	return cells;
 }
 
-/* Makes @crowd of the @nr ranges after @before. */
-static void make_crowd(const struct rangemap *map, struct rangemap_crowd *crowd,
-		       const struct rangemap_entry *before, u32 nr)
+/* Makes @subtable of the @nr ranges after @before. */
+static void make_subtable(const struct rangemap *map, struct rangemap_subtable *subtable,
+			  const struct rangemap_entry *before, u32 nr)
 {
 	u32 cells;
 
-	crowd->before = before[0];
-	crowd->start = before[1].start;
-	crowd->last_start = before[nr].start;
-	crowd->last = name(map, &before[nr]);
-	crowd->shift = shift_for(crowd->last_start - crowd->start, 2 * nr);
-	cells = fill_table(map, crowd->cell, crowd->shift, &before[1], crowd->start,
-			   crowd->last_start);
-	crowd->cell[cells] = name(map, &before[nr - 1]);
+	subtable->before = before[0];
+	subtable->start = before[1].start;
+	subtable->last_start = before[nr].start;
+	subtable->last = name(map, &before[nr]);
+	subtable->shift = shift_for(subtable->last_start - subtable->start, 2 * nr);
+	cells = fill_table(map, subtable->cell, subtable->shift, &before[1], subtable->start,
+			   subtable->last_start);
+	subtable->cell[cells] = name(map, &before[nr - 1]);
 }
 
-/* Makes the outer table, and a crowd of every cell in which too many ranges begin. */
-static void make_tables(struct rangemap *map, u64 granule, u32 cells, void *crowd)
+/* Makes the outer table, and a subtable of every cell in which too many ranges begin. */
+static void make_tables(struct rangemap *map, u64 granule, u32 cells, void *subtable)
 {
 	const struct rangemap_entry *end = &map->entry[map->nr];
 	u32 k;
 
-	map->crowds = crowd;
-	map->near_shift = shift_for(map->size / granule, cells);
-	map->shift = map->near_shift + shift_for(granule, 1);
+	map->subtables = subtable;
+	map->granule_cell_shift = shift_for(map->size / granule, cells);
+	map->shift = map->granule_cell_shift + shift_for(granule, 1);
 	cells = fill_table(map, map->cell, map->shift, map->entry, 0, map->size);
 	for (k = 0; k < cells; k++) {
 		const struct rangemap_entry *before = rangemap_named(map, map->cell[k]);
@@ -254,16 +254,16 @@ static void make_tables(struct rangemap *map, u64 granule, u32 cells, void *crow
 		while (next < end && next->start >> map->shift == k)
 			next++;
 		nr = next - before - 1;
-		if (nr < CROWD_RANGES)
+		if (nr < SUBTABLE_RANGES)
 			continue;
-		make_crowd(map, crowd, before, nr);
-		map->cell[k] = name(map, crowd);
-		crowd += crowd_bytes(nr);
+		make_subtable(map, subtable, before, nr);
+		map->cell[k] = name(map, subtable);
+		subtable += subtable_bytes(nr);
 	}
 }
 
 /**
- * rangemap_build() - make a map of a device's ranges
+ * rangemap_build() - build a map of a device's ranges
  * @map: zeroed memory of at least rangemap_bytes(@nr) bytes, aligned for a u64
  * @bytes: how much memory @map has
  * @ranges: the device's ranges in device order, wherever they lie in physical memory
@@ -307,14 +307,14 @@ int rangemap_build(struct rangemap *map, size_t bytes, const struct rangemap_ran
 	merge(map, (void *)map + l.entries, ranges, nr);
 	make_way_back(map, ranges, nr, order, (void *)map + l.address);
 	if (map->nr > 1)
-		make_tables(map, granule, l.cells, (void *)map + l.crowds);
+		make_tables(map, granule, l.cells, (void *)map + l.subtables);
 	return 0;
 }
 
 /**
- * rangemap_get() - one range of the device
+ * rangemap_get() - get one range of the device
  * @map: a map that rangemap_build() has built
- * @i: which one, in device order; less than rangemap_count()
+ * @i: its index in device order; less than rangemap_count()
  * @piece: where to put it
  *
  * Context: any; takes no lock.
@@ -346,14 +346,14 @@ static u32 last_not_above(const struct rangemap *map, u64 phys)
 }
 
 /**
- * rangemap_offset_far() - what rangemap_offset() has not at hand
+ * rangemap_offset_slow() - translate an address outside the first range
  * @map: a map that rangemap_build() has built
  * @phys: physical address
  *
  * Context: any; takes no lock. The cost grows with the logarithm of the number of ranges.
  * Return: the device offset in bytes; RANGEMAP_NOWHERE if @phys is not in the device.
  */
-u64 rangemap_offset_far(const struct rangemap *map, u64 phys)
+u64 rangemap_offset_slow(const struct rangemap *map, u64 phys)
 {
 	const struct rangemap_entry *entry = &map->entry[map->order[last_not_above(map, phys)]];
 	u64 offset = phys - entry[0].delta;
@@ -362,15 +362,15 @@ u64 rangemap_offset_far(const struct rangemap *map, u64 phys)
 }
 
 /**
- * rangemap_next() - the first piece of the device in a span of physical memory
+ * rangemap_next() - find the first piece of the device in a physical span
  * @map: a map that rangemap_build() has built
  * @phys: physical address at which the span begins
  * @len: bytes of the span; what would be past the top of the address space is cut off
  * @piece: where to put the piece
  *
  * Finds the piece with the lowest physical address, cut to the span, and moves *@phys and *@len
- * behind it, so that calling on until it returns false visits all of the device that the span
- * has, and nothing that lies between the ranges.
+ * after it: calls until it returns false visit every part of the device in the span, and no hole
+ * between ranges.
  *
  * Context: any; takes no lock. The cost grows with the logarithm of the number of ranges.
  * Return: true and the piece; false, with *@len 0 and *@piece untouched, if there is none.

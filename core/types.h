@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The few names that core/ takes from outside, so that the same source compiles inside the kernel
- * and on the host.
+ * Types and macros of core/, so that the same source compiles in the kernel and on the host.
  */
 #ifndef FSDEV_CORE_TYPES_H
 #define FSDEV_CORE_TYPES_H
 
-/* The compiler is not to know that @x is what it was; no instruction. */
+/* Hides from the compiler that @x has not changed, as OPTIMIZER_HIDE_VAR(); no instruction. */
 #ifdef __CPROVER__
 #define unrelated(x) ((void)(x))
 #else

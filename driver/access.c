@@ -40,7 +40,7 @@ static __always_inline long near_access(const struct fsdev *fsdev, pgoff_t pgoff
 {
 	u64 phys, len;
 
-	len = rangemap_lookup_near(&fsdev->map, pgoff, PAGE_SHIFT, &phys);
+	len = rangemap_lookup_fast(&fsdev->map, pgoff, PAGE_SHIFT, &phys);
 	if (unlikely(!len))
 		return far_access(fsdev, PFN_PHYS(pgoff), nr_pages, 0, kaddr, pfn);
 	if (kaddr)

@@ -370,7 +370,7 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 
 	report_begins(fsdev);
 	if (unlikely(nr_pages != 1) ||
-	    unlikely(!rangemap_offset_near(&fsdev->map, PFN_PHYS(pfn), &offset)) ||
+	    unlikely(!rangemap_offset_fast(&fsdev->map, PFN_PHYS(pfn), &offset)) ||
 	    unlikely(!notify_page(fsdev, offset, mf_flags, &rc)))
 		rc = notify_far(fsdev, pfn, nr_pages, mf_flags);
 	report_ends(fsdev, mf_flags, rc);

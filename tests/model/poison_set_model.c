@@ -14,7 +14,7 @@ struct input {
 	size_t left;
 };
 
-/* A device: one byte for each page; the page that was noted and is in no range yet, or ULONG_MAX. */
+/* A device: one byte for each page; the pending page, which is in no range yet, or ULONG_MAX. */
 struct naive {
 	u64 size;
 	unsigned int shift;
@@ -91,7 +91,7 @@ static u64 take_length(const struct naive *n, struct input *in)
 	}
 }
 
-/* The end of a stretch, as a byte offset in the device. */
+/* The end of a part of the device, as a byte offset. */
 static u64 end_of(const struct naive *n, u64 offset, u64 len)
 {
 	return len > n->size - offset ? n->size : offset + len;
@@ -204,7 +204,7 @@ static bool compare_note(struct naive *n, struct poison_set *bad, u64 offset)
 	return true;
 }
 
-/* Gives the set more room now and then, as whoever has memory would. */
+/* Gives the set a larger list now and then, as the driver does. */
 static void grow(struct poison_set *bad, struct input *in)
 {
 	u32 kind = take(in, 1), all, left = poison_set_spare(bad, &all);
@@ -226,7 +226,8 @@ static bool naive_is_good(const struct naive *n, unsigned long page)
 }
 
 /* Where there is room it is the pages themselves; else as many more as reach the nearest range. */
-static bool compare_widen(const struct naive *n, const struct poison_set *bad, u64 *offset, u64 *len)
+static bool compare_widen(const struct naive *n, const struct poison_set *bad, u64 *offset,
+			  u64 *len)
 {
 	unsigned long first, end, left, right, gap = 0;
 	u64 at = *offset;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A naive set of bad pages, and a comparison of the real one with it. Used by tests/unit with random
+ * A naive poison set, and a comparison of the real one with it. Used by tests/unit with random
  * input and by tests/fuzz.
  */
 #ifndef FSDEV_TESTS_POISON_SET_MODEL_H

@@ -4,25 +4,25 @@
  *
  * Each shows, for all addresses, lengths and offsets, that nothing overflows that should not,
  * shifts too far, loops too long or reaches outside its memory, and that the result is right. They
- * meet in the functions called ..._well_formed(): build_outer and build_crowd show that what is
+ * meet in the functions called ..._well_formed(): build_outer and build_subtable show that what is
  * built is so; lookup shows that on every such map, whoever made it, the answer is right.
  *
  *                ranges      address bits
  *  layout        any number  64  a map's parts are aligned, follow each other, and hold what they
  *                                have to
- *  layout_crowd  any number  64  there is room for crowds, however the ranges fall into them
+ *  layout_subtable  any number  64  there is room for subtables, however the ranges fall into them
  *  build_check   up to 3     32  refused exactly if a range is bad, and that one named; sorted
  *  build_merge   up to 3     32  neighbours are merged and no others; the way back fits
- *  build_outer   up to 3     32  the outer table, of up to 4 cells; which ranges are a crowd
- *  build_crowd   up to 3     32  a crowd's table
- *  lookup        up to 3     64  with 4 outer cells, and the one crowd that a lookup can meet
- *  lookup_near   up to 3     64  the same for its short way, which may also leave it to the other
+ *  build_outer   up to 3     32  the outer table, of up to 4 cells; which ranges are a subtable
+ *  build_subtable   up to 3     32  a subtable's table
+ *  lookup        up to 3     64  with 4 outer cells, and the one subtable that a lookup can meet
+ *  lookup_fast   up to 3     64  the same for its short way, which may also leave it to the other
  *  search        up to 8     64  the sorted addresses are searched right
  *  next          up to 3     64  for any way back, also a wrong one, pieces lie in the span; that
  *                                they are the right ones is left to the comparison beside this
  *
  * With 32 bits the source is the same, but for a u64 of 32 bits. So that so few ranges take every
- * way, RANGEMAP_WALK is 1: two ranges that begin in one cell are a crowd. For lookup it is 2.
+ * way, RANGEMAP_WALK is 1: two ranges that begin in one cell are a subtable. For lookup it is 2.
  */
 #if BITS == 32
 #define FSDEV_CORE_TYPES_H
@@ -44,11 +44,11 @@ typedef unsigned int u64;
 #define GRANULE_SHIFT 12
 #define GRANULE ((u64)1 << GRANULE_SHIFT)
 
-enum { N = RANGES, OUTER = 4, CROWD_CELLS = 2 * (N - 1) + 1 };
+enum { N = RANGES, OUTER = 4, SUBTABLE_CELLS = 2 * (N - 1) + 1 };
 
-struct crowd_memory {
-	struct rangemap_crowd crowd;
-	u32 cell[CROWD_CELLS];
+struct subtable_memory {
+	struct rangemap_subtable subtable;
+	u32 cell[SUBTABLE_CELLS];
 };
 
 /* A map with its memory, as one object whose parts have their types. */
@@ -56,16 +56,16 @@ static struct space {
 	struct rangemap map;
 	u32 cell[OUTER];
 	struct rangemap_entry entry[N + 1];
-#ifndef CROWD_APART
-	struct crowd_memory crowd;
+#ifndef SUBTABLE_APART
+	struct subtable_memory subtable;
 #endif
 } space;
 
 /* Memory that nothing has to find from the map is an object of its own: that is easier to prove. */
-#ifdef CROWD_APART
-static struct crowd_memory apart;
+#ifdef SUBTABLE_APART
+static struct subtable_memory apart;
 #else
-#define apart space.crowd
+#define apart space.subtable
 #endif
 static u64 address[N];
 static u32 order[N];
@@ -107,24 +107,25 @@ void layout(void)
 	prove(l.bytes == rangemap_bytes(nr));
 	prove(l.cells >= nr);
 	prove(l.entries == offsetof(struct rangemap, cell) + l.cells * sizeof(u32));
-	prove(l.crowds >= l.entries + (nr + 1) * sizeof(struct rangemap_entry));
-	prove(l.crowds <= U32_MAX);
+	prove(l.subtables >= l.entries + (nr + 1) * sizeof(struct rangemap_entry));
+	prove(l.subtables <= U32_MAX);
 	prove(l.order == l.address + nr * sizeof(u64) && l.bytes == l.order + nr * sizeof(u32));
-	prove(l.entries % sizeof(u64) == 0 && l.crowds % sizeof(u64) == 0);
-	prove(l.address % sizeof(u64) == 0 && crowd_bytes(nr) % sizeof(u64) == 0);
+	prove(l.entries % sizeof(u64) == 0 && l.subtables % sizeof(u64) == 0);
+	prove(l.address % sizeof(u64) == 0 && subtable_bytes(nr) % sizeof(u64) == 0);
 }
 
-/* Crowds fit however ranges fall into them: one more crowd leaves the rest of the room. */
-void layout_crowd(void)
+/* Crowds fit however ranges fall into them: one more subtable leaves the rest of the room. */
+void layout_subtable(void)
 {
-	u32 nr = nondet_u32(), crowd = nondet_u32();
+	u32 nr = nondet_u32(), subtable = nondet_u32();
 	struct layout all, rest;
 
-	assume(nr <= RANGEMAP_MAX && crowd >= CROWD_RANGES && crowd <= nr);
+	assume(nr <= RANGEMAP_MAX && subtable >= SUBTABLE_RANGES && subtable <= nr);
 	all = layout_of(nr);
-	rest = layout_of(nr - crowd);
-	prove(all.address - all.crowds >= crowd_bytes(crowd) + (rest.address - rest.crowds));
-	prove(crowd_bytes(crowd) >= sizeof(struct rangemap_crowd) + (2 * crowd + 1) * sizeof(u32));
+	rest = layout_of(nr - subtable);
+	prove(all.address - all.subtables >= subtable_bytes(subtable) + (rest.address - rest.subtables));
+	prove(subtable_bytes(subtable) >=
+	      sizeof(struct rangemap_subtable) + (2 * subtable + 1) * sizeof(u32));
 }
 
 /* Checking the ranges. */
@@ -247,7 +248,7 @@ static void make_any_entries(void)
 	space = nondet_space();
 	space.map.nr = nr;
 	space.map.entry = space.entry;
-	space.map.crowds = &apart;
+	space.map.subtables = &apart;
 	space.entry[0].start = 0;
 	for (i = 0; i < nr; i++)
 		assume(space.entry[i].start < space.entry[i + 1].start);
@@ -273,51 +274,51 @@ static bool reaches(u32 i, u32 most, u64 start, u64 last)
 	return i + most + 1 >= space.map.nr || last < space.entry[i + most + 1].start;
 }
 
-/* The cell of a crowd which is that of @offset. */
-static bool crowd_cell_well_formed(u32 last, u64 offset)
+/* The cell of a subtable which is that of @offset. */
+static bool subtable_cell_well_formed(u32 last, u64 offset)
 {
-	u32 shift = apart.crowd.shift;
-	u64 k = (offset - apart.crowd.start) >> shift;
-	u64 start = apart.crowd.start + (k << shift);
+	u32 shift = apart.subtable.shift;
+	u64 k = (offset - apart.subtable.start) >> shift;
+	u64 start = apart.subtable.start + (k << shift);
 	u32 i, limit;
 
-	if (k > CROWD_CELLS - 2)
+	if (k > SUBTABLE_CELLS - 2)
 		return false;
 	i = index_of(apart.cell[k]);
 	limit = index_of(apart.cell[k + 1]);
 	return i <= limit && limit < last &&
 	       reaches(i, limit - i, start,
-		       start + lesser(((u64)1 << shift) - 1, apart.crowd.last_start - 1 - start));
+		       start + lesser(((u64)1 << shift) - 1, apart.subtable.last_start - 1 - start));
 }
 
-/* The crowd in an outer cell from @start to @last, for an offset in this cell. */
-static bool crowd_well_formed(u64 start, u64 last, u64 offset)
+/* The subtable in an outer cell from @start to @last, for an offset in this cell. */
+static bool subtable_well_formed(u64 start, u64 last, u64 offset)
 {
-	u32 end = index_of(apart.crowd.last);
+	u32 end = index_of(apart.subtable.last);
 	u32 i;
 
-	for (i = 0; i < N && space.entry[i + 1].start != apart.crowd.start;)
+	for (i = 0; i < N && space.entry[i + 1].start != apart.subtable.start;)
 		i++;
 	if (end >= N || i + 2 > end || !reaches(i, end - i, start, last) ||
-	    apart.crowd.before.start != space.entry[i].start ||
-	    apart.crowd.before.delta != space.entry[i].delta ||
-	    apart.crowd.last_start != space.entry[end].start || apart.crowd.shift >= BITS)
+	    apart.subtable.before.start != space.entry[i].start ||
+	    apart.subtable.before.delta != space.entry[i].delta ||
+	    apart.subtable.last_start != space.entry[end].start || apart.subtable.shift >= BITS)
 		return false;
-	return offset < apart.crowd.start || offset >= apart.crowd.last_start ||
-	       crowd_cell_well_formed(end, offset);
+	return offset < apart.subtable.start || offset >= apart.subtable.last_start ||
+	       subtable_cell_well_formed(end, offset);
 }
 
-void build_crowd(void)
+void build_subtable(void)
 {
 	u64 offset = nondet_u64(), start = nondet_u64(), last = nondet_u64();
 	u32 before = nondet_u32(), nr = nondet_u32();
 
 	make_any_entries();
-	assume(nr >= CROWD_RANGES && nr < N && before < N && before + nr < space.map.nr);
+	assume(nr >= SUBTABLE_RANGES && nr < N && before < N && before + nr < space.map.nr);
 	assume(start <= last && reaches(before, nr, start, last));
 	assume(last >= space.entry[before + nr].start && offset >= start && offset <= last);
-	make_crowd(&space.map, &apart.crowd, &space.entry[before], nr);
-	prove(crowd_well_formed(start, last, offset));
+	make_subtable(&space.map, &apart.subtable, &space.entry[before], nr);
+	prove(subtable_well_formed(start, last, offset));
 }
 
 /* The outer cell of @offset: its first and its last byte. */
@@ -333,8 +334,8 @@ static u64 cell_last(u64 offset)
 
 static bool near_well_formed(void)
 {
-	return space.map.near_shift <= BITS - GRANULE_SHIFT &&
-	       space.map.shift == space.map.near_shift + GRANULE_SHIFT;
+	return space.map.granule_cell_shift <= BITS - GRANULE_SHIFT &&
+	       space.map.shift == space.map.granule_cell_shift + GRANULE_SHIFT;
 }
 
 static bool in_table(u64 offset)
@@ -342,10 +343,10 @@ static bool in_table(u64 offset)
 	return space.map.shift < BITS && offset >> space.map.shift < OUTER;
 }
 
-#ifndef CROWD_APART
-static bool names_crowd(u64 offset)
+#ifndef SUBTABLE_APART
+static bool names_subtable(u64 offset)
 {
-	return space.cell[offset >> space.map.shift] == offsetof(struct space, crowd);
+	return space.cell[offset >> space.map.shift] == offsetof(struct space, subtable);
 }
 
 static bool cell_well_formed(u64 offset)
@@ -354,18 +355,18 @@ static bool cell_well_formed(u64 offset)
 		       cell_start(offset), cell_last(offset));
 }
 
-/* In place of make_crowd(), which has its own proof: that it gets all that begin in one cell. */
-static u32 crowded_before = N, crowded;
+/* In place of make_subtable(), which has its own proof: that it gets all that begin in one cell. */
+static u32 subtable_before = N, subtable;
 
-void make_crowd_expected(const struct rangemap *map, struct rangemap_crowd *crowd,
-			 const struct rangemap_entry *before, u32 nr)
+void make_subtable_expected(const struct rangemap *map, struct rangemap_subtable *subtable,
+			    const struct rangemap_entry *before, u32 nr)
 {
 	u64 cell = cell_start(before[nr].start);
 
-	prove(map == &space.map && crowd == &apart.crowd);
-	crowded_before = index_of((char *)before - (char *)map);
-	crowded = nr;
-	prove(nr >= CROWD_RANGES && reaches(crowded_before, nr, cell, cell_last(cell)));
+	prove(map == &space.map && subtable == &apart.subtable);
+	subtable_before = index_of((char *)before - (char *)map);
+	subtable = nr;
+	prove(nr >= SUBTABLE_RANGES && reaches(subtable_before, nr, cell, cell_last(cell)));
 	prove(before[1].start > cell);
 }
 
@@ -379,9 +380,9 @@ void build_outer(void)
 	make_tables(&space.map, GRANULE, OUTER, &apart);
 	prove(near_well_formed());
 	prove(in_table(offset));
-	if (names_crowd(offset)) {
-		prove(crowded_before < N);
-		prove(reaches(crowded_before, crowded, cell_start(offset), cell_last(offset)));
+	if (names_subtable(offset)) {
+		prove(subtable_before < N);
+		prove(reaches(subtable_before, subtable, cell_start(offset), cell_last(offset)));
 	} else {
 		prove(cell_well_formed(offset));
 	}
@@ -396,8 +397,8 @@ void lookup(void)
 	make_any_entries();
 	if (space.map.nr > 1 && offset < space.map.size) {
 		assume(in_table(offset));
-		assume(names_crowd(offset) ?
-		       crowd_well_formed(cell_start(offset), cell_last(offset), offset) :
+		assume(names_subtable(offset) ?
+		       subtable_well_formed(cell_start(offset), cell_last(offset), offset) :
 		       cell_well_formed(offset));
 	}
 	len = rangemap_lookup(&space.map, offset, &phys);
@@ -413,7 +414,7 @@ void lookup(void)
 }
 
 /* Of what lies in the device: all of it, or nothing, where lookup() has to be asked. */
-void lookup_near(void)
+void lookup_fast(void)
 {
 	u64 granule = nondet_u64(), offset = granule << GRANULE_SHIFT;
 	u64 phys = 1, len, expected_phys = 1, expected = 0;
@@ -424,11 +425,11 @@ void lookup_near(void)
 	if (space.map.nr > 1) {
 		assume(near_well_formed());
 		assume(in_table(offset));
-		assume(names_crowd(offset) ?
-		       crowd_well_formed(cell_start(offset), cell_last(offset), offset) :
+		assume(names_subtable(offset) ?
+		       subtable_well_formed(cell_start(offset), cell_last(offset), offset) :
 		       cell_well_formed(offset));
 	}
-	len = rangemap_lookup_near(&space.map, granule, GRANULE_SHIFT, &phys);
+	len = rangemap_lookup_fast(&space.map, granule, GRANULE_SHIFT, &phys);
 
 	for (i = 0; i < space.map.nr; i++) {
 		if (offset >= space.entry[i].start && offset < space.entry[i + 1].start) {

@@ -308,7 +308,7 @@ static bool compare_near(const struct geometry *g, const struct rangemap *map, u
 {
 	unsigned int shift = __builtin_ctzll(g->granule);
 	u64 start = offset >> shift << shift, near_phys = 1;
-	u64 near = rangemap_lookup_near(map, offset >> shift, shift, &near_phys);
+	u64 near = rangemap_lookup_fast(map, offset >> shift, shift, &near_phys);
 
 	if (!near)
 		return rangemap_count(map) > 1 || differ(g, "one range", offset, 0, len);

@@ -51,9 +51,9 @@ static unsigned int bad_range(const struct rangemap_range *ranges, unsigned int 
 /* The short way may leave a granule to rangemap_lookup(), but not one of a device of one range. */
 static void expect_near(const struct rangemap *map, u64 offset, u64 phys, u64 len)
 {
-	u32 shift = map->shift - map->near_shift;
+	u32 shift = map->shift - map->granule_cell_shift;
 	u64 before = offset & ((1ULL << shift) - 1);
-	u64 found = UNTOUCHED, near = rangemap_lookup_near(map, offset >> shift, shift, &found);
+	u64 found = UNTOUCHED, near = rangemap_lookup_fast(map, offset >> shift, shift, &found);
 
 	if (!near) {
 		assert_true(rangemap_count(map) > 1);
