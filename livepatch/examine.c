@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Examination: does the running kernel's function have the fault that its replacement is for? Each
- * is run as it is, step by step, on a DAX device that has no memory and that nobody else knows. No
- * way is taken on which a right function would complain.
+ * Examination: does the running kernel's function have the fault that its replacement mends? Each
+ * runs as it is, single-stepped by kprobes, on a private DAX device without memory. No path is
+ * taken on which a correct function would warn.
  */
 #include <linux/dax.h>
 #include <linux/err.h>
@@ -15,7 +15,7 @@
 static const char cannot[] = "it cannot be examined here";
 
 static struct dax_device *device;
-static int somebody;
+static int other_holder;
 
 static int answer_one(struct dax_device *dax_dev, u64 offset, u64 len, int mf_flags)
 {
@@ -38,7 +38,7 @@ static void set_words(void *holder, const struct dax_holder_operations *ops)
 
 /* ---- fs_put_dax() ---- */
 
-/* What was seen while it ran. */
+/* What the steps of a release have seen. */
 static struct {
 	unsigned int steps;
 	bool free_with_operations;
@@ -56,19 +56,19 @@ static void run_release(void)
 	/* it gives back a reference */
 	ihold(dax_inode(device));
 	step_go();
-	fs_put_dax(device, &somebody);
+	fs_put_dax(device, &other_holder);
 	step_halt();
 }
 
 static const char *judge_release(void)
 {
-	set_words(&somebody, &one);
+	set_words(&other_holder, &one);
 	run_release();
 	if (release.steps < 4)
 		return cannot;
 	if (release.free_with_operations)
 		return "it clears the operations after it has given up the device";
-	/* as after a removal, when the operations are somebody else's: nobody is warned of that */
+	/* as after a removal: the operations are another holder's, and no warning is due */
 	set_words(NULL, &one);
 	run_release();
 	if (!device->holder_ops)
@@ -77,10 +77,10 @@ static const char *judge_release(void)
 }
 
 /**
- * examine_put() - what is wrong with fs_put_dax()
+ * examine_put() - find the fault of fs_put_dax()
  *
  * Context: may sleep.
- * Return: a sentence, or NULL if nothing is.
+ * Return: a sentence; NULL if there is none.
  */
 const char *examine_put(void)
 {
@@ -96,7 +96,7 @@ const char *examine_put(void)
 
 /* ---- dax_holder_notify_failure() ---- */
 
-/* Before which step the operations change, and to what. */
+/* The step before which the operations change. */
 static struct {
 	unsigned int step, change_at;
 } notice;
@@ -111,7 +111,7 @@ static int run_notice(const struct dax_holder_operations *ops, unsigned int chan
 {
 	int rc;
 
-	set_words(&somebody, ops);
+	set_words(&other_holder, ops);
 	notice.step = 0;
 	notice.change_at = change_at;
 	step_go();
@@ -121,8 +121,8 @@ static int run_notice(const struct dax_holder_operations *ops, unsigned int chan
 }
 
 /*
- * Up to which step a change from @ops is still noticed. From none to some that is when they are
- * looked at, from some to others when they are used.
+ * The last step before which a change of the operations from @ops takes effect: for NULL the read
+ * that checks them, otherwise the read that calls them.
  */
 static unsigned int last_noticed(const struct dax_holder_operations *ops, unsigned int steps)
 {
@@ -149,10 +149,10 @@ static const char *judge_notice(void)
 }
 
 /**
- * examine_notify() - what is wrong with dax_holder_notify_failure()
+ * examine_notify() - find the fault of dax_holder_notify_failure()
  *
  * Context: may sleep.
- * Return: a sentence, or NULL if nothing is.
+ * Return: a sentence; NULL if there is none.
  */
 const char *examine_notify(void)
 {
@@ -174,12 +174,12 @@ static struct dax_device_driver bus_driver = {
 	COMPAT_DAX_DRIVER_TYPE
 };
 
-/* How far it has come. A removal needs the device's lock, and waits for read-side sections. */
+/* Progress of the claim. A removal takes the device lock and waits for read-side sections. */
 static struct {
 	bool locked, removed;
 } claim;
 
-/* What a removal does, at the first moment at which it can. */
+/* Kills the device at the first step at which a removal could. */
 static void remove_device(void *arg)
 {
 	bool locked = mutex_is_locked(&bus_device->dev.mutex);
@@ -197,7 +197,7 @@ static const char *judge_claim(void)
 
 	memset(&claim, 0, sizeof(claim));
 	step_go();
-	rc = compat_kernel_fs_dax_get(device, &somebody, &one);
+	rc = compat_kernel_fs_dax_get(device, &other_holder, &one);
 	step_halt();
 	if (!rc)
 		put_dax(device);
@@ -208,12 +208,12 @@ static const char *judge_claim(void)
 }
 
 /**
- * examine_get() - what is wrong with fs_dax_get()
+ * examine_get() - find the fault of fs_dax_get()
  *
  * Only where it is the kernel's.
  *
  * Context: may sleep.
- * Return: a sentence, or NULL if nothing is.
+ * Return: a sentence; NULL if there is none.
  */
 const char *examine_get(void)
 {
@@ -237,7 +237,7 @@ const char *examine_get(void)
 }
 
 /**
- * examine_init() - makes the device that is looked at
+ * examine_init() - create the private DAX device
  *
  * Return: 0 or a negative errno.
  */
@@ -248,7 +248,7 @@ int examine_init(void)
 }
 
 /**
- * examine_drain() - waits for all read-side sections that have begun
+ * examine_drain() - wait for the read-side sections that have begun
  *
  * Context: may sleep; not inside such a section.
  */
@@ -258,7 +258,7 @@ void examine_drain(void)
 }
 
 /**
- * examine_exit() - undoes examine_init()
+ * examine_exit() - undo examine_init()
  */
 void examine_exit(void)
 {

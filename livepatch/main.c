@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fsdev_livepatch: corrects the kernel's own functions of a DAX device's holder while it runs, each
- * only if it needs it. Taken away again by writing 0 to
- * /sys/kernel/livepatch/fsdev_livepatch/enabled, and then unloading the module.
+ * fsdev_livepatch: replaces the running kernel's functions of the DAX holder protocol, each only if
+ * it has the fault. Undone by writing 0 to /sys/kernel/livepatch/fsdev_livepatch/enabled and then
+ * unloading the module.
  */
 #include <linux/livepatch.h>
 #include <linux/module.h>
 
 #include "livepatch.h"
 
-/* A function of the kernel, how to find its fault, and what takes its place. */
+/* A function of the kernel, the search for its fault, and its replacement. */
 struct candidate {
 	const char *name;
 	bool present;
@@ -23,11 +23,11 @@ static const struct candidate candidates[] = {
 	{ "fs_dax_get", COMPAT_KERNEL_HAS_FS_DAX_GET, examine_get, replace_fs_dax_get },
 };
 
-/* The last one stays empty, as the end. */
+/* Ends with an empty entry. */
 static struct klp_func functions[ARRAY_SIZE(candidates) + 1];
 
 static struct klp_object objects[] = {
-	{ .funcs = functions }, /* without a name: the kernel itself */
+	{ .funcs = functions }, /* no name: vmlinux */
 	{ }
 };
 
@@ -67,7 +67,7 @@ static int __init livepatch_init(void)
 	if (rc)
 		return rc;
 	if (!choose_functions()) {
-		pr_info("fsdev_livepatch: this kernel needs nothing; the module may go\n");
+		pr_info("fsdev_livepatch: this kernel needs nothing; the module can be unloaded\n");
 		return 0;
 	}
 	rc = klp_enable_patch(&patch);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The functions that take the place of the kernel's, and what core/holder needs from around it.
+ * The replacements of the kernel's functions, and the port of core/holder.
  */
 #include <linux/dax.h>
 #include <linux/device.h>
@@ -53,17 +53,19 @@ static void complain(enum holder_verdict verdict, const struct dax_device *dax_d
 		     const void *holder)
 {
 	WARN_RATELIMIT(verdict == HOLDER_WRONG,
-		       "fsdev_livepatch: %p releases DAX device %p, which somebody else holds\n",
+		       "fsdev_livepatch: %p releases DAX device %p, which has another holder\n",
 		       holder, dax_dev);
 	WARN_RATELIMIT(verdict == HOLDER_REPEATED,
-		       "fsdev_livepatch: %p releases DAX device %p, which nobody holds\n", holder,
+		       "fsdev_livepatch: %p releases DAX device %p, which has no holder\n", holder,
 		       dax_dev);
 }
 
 /**
- * replace_fs_put_dax() - in place of fs_put_dax()
+ * replace_fs_put_dax() - replace fs_put_dax()
  * @dax_dev: a DAX device, or NULL
- * @holder: who was given to fs_dax_get() or fs_dax_get_by_bdev(), or NULL
+ * @holder: the holder of fs_dax_get() or fs_dax_get_by_bdev(), or NULL
+ *
+ * Context: any in which the kernel calls fs_put_dax().
  */
 void replace_fs_put_dax(struct dax_device *dax_dev, void *holder)
 {
@@ -92,13 +94,14 @@ static int call_holder(const void *ops, void *arg)
 }
 
 /**
- * replace_dax_holder_notify_failure() - in place of dax_holder_notify_failure()
+ * replace_dax_holder_notify_failure() - replace the notification
  * @dax_dev: a DAX device
  * @offset: in bytes
  * @len: in bytes
  * @mf_flags: of memory_failure()
  *
- * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
+ * Context: may sleep if the holder does.
+ * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP without a holder.
  */
 int replace_dax_holder_notify_failure(struct dax_device *dax_dev, u64 offset, u64 len,
 				      int mf_flags)
@@ -114,7 +117,7 @@ int replace_dax_holder_notify_failure(struct dax_device *dax_dev, u64 offset, u6
 	return holder_notify(&words, call_holder, &failure);
 }
 
-/* Is it in fsdev mode, the kernel's own driver or ours? As the kernel finds out. */
+/* Checks for fsdev mode, by the kernel's driver or ours, as the kernel's fs_dax_get() does. */
 static int check_mode(const struct dev_dax *dev_dax)
 {
 	const struct dax_device_driver *driver;
@@ -143,14 +146,15 @@ static int check_and_claim(struct dax_device *dax_dev, void *holder,
 }
 
 /**
- * replace_fs_dax_get() - in place of fs_dax_get()
+ * replace_fs_dax_get() - replace fs_dax_get()
  * @dax_dev: a DAX device, or NULL
- * @holder: who claims it
- * @ops: what to call when its memory fails or goes
+ * @holder: the new holder
+ * @ops: called when its memory fails and when the device is removed
  *
+ * Context: may sleep.
  * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is not in fsdev
- * mode, -EBUSY if it has a holder (or claims are denied, as by a claim of fsdev's block device does), -EINVAL
- * without @holder.
+ * mode, -EBUSY if it has a holder (or its claims are denied, as while fsdev's block device is
+ * claimed), -EINVAL without @holder.
  */
 int replace_fs_dax_get(struct dax_device *dax_dev, void *holder,
 		       const struct dax_holder_operations *ops)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Steps: runs a function of the kernel as it is, with a look at the world before each of its
- * instructions. What a compiler has made of a function is seen this way, whatever it was written
- * like.
+ * Single-stepping: runs a function of the kernel with a kprobe on each instruction, and calls back
+ * before each. The examination so sees the code that the compiler made.
  */
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
@@ -12,14 +11,14 @@
 
 #include "livepatch.h"
 
-/* A longer one is none of those that this module looks at. */
+/* Bytes of a function that are probed at most. */
 #define LONGEST 4096
 
 static struct kprobe *probes;
 static struct kprobe **registered;
 static int nr_registered;
 
-/* who steps, and what it does at each one; others run through the same places unseen */
+/* the task that is stepped, and its callback; other tasks pass the probes unnoticed */
 static struct task_struct *stepper;
 static void (*at_each)(void *arg);
 static void *argument;
@@ -65,7 +64,7 @@ static int allocate(unsigned long size)
 	return probes && registered ? 0 : -ENOMEM;
 }
 
-/* The function's address, from a probe that is gone again. */
+/* Looks up the function's address by a temporary probe. */
 static void *address_of(const char *function)
 {
 	struct kprobe probe = { .symbol_name = function };
@@ -79,7 +78,7 @@ static void *address_of(const char *function)
 }
 
 /**
- * step_begin() - gets ready to step through a function
+ * step_begin() - prepare to step through a function
  * @function: its name
  * @at_step: called before each of its instructions between step_go() and step_halt(); atomic
  * @arg: passed to @at_step
@@ -104,7 +103,7 @@ int step_begin(const char *function, void (*at_step)(void *arg), void *arg)
 	argument = arg;
 	for (unsigned long offset = 0; offset < size; offset++)
 		probe_at(function, offset);
-	/* even a short one has more instructions than that */
+	/* any of these functions has more instructions */
 	if (nr_registered < 4) {
 		step_end();
 		return -ENOENT;
@@ -113,7 +112,9 @@ int step_begin(const char *function, void (*at_step)(void *arg), void *arg)
 }
 
 /**
- * step_go() - from here on this task is looked at
+ * step_go() - begin to step the current task
+ *
+ * Context: any.
  */
 void step_go(void)
 {
@@ -121,7 +122,9 @@ void step_go(void)
 }
 
 /**
- * step_halt() - until here
+ * step_halt() - stop stepping
+ *
+ * Context: any.
  */
 void step_halt(void)
 {
@@ -129,7 +132,7 @@ void step_halt(void)
 }
 
 /**
- * step_end() - undoes step_begin()
+ * step_end() - undo step_begin()
  *
  * Context: may sleep.
  */

@@ -5,10 +5,12 @@
  *
  * Every structure has the same layout for 32-bit and 64-bit programs. Offsets and lengths are bytes
  * of the device, counted without gaps from its first data byte, wherever its ranges lie in physical
- * memory. What is called reserved, and every flag without a name here, has to be 0 on the way in
- * (else -EINVAL) and is 0 on the way out.
+ * memory. Reserved members and flags without a name here must be 0 on input (else -EINVAL) and are
+ * 0 on output.
  *
- * When the device has left the driver, every command fails with -ENODEV.
+ * "bad" in a name means poisoned: a page that is not handed out until it has been repaired.
+ *
+ * Once the device is unbound from the driver, every command fails with -ENODEV.
  */
 #ifndef _UAPI_FSDEV_H
 #define _UAPI_FSDEV_H
@@ -17,8 +19,8 @@
 #include <linux/types.h>
 
 /*
- * Goes up when something is added; what is there keeps its number, its layout and its meaning.
- * fsdev_info.version says what the running driver has.
+ * Raised by each addition; what is there keeps its number, its layout and its meaning.
+ * fsdev_info.version is that of the running driver.
  */
 #define FSDEV_UAPI_VERSION 2
 
@@ -26,31 +28,31 @@
 
 /* fsdev_info.flags */
 #define FSDEV_INFO_PERSISTENT	0x1U	/* the memory keeps its contents without power */
-#define FSDEV_INFO_GOING	0x2U	/* the device is being taken from the driver */
+#define FSDEV_INFO_GOING	0x2U	/* the device is being unbound */
 
-/* fsdev_info.holder: who has the device for itself */
+/* fsdev_info.holder: who has claimed the device */
 #define FSDEV_HOLDER_NONE	0U
 #define FSDEV_HOLDER_KERNEL	1U		/* a file system, or a mapped device */
 #define FSDEV_HOLDER_OWNER	2U		/* another descriptor, by FSDEV_IOC_OWN */
 #define FSDEV_HOLDER_SELF	3U		/* this descriptor */
 
-/* fsdev_info.commands: those that not every build of the driver has */
+/* fsdev_info.commands: commands that not every build of the driver has */
 #define FSDEV_CAN_CLEAR		0x1U
 #define FSDEV_CAN_ADD_BAD	0x2U
 #define FSDEV_CAN_INJECT	0x4U
 #define FSDEV_CAN_SCRUB		0x8U
 
 /**
- * struct fsdev_info - what a device is, and how it is
+ * struct fsdev_info - properties and state of a device
  * @version: FSDEV_UAPI_VERSION of the running driver
  * @flags: FSDEV_INFO_...
  * @size: bytes of the device
- * @bad_bytes: how many of them are known to be bad
- * @events: sequence number of the last event there was; 0 if none yet
+ * @bad_bytes: how many of them are poisoned
+ * @events: sequence number of the last event; 0 if there was none
  * @ranges: number of physical ranges
- * @bad_ranges: number of bad ranges
+ * @bad_ranges: number of poisoned ranges
  * @align: alignment of the device on the DAX bus, in bytes
- * @page_size: bytes of a page: what bad ranges are whole multiples of
+ * @page_size: bytes of a page; poisoned ranges are whole pages
  * @holder: FSDEV_HOLDER_...
  * @commands: FSDEV_CAN_...
  * @numa_node: node that the device is near to; -1 if unknown
@@ -58,7 +60,7 @@
  * @queue_max: the most events that a descriptor can have queued
  * @openers: how often the block device is open: by processes, file systems, devices made of it
  *	and kernel users that claim nothing; a partition that is open counts once. From version 2;
- *	0 while the device is being taken from the driver
+ *	0 while the device is being unbound
  * @reserved: 0
  */
 struct fsdev_info {
@@ -80,12 +82,12 @@ struct fsdev_info {
 	__u64 reserved[5];
 };
 
-/* fsdev_range.start for whoever may not see physical addresses, which takes CAP_SYS_ADMIN */
+/* fsdev_range.start for callers without CAP_SYS_ADMIN, which do not get physical addresses */
 #define FSDEV_NO_ADDRESS (~0ULL)
 
 /**
- * struct fsdev_range - a stretch of the device that is contiguous in physical memory
- * @offset: where it starts in the device
+ * struct fsdev_range - a range of the device, contiguous in physical memory
+ * @offset: device offset of its first byte
  * @len: bytes
  * @start: physical address of its first byte, or FSDEV_NO_ADDRESS
  * @reserved: 0
@@ -98,10 +100,10 @@ struct fsdev_range {
 };
 
 /**
- * struct fsdev_ranges - asks for ranges, in device order
+ * struct fsdev_ranges - get ranges, in device order
  * @buffer: address of an array of struct fsdev_range; may be 0 where @count is 0
- * @first: index of the first range that is wanted
- * @count: in: entries that @buffer has room for; out: entries that were filled
+ * @first: index of the first range to get
+ * @count: in: entries of @buffer; out: entries that were filled
  * @total: out: how many ranges the device has
  * @flags: 0
  * @reserved: 0
@@ -116,8 +118,8 @@ struct fsdev_ranges {
 };
 
 /**
- * struct fsdev_bad_range - a stretch of the device that is known to be bad
- * @offset: where it starts in the device
+ * struct fsdev_bad_range - a poisoned range of the device
+ * @offset: device offset of its first byte
  * @len: bytes
  */
 struct fsdev_bad_range {
@@ -126,17 +128,17 @@ struct fsdev_bad_range {
 };
 
 /**
- * struct fsdev_bad - asks for bad ranges, in device order
+ * struct fsdev_bad - get poisoned ranges, in device order
  * @buffer: address of an array of struct fsdev_bad_range; may be 0 where @count is 0
  * @from: in: device offset, a multiple of the page size; ranges that end at or before it are left
  *	out, and one that begins before it is given from there on; out: the value for the next call
- * @count: in: entries that @buffer has room for; out: entries that were filled, fewer than the
- *	room there was if there are no more
+ * @count: in: entries of @buffer; out: entries that were filled, fewer than that if there are no
+ *	more
  * @flags: 0
  * @reserved: 0
  *
- * Ranges may come and go between two calls; none that was bad all the time is missed or given
- * twice.
+ * Ranges may change between two calls; one that is poisoned throughout is neither missed nor
+ * returned twice.
  */
 struct fsdev_bad {
 	__u64 buffer;
@@ -147,9 +149,9 @@ struct fsdev_bad {
 };
 
 /**
- * struct fsdev_listen - starts the events of a descriptor
+ * struct fsdev_listen - start the events of a descriptor
  * @flags: 0
- * @queue: in: events that can wait to be read, 0 for the default; out: what there is room for
+ * @queue: in: events that can wait to be read, 0 for the default; out: the actual number
  * @events: out: sequence number of the last event before the first that this descriptor gets
  * @reserved: 0
  */
@@ -160,16 +162,16 @@ struct fsdev_listen {
 	__u64 reserved;
 };
 
-/* fsdev_span.flags for FSDEV_IOC_CLEAR: also if somebody else holds the device */
+/* fsdev_span.flags for FSDEV_IOC_CLEAR: also if the device has another holder */
 #define FSDEV_CLEAR_HELD	0x1U
 
 /**
- * struct fsdev_span - a stretch of the device to do something with
- * @offset: where it starts; a multiple of the page size
+ * struct fsdev_span - a part of the device that a command works on
+ * @offset: device offset of its first byte; a multiple of the page size
  * @len: bytes; a multiple of the page size, not 0
  * @flags: those of the command
  * @reserved32: 0
- * @done: out: bytes it was done to
+ * @done: out: bytes that were processed
  * @reserved: 0
  */
 struct fsdev_span {
@@ -183,18 +185,18 @@ struct fsdev_span {
 
 /* fsdev_event.kind */
 #define FSDEV_EVENT_FAILURE	1U	/* memory has failed */
-#define FSDEV_EVENT_REMOVAL	2U	/* the device is about to leave; then reading ends */
-#define FSDEV_EVENT_CLEARED	3U	/* memory is good again */
+#define FSDEV_EVENT_REMOVAL	2U	/* the device is being unbound; end of file follows */
+#define FSDEV_EVENT_CLEARED	3U	/* memory was repaired */
 #define FSDEV_EVENT_LOST	4U	/* the queue was full: @len events did not get into it */
 
 /* fsdev_event.flags of a failure */
 #define FSDEV_EVENT_ACTION_REQUIRED	0x1U	/* a processor was using the data */
 #define FSDEV_EVENT_SIMULATED		0x2U	/* a test: the hardware is fine */
-#define FSDEV_EVENT_KNOWN		0x4U	/* told by FSDEV_IOC_ADD_BAD */
-#define FSDEV_EVENT_READ		0x8U	/* met by the driver when it read */
+#define FSDEV_EVENT_KNOWN		0x4U	/* reported by FSDEV_IOC_ADD_BAD */
+#define FSDEV_EVENT_READ		0x8U	/* found by a read of the driver */
 
 /**
- * struct fsdev_event - what read() gives, whole events only
+ * struct fsdev_event - what read() returns, in whole events
  * @sequence: number of the event in the life of the device with this driver, from 1; the same for
  *	all descriptors. Of FSDEV_EVENT_LOST: that of the last one lost
  * @time: nanoseconds of CLOCK_MONOTONIC at which it happened
@@ -214,14 +216,14 @@ struct fsdev_event {
 	__u64 reserved;
 };
 
-/* Whoever may open the node for reading */
+/* For every descriptor that is open for reading */
 #define FSDEV_IOC_INFO		_IOR(FSDEV_IOC_MAGIC, 0x00, struct fsdev_info)
 #define FSDEV_IOC_RANGES	_IOWR(FSDEV_IOC_MAGIC, 0x01, struct fsdev_ranges)
 #define FSDEV_IOC_BAD		_IOWR(FSDEV_IOC_MAGIC, 0x02, struct fsdev_bad)
 
 /*
  * OWN: the descriptor, open for writing, becomes the device's owner until it is closed, and gets
- * its events. -EBUSY if a file system, a mapped device or another descriptor has it.
+ * its events. -EBUSY if a file system, a mapped device or another descriptor holds it.
  * WATCH: the events without owning; takes CAP_SYS_ADMIN.
  * -EALREADY for a descriptor that gets events already, save that a watcher may become the owner;
  * its queue then stays as it is.
@@ -230,13 +232,13 @@ struct fsdev_event {
 #define FSDEV_IOC_WATCH		_IOWR(FSDEV_IOC_MAGIC, 0x11, struct fsdev_listen)
 
 /*
- * CLEAR: bad memory in the span is overwritten with zeros, read back, and is good again if that
- * worked; what is not bad is left alone. For the owner, or with CAP_SYS_ADMIN; -EBUSY if somebody
- * else holds the device and FSDEV_CLEAR_HELD is not set.
- * The others take CAP_SYS_ADMIN. ADD_BAD: takes the span for bad, as the platform knows it to be.
- * INJECT: has the kernel handle a failure of each page, as a test; the hardware stays fine.
- * SCRUB: reads the span with care and takes for bad what cannot be read.
- * A descriptor for these has to be open for writing. -ENOTTY where fsdev_info.commands lacks it.
+ * CLEAR: repairs poisoned pages of the span: overwrites them with zeros, reads them back and clears
+ * the poison if that worked; other pages are left alone. For the owner, or with CAP_SYS_ADMIN;
+ * -EBUSY if the device has another holder and FSDEV_CLEAR_HELD is not set.
+ * The others take CAP_SYS_ADMIN. ADD_BAD: marks the span poisoned on behalf of the platform.
+ * INJECT: calls memory_failure() for each page, as a test; the hardware stays fine.
+ * SCRUB: reads the span machine-check-safe and marks pages poisoned that cannot be read.
+ * The descriptor must be open for writing. -ENOTTY where fsdev_info.commands lacks it.
  */
 #define FSDEV_IOC_CLEAR		_IOWR(FSDEV_IOC_MAGIC, 0x20, struct fsdev_span)
 #define FSDEV_IOC_ADD_BAD	_IOWR(FSDEV_IOC_MAGIC, 0x21, struct fsdev_span)

@@ -125,8 +125,8 @@ static int by_size(const void *a, const void *b)
 }
 
 /**
- * measure_failure() - cost of a failing page, until the holder is told
- * @device: on which; nobody holds it
+ * measure_failure() - measure a memory failure up to the notification
+ * @device: the device; it has no holder
  * @pages: of the device
  * @hundredths: where to put the hundredths of a nanosecond that it takes, the median of all
  *

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Bad memory that the platform knows of already: an NVDIMM's bad blocks (libndctl), a CXL device's
- * poison list (libcxl has the device read it, the kernel tells it as trace events). It is told to
- * the driver before anybody uses the device.
+ * poison list (libcxl has the device read it, the kernel reports it as trace events). The driver
+ * gets it before the device can be used.
  */
 #include <cxl/libcxl.h>
 #include <dirent.h>

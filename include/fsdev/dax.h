@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For a file system outside the kernel's tree: finding and owning a character DAX device, as a
- * file system for Linux 7.x does it, on any kernel that fsdev runs on.
+ * For an out-of-tree file system: find and claim a character DAX device as a file system for Linux
+ * 7.x does it, on any kernel that fsdev supports.
  *
- * Nothing here asks which kernel this is. What is declared under an upstream name is the kernel's
- * own function where the kernel exports one, and fsdev.ko's of the same name, signature and meaning
- * where it does not; a kernel's own header may declare it as well. So on older kernels build with
- * KBUILD_EXTRA_SYMBOLS=.../Module.symvers of fsdev; depmod then has fsdev loaded first.
+ * A function that is declared under an upstream name is the kernel's where the kernel exports it,
+ * and otherwise fsdev.ko's of the same name, signature and meaning; the kernel's header may declare
+ * it as well. So on older kernels build with KBUILD_EXTRA_SYMBOLS=.../Module.symvers of fsdev;
+ * depmod then has fsdev loaded first.
  *
- * What is in the header of every kernel (fs_put_dax(), fs_dax_get_by_bdev(), dax_direct_access(),
- * dax_holder_operations, ...) is not repeated. An owner goes this way:
+ * What the header of every kernel has (fs_put_dax(), fs_dax_get_by_bdev(), dax_direct_access(),
+ * dax_holder_operations, ...) is not repeated. A holder does:
  *
  *	dax_dev = fsdev_find_dax_by_path("/dev/dax0.0");
  *	rc = fs_dax_get(dax_dev, holder, &holder_ops);
@@ -17,10 +17,10 @@
  *	fs_put_dax(dax_dev, holder);
  *	put_dax(dax_dev);
  *
- * @holder is an address that is the owner's alone (a superblock). holder_ops.notify_failure() is
- * called with device offsets in bytes when memory has failed, and once with MF_MEM_PRE_REMOVE when
- * the device is about to go: the file system shuts down then, and still calls fs_put_dax(), whenever
- * it comes to it. (6.1 does not know that flag: there the first page is reported as failed.)
+ * @holder is an address that no other holder uses (a superblock). holder_ops.notify_failure() is
+ * called with device offsets in bytes when memory has failed, and once with MF_MEM_PRE_REMOVE
+ * before the device is removed: the file system shuts down then, and still calls fs_put_dax()
+ * later. (6.1 does not know that flag: there the first page is reported as failed.)
  */
 #ifndef FSDEV_DAX_H
 #define FSDEV_DAX_H
@@ -29,14 +29,14 @@
 #include <linux/kdev_t.h>
 
 /**
- * fs_dax_get() - become the one holder of a DAX device
+ * fs_dax_get() - claim a DAX device
  * @dax_dev: the device
- * @holder: who claims it
- * @hops: what to call when its memory fails or goes
+ * @holder: the new holder
+ * @hops: called when its memory fails and before it is removed
  *
- * Excludes, and is excluded by, whatever has claimed the block device of the same memory. Who has
- * not let go when the device leaves the driver gets -ENXIO from then on, and fsdev does not take the
- * device back before fs_put_dax().
+ * Excludes, and is excluded by, a claim of the block device of the same memory. A holder that has
+ * not released the device when it is unbound gets -ENXIO from then on, and fsdev does not bind the
+ * device again before fs_put_dax().
  *
  * Context: may sleep; takes the device's lock, so not from inside @hops.
  * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is alive and not in
@@ -46,7 +46,7 @@
 int fs_dax_get(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *hops);
 
 /**
- * dax_dev_get() - the DAX device of a device number
+ * dax_dev_get() - find the DAX device of a device number
  * @devt: of a character device /dev/daxX.Y
  *
  * The kernel's own makes a new device for a number that none has; see fsdev_find_dax().
@@ -57,10 +57,11 @@ int fs_dax_get(struct dax_device *dax_dev, void *holder, const struct dax_holder
 struct dax_device *dax_dev_get(dev_t devt);
 
 /**
- * dax_set_ops() - puts operations on a DAX device, or takes them away
+ * dax_set_ops() - set or clear the operations of a DAX device
  * @dax_dev: a DAX device that is not alive
- * @ops: the operations; NULL takes away what is there
+ * @ops: the operations; NULL clears them
  *
+ * Context: any.
  * Return: 0, or -EBUSY if there are other operations already.
  */
 int dax_set_ops(struct dax_device *dax_dev, const struct dax_operations *ops);
