@@ -9,8 +9,14 @@
 #include <linux/uio.h>
 
 #include "access.h"
+#include "blocked.h"
 #include "clamp.h"
+#include "device.h"
+#include "holder.h"
 #include "include/fsdev/dax.h"
+#include "late.h"
+#include "repair.h"
+#include "revoke.h"
 
 /* What the range map has not at hand. Takes its arguments where the operations have them. */
 static noinline __noclone long far_access(const struct fsdev *fsdev, u64 offset, long nr_pages,
@@ -175,7 +181,7 @@ static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size
 	struct fsdev *fsdev = fsdev_of(dax_dev);
 	int rc = 0;
 
-	if (likely(!access_looks_out(fsdev)))
+	if (likely(!access_looks_out(&fsdev->access)))
 		return zero_good(dax_dev, pgoff, nr_pages);
 	while (nr_pages && !rc) {
 		void *kaddr;
@@ -260,9 +266,9 @@ static const struct dax_operations fsdev_dax_ops = {
 void access_fence(struct fsdev *fsdev)
 {
 	if (poison_set_bytes(&fsdev->bad))
-		access_look_out(fsdev);
+		access_look_out(&fsdev->access);
 	else
-		cmpxchg(&fsdev->ops.direct_access, fsdev_fenced_access, fsdev_direct_access);
+		cmpxchg(&fsdev->access.ops.direct_access, fsdev_fenced_access, fsdev_direct_access);
 }
 
 /**
@@ -277,8 +283,8 @@ void access_fence(struct fsdev *fsdev)
  */
 void access_mark(struct fsdev *fsdev, u64 offset, u64 len)
 {
-	u8 *mark = fsdev->mark + access_cell(fsdev, offset);
-	u8 *last = fsdev->mark + access_cell(fsdev, offset + len - 1);
+	u8 *mark = fsdev->mark + fsdev_mark_cell(fsdev, offset);
+	u8 *last = fsdev->mark + fsdev_mark_cell(fsdev, offset + len - 1);
 
 	for (; mark <= last; mark++)
 		WRITE_ONCE(*mark, 1);
@@ -297,9 +303,9 @@ void access_mark(struct fsdev *fsdev, u64 offset, u64 len)
 void access_unmark(struct fsdev *fsdev, u64 offset, u64 len)
 {
 	u64 bytes = PFN_PHYS(1ULL << fsdev->mark_shift), size = rangemap_size(&fsdev->map);
-	u64 last = access_cell(fsdev, offset + len - 1);
+	u64 last = fsdev_mark_cell(fsdev, offset + len - 1);
 
-	for (u64 cell = access_cell(fsdev, offset); cell <= last; cell++) {
+	for (u64 cell = fsdev_mark_cell(fsdev, offset); cell <= last; cell++) {
 		u64 start = cell * bytes, in_device = min(bytes, size - start);
 
 		if (poison_set_good(&fsdev->bad, start, in_device) == in_device)
@@ -316,7 +322,7 @@ void access_unmark(struct fsdev *fsdev, u64 offset, u64 len)
  */
 void access_prepare(struct fsdev *fsdev)
 {
-	fsdev->ops = fsdev_dax_ops;
+	fsdev->access.ops = fsdev_dax_ops;
 	fsdev->pages = PHYS_PFN(rangemap_size(&fsdev->map));
 	fsdev->mark_shift = FSDEV_MARK_SHIFT_MIN;
 	while ((fsdev->pages - 1) >> fsdev->mark_shift >= FSDEV_MARKS)
@@ -430,7 +436,7 @@ static void access_free(void *data)
  */
 int access_create(struct fsdev *fsdev)
 {
-	struct dax_device *dax_dev = alloc_dax(NULL, &fsdev->ops);
+	struct dax_device *dax_dev = alloc_dax(NULL, &fsdev->access.ops);
 
 	if (IS_ERR(dax_dev))
 		return PTR_ERR(dax_dev);
@@ -443,10 +449,10 @@ int access_create(struct fsdev *fsdev)
 }
 
 /*
- * After owner_remove() the holder has been told, no operation starts and none is running. What is
- * left are the mappings of user space, and flushes: those do not ask whether the device is alive,
- * but only whether it has a write cache. kill_dev_dax() finds the device dead, and clears what the
- * bus keeps of it.
+ * After fsdev_holder_remove() the holder has been told, no operation starts and none is running.
+ * What is left are the mappings of user space, and flushes: those do not ask whether the device is
+ * alive, but only whether it has a write cache. kill_dev_dax() finds the device dead, and clears
+ * what the bus keeps of it.
  */
 static void access_stop(void *data)
 {
@@ -458,7 +464,7 @@ static void access_stop(void *data)
 	dax_write_cache(fsdev_bus_dax(fsdev), false);
 	blocked_by(fsdev,
 		   "a read, write or notice on a DAX device is under way, waiting for its process to go on or end");
-	owner_remove(fsdev);
+	fsdev_holder_remove(fsdev);
 	kill_dev_dax(fsdev->dev_dax);
 	blocked_over(fsdev);
 	if (revoke_mappings(fsdev))
@@ -484,7 +490,7 @@ int access_start(struct fsdev *fsdev)
 	rc = late_check(fsdev);
 	if (rc)
 		return rc;
-	rc = dax_set_ops(bus_dax, &fsdev->ops);
+	rc = dax_set_ops(bus_dax, &fsdev->access.ops);
 	if (rc) {
 		dev_err(fsdev_dev(fsdev),
 			"another driver's operations are still on the device: error %d\n", rc);

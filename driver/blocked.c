@@ -13,7 +13,8 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#include "fsdev.h"
+#include "blocked.h"
+#include "device.h"
 
 #define BLOCKED_FIRST HZ
 #define BLOCKED_AGAIN (60 * HZ)

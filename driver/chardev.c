@@ -45,8 +45,14 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "fsdev.h"
+#include "chardev.h"
+#include "device.h"
+#include "disk.h"
 #include "event.h"
+#include "failure.h"
+#include "holder.h"
+#include "repair.h"
+#include "uapi/fsdev.h"
 
 /* Entries that are copied to a program at a time. */
 #define CHUNK 16u
@@ -144,7 +150,7 @@ static u32 holder_kind(struct chardev_file *file, struct fsdev *device)
 	u32 kind = FSDEV_HOLDER_KERNEL;
 
 	mutex_lock(&chardev->owning);
-	if (!owner_exists(device))
+	if (!fsdev_holder_exists(device))
 		kind = FSDEV_HOLDER_NONE;
 	else if (chardev->owner == file)
 		kind = FSDEV_HOLDER_SELF;
@@ -335,7 +341,7 @@ static int claim_device(struct chardev_file *file, struct fsdev *device)
 	if (rc)
 		return rc;
 	mutex_lock(&chardev->owning);
-	rc = owner_claim(device->dax_dev, file, &owner_operations);
+	rc = fsdev_holder_claim(device->dax_dev, file, &owner_operations);
 	if (!rc) {
 		WRITE_ONCE(file->owned, device->dax_dev);
 		chardev->owner = file;
@@ -352,7 +358,7 @@ static void unclaim_device(struct chardev_file *file)
 	struct chardev *chardev = file->chardev;
 
 	mutex_lock(&chardev->owning);
-	owner_release(file->owned, file);
+	fsdev_holder_release(file->owned, file);
 	chardev->owner = NULL;
 	mutex_unlock(&chardev->owning);
 	disk_unclaim(&file->disk);
@@ -508,7 +514,7 @@ static long on_span(struct chardev_file *file, void __user *argument, span_step_
 /* What was lost is the holder's affair. */
 static int clear_unheld(struct fsdev *device, u64 offset, u64 len, u64 *done)
 {
-	return owner_exists(device) ? -EBUSY : failure_repair(device, offset, len, done);
+	return fsdev_holder_exists(device) ? -EBUSY : failure_repair(device, offset, len, done);
 }
 
 static long clear(struct chardev_file *file, void __user *argument)

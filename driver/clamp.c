@@ -33,7 +33,7 @@
 
 #include "clamp.h"
 #include "compat/iomap.h"
-#include "fsdev.h"
+#include "device.h"
 #include "remap.h"
 
 static DEFINE_MUTEX(clamp_lock);
@@ -233,11 +233,11 @@ int clamp_get(struct fsdev *fsdev)
 	int rc = 0;
 
 	mutex_lock(&clamp_lock);
-	if (!fsdev->clamped) {
+	if (!fsdev->clamp.on) {
 		if (!clamp_users)
 			rc = clamp_install();
 		if (!rc) {
-			fsdev->clamped = true;
+			fsdev->clamp.on = true;
 			clamp_users++;
 		}
 	}
@@ -254,9 +254,9 @@ static void clamp_stop(void *data)
 	struct fsdev *fsdev = data;
 
 	mutex_lock(&clamp_lock);
-	if (fsdev->clamped && !--clamp_users)
+	if (fsdev->clamp.on && !--clamp_users)
 		clamp_uninstall();
-	fsdev->clamped = false;
+	fsdev->clamp.on = false;
 	mutex_unlock(&clamp_lock);
 }
 

@@ -15,6 +15,14 @@ struct fsdev;
 #define CLAMP_REFUSED BIT_ULL(62)
 #define CLAMP_REFUSED_PGOFF PHYS_PFN(CLAMP_REFUSED)
 
+/**
+ * struct clamp - what a device needs
+ * @on: mappings of DAX files are clamped for it; protected by clamp.c's lock
+ */
+struct clamp {
+	bool on;
+};
+
 int clamp_start(struct fsdev *fsdev);
 int clamp_get(struct fsdev *fsdev);
 

@@ -12,9 +12,15 @@
 #include <linux/uaccess.h>
 
 #include "access.h"
+#include "blocked.h"
 #include "clamp.h"
-#include "fsdev.h"
+#include "device.h"
+#include "disk.h"
+#include "failure.h"
 #include "fstype.h"
+#include "holder.h"
+#include "repair.h"
+#include "revoke.h"
 
 static bool announce_first;
 module_param(announce_first, bool, 0644);
@@ -160,7 +166,7 @@ static __always_inline blk_status_t disk_move(struct fsdev *fsdev, struct bio *b
 {
 	blk_status_t status;
 
-	if (unlikely(access_looks_out(fsdev)) && disk_has_bad(fsdev, bio))
+	if (unlikely(access_looks_out(&fsdev->access)) && disk_has_bad(fsdev, bio))
 		return disk_transfer_fenced(fsdev, bio, write);
 	status = disk_transfer(fsdev, bio, write);
 	if (unlikely(status) && !write)
@@ -200,7 +206,7 @@ int disk_move_page(struct gendisk *disk, sector_t sector, void *buf, unsigned in
 {
 	struct fsdev *fsdev = disk->private_data;
 
-	if (unlikely(access_looks_out(fsdev)))
+	if (unlikely(access_looks_out(&fsdev->access)))
 		return -EOPNOTSUPP;
 	return disk_copy_near(fsdev, (u64)sector << SECTOR_SHIFT, buf, len, write) ? -EIO : 0;
 }
@@ -215,7 +221,7 @@ static int disk_opened(struct gendisk *disk, bool claims)
 {
 	struct fsdev *fsdev = disk->private_data;
 
-	if (!claims || owner_bar(fsdev))
+	if (!claims || fsdev_holder_bar(fsdev))
 		return 0;
 	dev_notice_ratelimited(fsdev_dev(fsdev),
 			       "%s (%d) does not get /dev/%s: the memory has an owner without the block device\n",
@@ -229,7 +235,7 @@ static void disk_released(struct gendisk *disk)
 	struct fsdev *fsdev = disk->private_data;
 
 	if (fsdev && !compat_disk_claimed(disk))
-		owner_unbar(fsdev);
+		fsdev_holder_unbar(fsdev);
 }
 
 /* Mappings are clamped before a file system that needs it, or device-mapper, has the disk. */
@@ -348,8 +354,8 @@ static void disk_hide_bad(struct fsdev *fsdev)
 static void announce(struct fsdev *fsdev)
 {
 	if (READ_ONCE(announce_first))
-		owner_announce(fsdev);
-	else if (owner_exists(fsdev) && compat_disk_claimed(fsdev->disk))
+		fsdev_holder_announce(fsdev);
+	else if (fsdev_holder_exists(fsdev) && compat_disk_claimed(fsdev->disk))
 		dev_info(fsdev_dev(fsdev),
 			 "the block device goes before its holder is told of the removal, to keep XFS of 7.x from a walk without end (parameter announce_first is N)\n");
 }
@@ -467,9 +473,9 @@ void disk_look_for_claims(struct fsdev *fsdev)
 
 	mutex_lock(&disk->open_mutex);
 	if (compat_disk_claimed(disk))
-		owner_bar(fsdev);
+		fsdev_holder_bar(fsdev);
 	else
-		owner_unbar(fsdev);
+		fsdev_holder_unbar(fsdev);
 	mutex_unlock(&disk->open_mutex);
 }
 

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 
 #include "event.h"
+#include "uapi/fsdev.h"
 
 /* Places besides those asked for: the removal, and a count of lost events before each of two. */
 #define EXTRA 3u

@@ -20,7 +20,16 @@
 #include <linux/uaccess.h>
 
 #include "access.h"
-#include "owner.h"
+#include "blocked.h"
+#include "chardev.h"
+#include "device.h"
+#include "disk.h"
+#include "failure.h"
+#include "holder.h"
+#include "pagemap.h"
+#include "platform.h"
+#include "revoke.h"
+#include "uapi/fsdev.h"
 
 /* What the log says of one device in five seconds; every bad range is in the table besides. */
 #define LOG_INTERVAL (5 * HZ)
@@ -300,7 +309,7 @@ static noinline int notify_span(struct fsdev *fsdev, unsigned long pfn, unsigned
 
 		told += piece.len;
 		new = fence(fsdev, &piece.offset, &piece.len);
-		rc = worse(rc, owner_notify(fsdev, piece.offset, piece.len, mf_flags));
+		rc = worse(rc, fsdev_holder_notify(fsdev, piece.offset, piece.len, mf_flags));
 		if (new)
 			show(fsdev, piece.offset, piece.len);
 		record(fsdev, &piece, new, event_flags(fsdev, pfn, mf_flags));
@@ -324,7 +333,7 @@ static noinline void settle_page(struct fsdev *fsdev, u64 offset, int mf_flags)
 	new = fsdev->noted_new;
 	make_room(&fsdev->bad);
 	if (poison_set_good(&fsdev->bad, offset, PAGE_SIZE)) {
-		/* a repair was quick: access_fence_page() may have had its effects after it */
+		/* a repair was quick: fence_page() may have had its effects after it */
 		access_unmark(fsdev, offset, PAGE_SIZE);
 		access_fence(fsdev);
 	}
@@ -333,12 +342,33 @@ static noinline void settle_page(struct fsdev *fsdev, u64 offset, int mf_flags)
 	record(fsdev, &piece, new, event_flags(fsdev, PHYS_PFN(piece.phys), mf_flags));
 }
 
+/*
+ * Poisons a page that has just failed, without a lock.
+ *
+ * Works while nobody has failure_lock(), and for one page at a time. The page is noted first: from
+ * then on, whoever gets the lock finds it among the bad ranges, so nobody takes away its mark, or
+ * the operations that look for marks, before it is repaired; and what others took away before, with
+ * the lock, came before the note. Should it be repaired before this ends, both are there for
+ * nothing: the caller looks for that when it has the lock itself.
+ */
+static __always_inline bool fence_page(struct fsdev *fsdev, u64 offset)
+{
+	u8 *mark;
+
+	if (unlikely(!poison_set_publish(&fsdev->bad, PHYS_PFN(offset))))
+		return false;
+	mark = fsdev->mark + fsdev_mark_cell(fsdev, offset);
+	data_race(*mark = 1); /* a byte, which nobody clears meanwhile */
+	access_look_out(&fsdev->access);
+	return true;
+}
+
 /* Fences a page and tells of it, or returns false if that has to be done with the lock. */
 static __always_inline bool notify_page(struct fsdev *fsdev, u64 offset, int mf_flags, int *rc)
 {
-	if (unlikely(!access_fence_page(fsdev, offset)))
+	if (unlikely(!fence_page(fsdev, offset)))
 		return false;
-	*rc = owner_notify(fsdev, offset, PAGE_SIZE, mf_flags);
+	*rc = fsdev_holder_notify(fsdev, offset, PAGE_SIZE, mf_flags);
 	settle_page(fsdev, offset, mf_flags);
 	return true;
 }
@@ -523,7 +553,7 @@ int failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
 	len = end - offset;
 	if (!fence(fsdev, &offset, &len))
 		return 0;
-	owner_notify(fsdev, offset, len, 0);
+	fsdev_holder_notify(fsdev, offset, len, 0);
 	show(fsdev, offset, len);
 	log_failure(fsdev, "known to be bad: device offset %#llx, %llu bytes", offset, len);
 	chardev_event(fsdev, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);

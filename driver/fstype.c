@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "fsdev.h"
+#include "device.h"
 #include "fstype.h"
 
 /* Superblocks, as the file systems' documents have them; offsets in bytes from the start. */

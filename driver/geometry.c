@@ -33,7 +33,7 @@
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
 
-#include "fsdev.h"
+#include "geometry.h"
 
 /* Each takes an append of the bus, which makes a device in sysfs, to fail; and ranges run out. */
 #define GEOMETRY_TRIES 1000

@@ -10,8 +10,11 @@
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 
+#include "access.h"
 #include "clamp.h"
-#include "owner.h"
+#include "device.h"
+#include "disk.h"
+#include "holder.h"
 
 /* A DAX device without memory; see holder_drain(). */
 static struct dax_device *drain_device;
@@ -52,22 +55,22 @@ static const struct dax_holder_operations notified_ops = {
 
 static struct holder_words words_of(struct dax_device *dax_dev)
 {
-	struct holder_words words = owner_words(dax_dev);
+	struct holder_words words = fsdev_holder_words(dax_dev);
 
 	words.notified_ops = &notified_ops;
 	return words;
 }
 
 /**
- * owner_claim() - become the one holder of a device in fsdev mode
+ * fsdev_holder_claim() - become the one holder of a device in fsdev mode
  * @dax_dev: a device that stays bound to this driver during the call
  * @holder: who claims it; an address that is the caller's alone
  * @ops: what to call when its memory fails or is about to go, or NULL
  *
  * It excludes other claims of the same DAX device. Those of the other one, and claims of the block
- * device, are not seen here: the caller has claimed the block device, or calls owner_claim_alone().
- * owner_release() follows once, whether or not the device was removed meanwhile; until then the
- * dax_device stays, even if the memory does not.
+ * device, are not seen here: the caller has claimed the block device, or calls
+ * fsdev_holder_claim_alone(). fsdev_holder_release() follows once, whether or not the device was
+ * removed meanwhile; until then the dax_device stays, even if the memory does not.
  *
  * @ops are called from memory failure handling and from unbind, may sleep, and are given device
  * offsets in bytes. Removal is told as offset 0, length COMPAT_PRE_REMOVE_LEN and flags
@@ -78,7 +81,8 @@ static struct holder_words words_of(struct dax_device *dax_dev)
  * Return: 0; -ENODEV if the device is dead or being removed, -EBUSY if it has a holder, -EINVAL
  * without @holder.
  */
-int owner_claim(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *ops)
+int fsdev_holder_claim(struct dax_device *dax_dev, void *holder,
+		       const struct dax_holder_operations *ops)
 {
 	struct holder_words words = words_of(dax_dev);
 	int rc;
@@ -103,9 +107,9 @@ static void complain(enum holder_verdict verdict, const struct dax_device *dax_d
 }
 
 /**
- * owner_release() - stop being the holder of a device
+ * fsdev_holder_release() - stop being the holder of a device
  * @dax_dev: the device
- * @holder: who was given to owner_claim()
+ * @holder: who was given to fsdev_holder_claim()
  *
  * A wrong or repeated release is warned of and takes nothing from the true holder; a release
  * after the device was removed is silent. A call of the holder's operations may still be running
@@ -113,7 +117,7 @@ static void complain(enum holder_verdict verdict, const struct dax_device *dax_d
  *
  * Context: may sleep; also inside the holder's operations.
  */
-void owner_release(struct dax_device *dax_dev, void *holder)
+void fsdev_holder_release(struct dax_device *dax_dev, void *holder)
 {
 	struct holder_words words = words_of(dax_dev);
 
@@ -150,22 +154,22 @@ static int claim_bus_dax(struct fsdev *fsdev, void *holder, const struct dax_hol
 	int rc;
 
 	disk_look_for_claims(fsdev);
-	rc = owner_claim(bus_dax, holder, ops);
+	rc = fsdev_holder_claim(bus_dax, holder, ops);
 	if (!rc && !holder_deny_claims(&words)) {
-		owner_release(bus_dax, holder);
+		fsdev_holder_release(bus_dax, holder);
 		rc = -EBUSY;
 	}
 	return rc;
 }
 
 /**
- * owner_claim_alone() - become the one user of a device in fsdev mode, without its block device
+ * fsdev_holder_claim_alone() - become the one user of a device, without its disk
  * @dax_dev: the device; NULL counts as a dead one
  * @holder: who claims it; an address that is the caller's alone
  * @ops: what to call when its memory fails or is about to go, or NULL
  *
- * This is the claim of fs_dax_get(). As owner_claim(), but it also excludes, and is excluded by,
- * claims of the block device. An open without a claim is in nobody's way.
+ * This is the claim of fs_dax_get(). As fsdev_holder_claim(), but it also excludes, and is excluded
+ * by, claims of the block device. An open without a claim does neither.
  *
  * Context: may sleep; waits for a probe or removal of the device that is under way, so not from
  * inside @ops.
@@ -173,8 +177,8 @@ static int claim_bus_dax(struct fsdev *fsdev, void *holder, const struct dax_hol
  * that of a block device, -EBUSY if it has a holder or its block device is claimed, -EINVAL without
  * @holder.
  */
-int owner_claim_alone(struct dax_device *dax_dev, void *holder,
-		      const struct dax_holder_operations *ops)
+int fsdev_holder_claim_alone(struct dax_device *dax_dev, void *holder,
+			     const struct dax_holder_operations *ops)
 {
 	struct device *dev;
 	int rc;
@@ -197,13 +201,13 @@ int owner_claim_alone(struct dax_device *dax_dev, void *holder,
 }
 
 /**
- * owner_exists() - has a device a holder?
+ * fsdev_holder_exists() - has a device a holder?
  * @fsdev: the device
  *
  * Context: any; it may have changed when this returns.
  * Return: true if it has.
  */
-bool owner_exists(struct fsdev *fsdev)
+bool fsdev_holder_exists(struct fsdev *fsdev)
 {
 	struct holder_words words = words_of(fsdev->dax_dev);
 	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
@@ -212,7 +216,7 @@ bool owner_exists(struct fsdev *fsdev)
 }
 
 /**
- * owner_bar() - the block device is being claimed: keep others from the bus's DAX device
+ * fsdev_holder_bar() - the block device is being claimed: keep others from the bus's DAX device
  * @fsdev: the device
  *
  * What the claimer may hold instead is the block device's own DAX device, so only one of the two
@@ -221,7 +225,7 @@ bool owner_exists(struct fsdev *fsdev)
  * Context: the disk's open_mutex.
  * Return: false if the bus's DAX device has a holder.
  */
-bool owner_bar(struct fsdev *fsdev)
+bool fsdev_holder_bar(struct fsdev *fsdev)
 {
 	struct holder_words words = words_of(fsdev->dax_dev);
 	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
@@ -234,12 +238,12 @@ bool owner_bar(struct fsdev *fsdev)
 }
 
 /**
- * owner_unbar() - undo owner_bar()
+ * fsdev_holder_unbar() - undo fsdev_holder_bar()
  * @fsdev: the device
  *
  * Context: the disk's open_mutex; nobody has claimed the block device.
  */
-void owner_unbar(struct fsdev *fsdev)
+void fsdev_holder_unbar(struct fsdev *fsdev)
 {
 	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
 
@@ -262,7 +266,7 @@ static void announce_one(struct dax_device *dax_dev)
 	struct holder_words words = words_of(dax_dev);
 	struct failure removal = removal_of(dax_dev);
 
-	holder_close(&words, owner_call, &removal);
+	holder_close(&words, fsdev_holder_call, &removal);
 }
 
 static void remove_one(struct dax_device *dax_dev)
@@ -270,19 +274,19 @@ static void remove_one(struct dax_device *dax_dev)
 	struct holder_words words = words_of(dax_dev);
 	struct failure removal = removal_of(dax_dev);
 
-	holder_kill(&words, owner_call, &removal);
+	holder_kill(&words, fsdev_holder_call, &removal);
 }
 
 /**
- * owner_announce() - tells the holder of a device that it will be removed
+ * fsdev_holder_announce() - tells the holder of a device that it will be removed
  * @fsdev: the device
  *
- * Claims are stopped from then on. It stays alive until owner_remove(), which then has nobody to
- * tell.
+ * Claims are stopped from then on. It stays alive until fsdev_holder_remove(), which then finds no
+ * holder to notify.
  *
  * Context: may sleep; unbind, once.
  */
-void owner_announce(struct fsdev *fsdev)
+void fsdev_holder_announce(struct fsdev *fsdev)
 {
 	fsdev->holder_ops = READ_ONCE(fsdev_bus_dax(fsdev)->holder_ops);
 	announce_one(fsdev->dax_dev);
@@ -290,7 +294,7 @@ void owner_announce(struct fsdev *fsdev)
 }
 
 /**
- * owner_remove() - takes a device from its holder, and makes it dead
+ * fsdev_holder_remove() - takes a device from its holder, and makes it dead
  * @fsdev: the device
  *
  * Claims are stopped, then the holder is told while the device still works, then nothing starts
@@ -299,7 +303,7 @@ void owner_announce(struct fsdev *fsdev)
  *
  * Context: may sleep; unbind, once.
  */
-void owner_remove(struct fsdev *fsdev)
+void fsdev_holder_remove(struct fsdev *fsdev)
 {
 	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
 	bool unheld;
@@ -323,11 +327,11 @@ void owner_remove(struct fsdev *fsdev)
 }
 
 /**
- * owner_init() - gets ready for owners
+ * fsdev_holder_init() - gets ready for owners
  *
  * Return: 0 or a negative errno.
  */
-int __init owner_init(void)
+int __init fsdev_holder_init(void)
 {
 	drain_device = alloc_dax(NULL, NULL);
 	if (IS_ERR(drain_device))
@@ -338,9 +342,9 @@ int __init owner_init(void)
 }
 
 /**
- * owner_exit() - undoes owner_init()
+ * fsdev_holder_exit() - undoes fsdev_holder_init()
  */
-void owner_exit(void)
+void fsdev_holder_exit(void)
 {
 	put_dax(drain_device);
 }

@@ -26,7 +26,8 @@
 #include <linux/workqueue.h>
 
 #include "core/holder.h"
-#include "fsdev.h"
+#include "device.h"
+#include "late.h"
 
 /**
  * struct late - a DAX device that a holder of an earlier binding has not let go of

@@ -7,8 +7,9 @@
 #include <linux/mount.h>
 #include <linux/namei.h>
 
-#include "fsdev.h"
+#include "device.h"
 #include "include/fsdev/dax.h"
+#include "lookup.h"
 
 static const struct device_driver *our_driver;
 

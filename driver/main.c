@@ -8,8 +8,21 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "access.h"
+#include "blocked.h"
+#include "chardev.h"
 #include "clamp.h"
-#include "fsdev.h"
+#include "device.h"
+#include "disk.h"
+#include "failure.h"
+#include "geometry.h"
+#include "holder.h"
+#include "late.h"
+#include "lookup.h"
+#include "pagemap.h"
+#include "parent.h"
+#include "sleep.h"
+#include "supers.h"
 
 static void fsdev_free(void *data)
 {
@@ -52,7 +65,7 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct geometry 
 	}
 	access_prepare(fsdev);
 	blocked_init(fsdev);
-	INIT_LIST_HEAD(&fsdev->sleep);
+	INIT_LIST_HEAD(&fsdev->sleep.list);
 	return fsdev;
 }
 
@@ -141,7 +154,7 @@ static int __init fsdev_init(void)
 	rc = supers_init();
 	if (rc)
 		return rc;
-	rc = owner_init();
+	rc = fsdev_holder_init();
 	if (rc)
 		goto supers;
 	rc = sleep_init();
@@ -155,7 +168,7 @@ static int __init fsdev_init(void)
 sleep:
 	sleep_exit();
 owner:
-	owner_exit();
+	fsdev_holder_exit();
 supers:
 	supers_exit();
 	return rc;
@@ -168,7 +181,7 @@ static void __exit fsdev_exit(void)
 	parent_exit();
 	late_exit();
 	sleep_exit();
-	owner_exit();
+	fsdev_holder_exit();
 	supers_exit();
 }
 module_exit(fsdev_exit);

@@ -4,13 +4,18 @@
  *
  * A static device brings its page map along, and the memory that it covers may begin in front
  * of the data, with metadata or the page structures themselves. A dynamic device gets one of
- * ours that covers just its ranges, or several, each of a slice of them.
+ * ours that covers just its ranges, or several, each of a chunk of them.
  */
 #include <linux/ioport.h>
 #include <linux/math64.h>
 #include <linux/slab.h>
 
-#include "fsdev.h"
+#include "blocked.h"
+#include "chunk.h"
+#include "device.h"
+#include "failure.h"
+#include "geometry.h"
+#include "pagemap.h"
 
 /* The last byte of a range. */
 static u64 last_of(const struct rangemap_range *range)
@@ -71,62 +76,62 @@ static void *kept_zalloc(struct fsdev *fsdev, size_t size)
 	return devm_add_action_or_reset(fsdev_dev(fsdev), kept_free, kept) ? NULL : kept->data;
 }
 
-static struct slices *alloc_slices(struct fsdev *fsdev, unsigned int nr)
+static struct chunks *alloc_chunks(struct fsdev *fsdev, unsigned int nr)
 {
 	struct device *dev = fsdev_dev(fsdev);
-	struct slices *slices = kept_zalloc(fsdev, struct_size(slices, slice, nr));
+	struct chunks *chunks = kept_zalloc(fsdev, struct_size(chunks, chunk, nr));
 
-	if (!slices)
+	if (!chunks)
 		return NULL;
-	slices->nr = nr;
-	slices->threads = 1;
+	chunks->nr = nr;
+	chunks->threads = 1;
 	for (unsigned int i = 0; i < nr; i++) {
-		slices->slice[i].fsdev = fsdev;
-		slices->slice[i].node = dev_to_node(dev);
+		chunks->chunk[i].fsdev = fsdev;
+		chunks->chunk[i].node = dev_to_node(dev);
 	}
-	return slices;
+	return chunks;
 }
 
-static struct slices *slice_static(struct fsdev *fsdev)
+static struct chunks *chunk_static(struct fsdev *fsdev)
 {
 	struct dev_pagemap *pgmap = acquire_static(fsdev);
-	struct slices *slices;
+	struct chunks *chunks;
 
 	if (IS_ERR(pgmap))
 		return ERR_CAST(pgmap);
-	slices = alloc_slices(fsdev, 1);
-	if (!slices)
+	chunks = alloc_chunks(fsdev, 1);
+	if (!chunks)
 		return ERR_PTR(-ENOMEM);
-	slices->slice[0].pgmap = pgmap;
-	return slices;
+	chunks->chunk[0].pgmap = pgmap;
+	return chunks;
 }
 
-/* The next slice's page map, of about @len bytes. */
-static struct dev_pagemap *cut_pagemap(struct fsdev *fsdev, struct slice_place *at, u64 len)
+/* The next chunk's page map, of about @len bytes. */
+static struct dev_pagemap *cut_pagemap(struct fsdev *fsdev, struct chunk_place *at, u64 len)
 {
 	const struct geometry *geometry = fsdev->geometry;
-	struct slice_place from = *at;
+	struct chunk_place from = *at;
 	struct dev_pagemap *pgmap;
 	unsigned int nr;
 
-	nr = slice_cut(geometry, at, len, NULL);
+	nr = chunk_cut(geometry, at, len, NULL);
 	pgmap = kept_zalloc(fsdev, struct_size(pgmap, ranges, nr));
 	if (!pgmap)
 		return NULL;
 	*at = from;
-	pgmap->nr_range = slice_cut(geometry, at, len, pgmap->ranges);
+	pgmap->nr_range = chunk_cut(geometry, at, len, pgmap->ranges);
 	return pgmap;
 }
 
-static struct slices *slice_dynamic(struct fsdev *fsdev)
+static struct chunks *chunk_dynamic(struct fsdev *fsdev)
 {
 	const struct geometry *geometry = fsdev->geometry;
-	unsigned int threads = slice_threads(geometry);
+	unsigned int threads = chunk_threads(geometry);
 	u64 len = div_u64(PFN_PHYS(fsdev->pages), threads);
 	/* those that end as they are large enough, and those that have as many ranges as may be */
-	unsigned int most = threads + geometry->nr / SLICE_RANGES_MAX + 1;
-	struct slice_place at = { };
-	struct slices *slices;
+	unsigned int most = threads + geometry->nr / CHUNK_RANGES_MAX + 1;
+	struct chunk_place at = { };
+	struct chunks *chunks;
 
 	if (fsdev->dev_dax->pgmap) {
 		dev_err(fsdev_dev(fsdev),
@@ -134,20 +139,20 @@ static struct slices *slice_dynamic(struct fsdev *fsdev)
 			geometry->range[0].start, last_of(&geometry->range[0]));
 		return ERR_PTR(-EINVAL);
 	}
-	slices = alloc_slices(fsdev, most);
-	if (!slices)
+	chunks = alloc_chunks(fsdev, most);
+	if (!chunks)
 		return ERR_PTR(-ENOMEM);
-	slices->threads = threads;
-	slices->nr = 0;
+	chunks->threads = threads;
+	chunks->nr = 0;
 	/* cuts may have used up all before there are as many as threads */
 	while (at.range < geometry->nr) {
-		struct slice *slice = &slices->slice[slices->nr++];
+		struct chunk *chunk = &chunks->chunk[chunks->nr++];
 
-		slice->pgmap = cut_pagemap(fsdev, &at, slices->nr < threads ? len : U64_MAX);
-		if (!slice->pgmap)
+		chunk->pgmap = cut_pagemap(fsdev, &at, chunks->nr < threads ? len : U64_MAX);
+		if (!chunk->pgmap)
 			return ERR_PTR(-ENOMEM);
 	}
-	return slices;
+	return chunks;
 }
 
 static int reserve_ranges(const struct fsdev *fsdev)
@@ -181,49 +186,49 @@ static void pagemap_clear(void *data)
 	pgmap->owner = NULL;
 }
 
-static int map_slice(struct slice *slice)
+static int map_chunk(struct chunk *chunk)
 {
-	struct device *dev = fsdev_dev(slice->fsdev);
-	struct dev_pagemap *pgmap = slice->pgmap;
+	struct device *dev = fsdev_dev(chunk->fsdev);
+	struct dev_pagemap *pgmap = chunk->pgmap;
 	void *addr;
 	int rc;
 
 	pgmap->vmemmap_shift = 0;
 	pgmap->type = MEMORY_DEVICE_FS_DAX;
 	pgmap->ops = &failure_pagemap_ops;
-	pgmap->owner = slice->fsdev;
+	pgmap->owner = chunk->fsdev;
 	rc = devm_add_action_or_reset(dev, pagemap_clear, pgmap);
 	if (rc)
 		return rc;
-	addr = memremap_pages(pgmap, slice->node);
+	addr = memremap_pages(pgmap, chunk->node);
 	if (IS_ERR(addr)) {
 		dev_err(dev, "cannot map %#llx-%#llx and what follows: error %ld\n",
 			pgmap->range.start, pgmap->range.end, PTR_ERR(addr));
 		return PTR_ERR(addr);
 	}
-	slice->mapped = true;
+	chunk->mapped = true;
 	return 0;
 }
 
-static int unmap_slice(struct slice *slice)
+static int unmap_chunk(struct chunk *chunk)
 {
-	if (slice->mapped)
-		memunmap_pages(slice->pgmap);
-	slice->mapped = false;
+	if (chunk->mapped)
+		memunmap_pages(chunk->pgmap);
+	chunk->mapped = false;
 	return 0;
 }
 
 /* All at the same time, which devm would do one after the other. */
-static void unmap_slices(void *data)
+static void unmap_chunks(void *data)
 {
-	struct slices *slices = data;
-	struct fsdev *fsdev = slices->slice[0].fsdev;
+	struct chunks *chunks = data;
+	struct fsdev *fsdev = chunks->chunk[0].fsdev;
 
 	if (fsdev->abandoned)
 		return;
 	blocked_by(fsdev,
 		   "the page map is in use by the handling of a memory failure, waiting for that to end");
-	slice_each(slices, unmap_slice);
+	chunk_each(chunks, unmap_chunk);
 	blocked_over(fsdev);
 }
 
@@ -242,25 +247,25 @@ static void unmap_slices(void *data)
  */
 int pagemap_install(struct fsdev *fsdev, void (*end)(struct fsdev *fsdev))
 {
-	struct slices *slices;
+	struct chunks *chunks;
 	int rc;
 
 	if (static_dev_dax(fsdev->dev_dax))
-		slices = slice_static(fsdev);
+		chunks = chunk_static(fsdev);
 	else
-		slices = slice_dynamic(fsdev);
-	if (IS_ERR(slices))
-		return PTR_ERR(slices);
-	fsdev->slices = slices;
+		chunks = chunk_dynamic(fsdev);
+	if (IS_ERR(chunks))
+		return PTR_ERR(chunks);
+	fsdev->chunks = chunks;
 	rc = reserve_ranges(fsdev);
 	if (rc)
 		return rc;
-	rc = slice_each(slices, map_slice) ?:
-	     devm_add_action(fsdev_dev(fsdev), unmap_slices, slices);
+	rc = chunk_each(chunks, map_chunk) ?:
+	     devm_add_action(fsdev_dev(fsdev), unmap_chunks, chunks);
 	if (rc) {
-		/* a page of a slice that was mapped may have failed already */
+		/* a page of a chunk that was mapped may have failed already */
 		end(fsdev);
-		unmap_slices(slices);
+		unmap_chunks(chunks);
 	}
 	return rc;
 }
@@ -276,17 +281,17 @@ int pagemap_install(struct fsdev *fsdev, void (*end)(struct fsdev *fsdev))
  */
 void pagemap_keep(struct fsdev *fsdev, struct dev_pagemap *pgmap)
 {
-	struct slices *slices = fsdev->slices;
+	struct chunks *chunks = fsdev->chunks;
 
 	lockdep_assert_held(&fsdev->bad_lock);
-	for (unsigned int i = 0; i < slices->nr; i++) {
-		struct slice *slice = &slices->slice[i];
+	for (unsigned int i = 0; i < chunks->nr; i++) {
+		struct chunk *chunk = &chunks->chunk[i];
 
-		if (slice->pgmap != pgmap)
+		if (chunk->pgmap != pgmap)
 			continue;
-		if (!slice->kept)
+		if (!chunk->kept)
 			percpu_ref_get(&pgmap->ref);
-		slice->kept = true;
+		chunk->kept = true;
 		return;
 	}
 }
@@ -299,15 +304,15 @@ void pagemap_keep(struct fsdev *fsdev, struct dev_pagemap *pgmap)
  */
 void pagemap_let_go(struct fsdev *fsdev)
 {
-	struct slices *slices = fsdev->slices;
+	struct chunks *chunks = fsdev->chunks;
 
 	lockdep_assert_held(&fsdev->bad_lock);
-	for (unsigned int i = 0; i < slices->nr; i++) {
-		struct slice *slice = &slices->slice[i];
+	for (unsigned int i = 0; i < chunks->nr; i++) {
+		struct chunk *chunk = &chunks->chunk[i];
 
-		if (slice->kept)
-			percpu_ref_put(&slice->pgmap->ref);
-		slice->kept = false;
+		if (chunk->kept)
+			percpu_ref_put(&chunk->pgmap->ref);
+		chunk->kept = false;
 	}
 }
 
@@ -321,5 +326,5 @@ void pagemap_let_go(struct fsdev *fsdev)
  */
 void pagemap_publish(struct fsdev *fsdev)
 {
-	fsdev->dev_dax->pgmap = fsdev->slices->slice[0].pgmap;
+	fsdev->dev_dax->pgmap = fsdev->chunks->chunk[0].pgmap;
 }

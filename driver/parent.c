@@ -14,7 +14,8 @@
 #include <linux/rcupdate.h>
 #include <linux/wait_bit.h>
 
-#include "fsdev.h"
+#include "device.h"
+#include "parent.h"
 
 struct leave {
 	struct device *dev;

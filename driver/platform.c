@@ -11,7 +11,9 @@
 #include <linux/module.h>
 #include <linux/string.h>
 
-#include "fsdev.h"
+#include "device.h"
+#include "failure.h"
+#include "platform.h"
 
 /* The region of the NVDIMM bus that the memory belongs to, or NULL. */
 static struct device *nvdimm_region(struct fsdev *fsdev)

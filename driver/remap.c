@@ -21,7 +21,6 @@
 
 #include "compat/ftrace.h"
 #include "compat/iomap.h"
-#include "fsdev.h"
 #include "remap.h"
 
 /* Callers inside remap_prep(); its code stays until there is none. */

@@ -14,7 +14,11 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "fsdev.h"
+#include "access.h"
+#include "device.h"
+#include "failure.h"
+#include "platform.h"
+#include "repair.h"
 
 #define SETTLE_STEP_MS 10
 #define SETTLE_TRIES 500

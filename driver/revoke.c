@@ -22,7 +22,11 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
-#include "fsdev.h"
+#include "blocked.h"
+#include "device.h"
+#include "holder.h"
+#include "revoke.h"
+#include "supers.h"
 
 /*
  * even_cows of unmap_mapping_range(): a page that a private mapping has copied is anonymous memory,
@@ -428,15 +432,15 @@ static void note_super(struct fsdev *fsdev, struct super_block *sb)
 {
 	struct fsdev_super *super;
 
-	for (super = fsdev->supers; super; super = super->next)
+	for (super = fsdev->revoke.supers; super; super = super->next)
 		if (super->sb == sb) {
 			deactivate_super(sb); /* not the last to have it */
 			return;
 		}
 	super = kmalloc(sizeof(*super), GFP_KERNEL | __GFP_NOFAIL);
 	super->sb = sb;
-	super->next = fsdev->supers;
-	fsdev->supers = super;
+	super->next = fsdev->revoke.supers;
+	fsdev->revoke.supers = super;
 }
 
 /* The disk and its partitions: of a deleted disk its table tells no more than the disk. */
@@ -451,18 +455,18 @@ static void keep_parts(struct fsdev *fsdev)
 
 		get_device(&bdev->bd_device);
 		part->bdev = bdev;
-		part->next = fsdev->parts;
-		fsdev->parts = part;
+		part->next = fsdev->revoke.parts;
+		fsdev->revoke.parts = part;
 	}
 	mutex_unlock(&fsdev->disk->open_mutex);
 }
 
 static void drop_parts(struct fsdev *fsdev)
 {
-	while (fsdev->parts) {
-		struct fsdev_part *part = fsdev->parts;
+	while (fsdev->revoke.parts) {
+		struct fsdev_part *part = fsdev->revoke.parts;
 
-		fsdev->parts = part->next;
+		fsdev->revoke.parts = part->next;
 		put_device(&part->bdev->bd_device);
 		kfree(part);
 	}
@@ -473,7 +477,7 @@ static bool note_supers(struct fsdev *fsdev)
 {
 	bool all = true;
 
-	for (struct fsdev_part *part = fsdev->parts; part; part = part->next) {
+	for (struct fsdev_part *part = fsdev->revoke.parts; part; part = part->next) {
 		struct super_block *sb = compat_bdev_super(part->bdev);
 
 		if (sb)
@@ -503,7 +507,7 @@ bool revoke_note_supers(struct fsdev *fsdev)
 {
 	unsigned long end = jiffies;
 
-	if (!fsdev->parts)
+	if (!fsdev->revoke.parts)
 		keep_parts(fsdev);
 	while (!note_supers(fsdev)) {
 		blocked_by(fsdev, "a file system on %s is being unmounted, waiting for that to end",
@@ -513,7 +517,7 @@ bool revoke_note_supers(struct fsdev *fsdev)
 			return false;
 	}
 	/* at most a second: another holder may have the device by now */
-	while (owner_exists(fsdev) && time_before(jiffies, end))
+	while (fsdev_holder_exists(fsdev) && time_before(jiffies, end))
 		if (!blocked_sleep(HZ / 50))
 			return false;
 	blocked_over(fsdev);
@@ -522,10 +526,10 @@ bool revoke_note_supers(struct fsdev *fsdev)
 
 static void revoke_supers(struct fsdev *fsdev)
 {
-	while (fsdev->supers) {
-		struct fsdev_super *super = fsdev->supers;
+	while (fsdev->revoke.supers) {
+		struct fsdev_super *super = fsdev->revoke.supers;
 
-		fsdev->supers = super->next;
+		fsdev->revoke.supers = super->next;
 		super_each_file(super->sb, revoke_file_mapped, fsdev);
 		deactivate_super(super->sb);
 		kfree(super);

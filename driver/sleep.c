@@ -14,7 +14,9 @@
 #include <linux/notifier.h>
 #include <linux/suspend.h>
 
-#include "fsdev.h"
+#include "device.h"
+#include "holder.h"
+#include "sleep.h"
 
 static DEFINE_MUTEX(sleep_lock);
 /* Devices that are bound, and those that are being unbound; protected by sleep_lock. */
@@ -23,20 +25,20 @@ static LIST_HEAD(sleep_unbinding);
 
 static bool sleep_in_use(struct fsdev *fsdev)
 {
-	return owner_exists(fsdev) || compat_disk_claimed(fsdev->disk);
+	return fsdev_holder_exists(fsdev) || compat_disk_claimed(fsdev->disk);
 }
 
 static bool sleep_refused(unsigned long action)
 {
 	struct fsdev *fsdev;
 
-	list_for_each_entry(fsdev, &sleep_unbinding, sleep) {
+	list_for_each_entry(fsdev, &sleep_unbinding, sleep.list) {
 		dev_warn(fsdev_dev(fsdev), "suspend and hibernation refused: the device is being unbound\n");
 		return true;
 	}
 	if (action != PM_HIBERNATION_PREPARE)
 		return false;
-	list_for_each_entry(fsdev, &sleep_bound, sleep) {
+	list_for_each_entry(fsdev, &sleep_bound, sleep.list) {
 		if (fsdev->persistent || !sleep_in_use(fsdev))
 			continue;
 		dev_warn(fsdev_dev(fsdev), "hibernation refused: the device is in use, and its memory does not keep its contents\n");
@@ -66,7 +68,7 @@ static void sleep_bound_end(void *data)
 	struct fsdev *fsdev = data;
 
 	mutex_lock(&sleep_lock);
-	list_move(&fsdev->sleep, &sleep_unbinding);
+	list_move(&fsdev->sleep.list, &sleep_unbinding);
 	mutex_unlock(&sleep_lock);
 }
 
@@ -80,7 +82,7 @@ static void sleep_bound_end(void *data)
 int sleep_bind(struct fsdev *fsdev)
 {
 	mutex_lock(&sleep_lock);
-	list_move(&fsdev->sleep, &sleep_bound);
+	list_move(&fsdev->sleep.list, &sleep_bound);
 	mutex_unlock(&sleep_lock);
 	return devm_add_action_or_reset(fsdev_dev(fsdev), sleep_bound_end, fsdev);
 }
@@ -94,7 +96,7 @@ int sleep_bind(struct fsdev *fsdev)
 void sleep_forget(struct fsdev *fsdev)
 {
 	mutex_lock(&sleep_lock);
-	list_del_init(&fsdev->sleep);
+	list_del_init(&fsdev->sleep.list);
 	mutex_unlock(&sleep_lock);
 }
 

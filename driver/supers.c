@@ -18,7 +18,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
-#include "fsdev.h"
+#include "supers.h"
 
 /* Inodes that are passed over before the list lock is given up for a moment. */
 #define SUPERS_BATCH 1024

@@ -6,13 +6,14 @@
 #include <linux/dax.h>
 #include <linux/export.h>
 
-#include "fsdev.h"
+#include "device.h"
+#include "holder.h"
 #include "include/fsdev/dax.h"
 
 #ifndef FSDEV_HAVE_FS_DAX_GET
 int fs_dax_get(struct dax_device *dax_dev, void *holder, const struct dax_holder_operations *hops)
 {
-	return owner_claim_alone(dax_dev, holder, hops);
+	return fsdev_holder_claim_alone(dax_dev, holder, hops);
 }
 EXPORT_SYMBOL_GPL(fs_dax_get);
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Owner: the words of the kernel's own dax_device that core/holder works on, and how a holder is
+ * Holder: the words of the kernel's own dax_device that core/holder works on, and how a holder is
  * called. For holder.c; and for failure.c, whose way to the holder has no function in between.
  */
-#ifndef FSDEV_OWNER_H
-#define FSDEV_OWNER_H
+#ifndef FSDEV_HOLDER_H
+#define FSDEV_HOLDER_H
 
 #include <linux/dax.h>
 
@@ -13,7 +13,7 @@
 #define holder_read_unlock(id) dax_read_unlock(id)
 
 #include "core/holder.h"
-#include "fsdev.h"
+#include "device.h"
 
 /* What a holder is told. */
 struct failure {
@@ -24,7 +24,7 @@ struct failure {
 };
 
 /* Without the notified_ops, which only a removal needs. */
-static inline struct holder_words owner_words(struct dax_device *dax_dev)
+static inline struct holder_words fsdev_holder_words(struct dax_device *dax_dev)
 {
 	return (struct holder_words){
 		.data = (unsigned long *)&dax_dev->holder_data,
@@ -33,7 +33,7 @@ static inline struct holder_words owner_words(struct dax_device *dax_dev)
 	};
 }
 
-static inline int owner_call(const void *ops, void *arg)
+static inline int fsdev_holder_call(const void *ops, void *arg)
 {
 	const struct dax_holder_operations *holder_ops = ops;
 	const struct failure *failure = arg;
@@ -43,21 +43,21 @@ static inline int owner_call(const void *ops, void *arg)
 }
 
 /**
- * owner_notify() - tells the holder of a device that its memory has failed
+ * fsdev_holder_notify() - tells the holder of a device that its memory has failed
  * @fsdev: the device
  * @offset: device offset in bytes
  * @len: bytes
  * @mf_flags: of memory_failure()
  *
- * Only one of the two DAX devices has a holder at a time, see owner_bar(): mostly the block
+ * Only one of the two DAX devices has a holder at a time, see fsdev_holder_bar(): mostly the block
  * device's, which is looked at first. Where that changes meanwhile, the holder that comes finds the
  * page fenced.
  *
  * Context: may sleep.
  * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
  */
-static __always_inline int owner_notify(const struct fsdev *fsdev, u64 offset, u64 len,
-					int mf_flags)
+static __always_inline int fsdev_holder_notify(const struct fsdev *fsdev, u64 offset, u64 len,
+					       int mf_flags)
 {
 	struct failure failure = {
 		.dax_dev = fsdev->dax_dev,
@@ -65,7 +65,7 @@ static __always_inline int owner_notify(const struct fsdev *fsdev, u64 offset, u
 		.len = len,
 		.mf_flags = mf_flags,
 	};
-	struct holder_words words = owner_words(failure.dax_dev);
+	struct holder_words words = fsdev_holder_words(failure.dax_dev);
 	struct holder_listener listener;
 	int id;
 
@@ -73,13 +73,26 @@ static __always_inline int owner_notify(const struct fsdev *fsdev, u64 offset, u
 	listener = holder_listener(&words);
 	if (unlikely(listener.rc == -EOPNOTSUPP)) {
 		failure.dax_dev = fsdev_bus_dax(fsdev);
-		words = owner_words(failure.dax_dev);
+		words = fsdev_holder_words(failure.dax_dev);
 		listener = holder_listener(&words);
 	}
 	if (!listener.rc)
-		listener.rc = owner_call((const void *)listener.ops, &failure);
+		listener.rc = fsdev_holder_call((const void *)listener.ops, &failure);
 	holder_read_unlock(id);
 	return listener.rc;
 }
+
+int fsdev_holder_init(void);
+void fsdev_holder_exit(void);
+int fsdev_holder_claim(struct dax_device *dax_dev, void *holder,
+		       const struct dax_holder_operations *ops);
+int fsdev_holder_claim_alone(struct dax_device *dax_dev, void *holder,
+			     const struct dax_holder_operations *ops);
+void fsdev_holder_release(struct dax_device *dax_dev, void *holder);
+bool fsdev_holder_exists(struct fsdev *fsdev);
+bool fsdev_holder_bar(struct fsdev *fsdev);
+void fsdev_holder_unbar(struct fsdev *fsdev);
+void fsdev_holder_announce(struct fsdev *fsdev);
+void fsdev_holder_remove(struct fsdev *fsdev);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Slices: the memory of a large device is mapped and unmapped in parts, each with a page map of its
+ * Chunks: the memory of a large device is mapped and unmapped in parts, each with a page map of its
  * own, by several threads. The kernel writes 64 bytes for each page, outside of its own lock, so
  * that terabytes take a fraction of the time; and where a device has very many ranges, after each
  * of which the kernel waits, the waits are shared.
@@ -11,7 +11,9 @@
 #include <linux/moduleparam.h>
 #include <linux/sizes.h>
 
-#include "fsdev.h"
+#include "chunk.h"
+#include "device.h"
+#include "geometry.h"
 
 static unsigned int threads;
 module_param(threads, uint, 0644);
@@ -23,16 +25,16 @@ module_param(slice_mib, uint, 0644);
 MODULE_PARM_DESC(slice_mib, "MiB that are worth a thread of their own");
 
 /* Ranges that are: unmapping each waits for all processors. */
-#define SLICE_RANGES 16
+#define RANGES_PER_THREAD 16
 
-/* Threads for a device, if nobody has said how many. */
+/* Threads for a device, unless the parameter says how many. */
 #define THREADS_MAX 16
 
-/* Beyond these a cut costs the kernel's own mapping nothing. */
+/* Cuts at multiples of these leave the direct map its large pages. */
 #define CUT_LARGE SZ_1G
 #define CUT_SMALL ((u64)PAGES_PER_SECTION << PAGE_SHIFT)
 
-static u64 size_of(const struct geometry *geometry)
+static u64 geometry_bytes(const struct geometry *geometry)
 {
 	u64 size = 0;
 
@@ -42,24 +44,24 @@ static u64 size_of(const struct geometry *geometry)
 }
 
 /**
- * slice_threads() - how many threads a dynamic device is worth
+ * chunk_threads() - how many threads a dynamic device is worth
  * @geometry: the device's ranges
  *
  * Context: probe.
  * Return: at least 1.
  */
-unsigned int slice_threads(const struct geometry *geometry)
+unsigned int chunk_threads(const struct geometry *geometry)
 {
 	unsigned int asked = READ_ONCE(threads);
 	u64 worth = max(READ_ONCE(slice_mib), 128u) * (u64)SZ_1M;
-	u64 count = min_t(u64, size_of(geometry) / worth, asked ?: num_online_cpus());
+	u64 count = min_t(u64, geometry_bytes(geometry) / worth, asked ?: num_online_cpus());
 
-	count = max_t(u64, count, geometry->nr / SLICE_RANGES);
+	count = max_t(u64, count, geometry->nr / RANGES_PER_THREAD);
 	return clamp_t(u64, count, 1, asked ?: THREADS_MAX);
 }
 
 /* Where to cut @range so that about @len bytes lie in front; its end where it stays whole. */
-static u64 cut_of(const struct range *range, u64 len)
+static u64 chunk_end(const struct range *range, u64 len)
 {
 	u64 step = len >= 16ULL * CUT_LARGE ? CUT_LARGE : CUT_SMALL;
 	u64 cut = round_up(range->start + len, step);
@@ -68,21 +70,21 @@ static u64 cut_of(const struct range *range, u64 len)
 }
 
 /**
- * slice_cut() - the next slice of a device
+ * chunk_cut() - the next chunk of a device
  * @geometry: the ranges of a dynamic device
  * @at: where it begins; moved to where it ends
- * @len: how many bytes it should have; it is cut where the kernel's mapping likes it
+ * @len: how many bytes it should have; it is cut where the direct map keeps its large pages
  * @ranges: where to put its ranges, or NULL to count them
  *
  * Context: probe.
- * Return: how many ranges the slice has, at most SLICE_RANGES_MAX; 0 if nothing is left.
+ * Return: how many ranges the chunk has, at most CHUNK_RANGES_MAX; 0 if nothing is left.
  */
-unsigned int slice_cut(const struct geometry *geometry, struct slice_place *at, u64 len,
+unsigned int chunk_cut(const struct geometry *geometry, struct chunk_place *at, u64 len,
 		       struct range *ranges)
 {
 	unsigned int nr = 0;
 
-	while (at->range < geometry->nr && len && nr < SLICE_RANGES_MAX) {
+	while (at->range < geometry->nr && len && nr < CHUNK_RANGES_MAX) {
 		const struct rangemap_range *whole = &geometry->range[at->range];
 		struct range rest = {
 			.start = whole->start + at->done,
@@ -90,7 +92,7 @@ unsigned int slice_cut(const struct geometry *geometry, struct slice_place *at, 
 		};
 		u64 cut;
 
-		cut = cut_of(&rest, len);
+		cut = chunk_end(&rest, len);
 		if (cut > rest.end) {
 			at->range++;
 			at->done = 0;
@@ -106,39 +108,39 @@ unsigned int slice_cut(const struct geometry *geometry, struct slice_place *at, 
 	return nr;
 }
 
-/* A thread's share: the slice that it begins with, and every so manyth as there are threads. */
-static void run_slices(void *data, async_cookie_t cookie)
+/* Thread i works on chunks i, i + threads, i + 2 * threads, ... */
+static void chunks_run(void *data, async_cookie_t cookie)
 {
-	struct slice *slice = data;
-	const struct slices *slices = slice->fsdev->slices;
+	struct chunk *chunk = data;
+	const struct chunks *chunks = chunk->fsdev->chunks;
 
-	for (; slice < slices->slice + slices->nr; slice += slices->threads)
-		slice->rc = slice->work(slice);
+	for (; chunk < chunks->chunk + chunks->nr; chunk += chunks->threads)
+		chunk->rc = chunk->work(chunk);
 }
 
 /**
- * slice_each() - does something to every slice of a device, several at the same time
- * @slices: the slices
+ * chunk_each() - does something to every chunk of a device, several at the same time
+ * @chunks: the chunks
  * @work: what to do; 0 or a negative errno
  *
- * The caller works on the first one itself, so that a device of one slice needs no other thread.
+ * The caller works on the first one itself, so that a device of one chunk needs no other thread.
  *
  * Context: may sleep. Returns when all are done.
- * Return: 0, or the error of the first slice that has one.
+ * Return: 0, or the error of the first chunk that has one.
  */
-int slice_each(struct slices *slices, int (*work)(struct slice *slice))
+int chunk_each(struct chunks *chunks, int (*work)(struct chunk *chunk))
 {
 	ASYNC_DOMAIN_EXCLUSIVE(domain);
 
-	for (unsigned int i = 0; i < slices->nr; i++)
-		slices->slice[i].work = work;
-	for (unsigned int i = 1; i < min(slices->threads, slices->nr); i++)
-		async_schedule_node_domain(run_slices, &slices->slice[i], slices->slice[i].node,
+	for (unsigned int i = 0; i < chunks->nr; i++)
+		chunks->chunk[i].work = work;
+	for (unsigned int i = 1; i < min(chunks->threads, chunks->nr); i++)
+		async_schedule_node_domain(chunks_run, &chunks->chunk[i], chunks->chunk[i].node,
 					   &domain);
-	run_slices(&slices->slice[0], 0);
+	chunks_run(&chunks->chunk[0], 0);
 	async_synchronize_full_domain(&domain);
-	for (unsigned int i = 0; i < slices->nr; i++)
-		if (slices->slice[i].rc)
-			return slices->slice[i].rc;
+	for (unsigned int i = 0; i < chunks->nr; i++)
+		if (chunks->chunk[i].rc)
+			return chunks->chunk[i].rc;
 	return 0;
 }

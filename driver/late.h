@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Late: holders of the bus's DAX device that have not let go when the binding ends.
+ */
+#ifndef FSDEV_LATE_H
+#define FSDEV_LATE_H
+
+struct fsdev;
+
+void late_leave(struct fsdev *fsdev);
+int late_check(struct fsdev *fsdev);
+void late_exit(void);
+
+#endif
