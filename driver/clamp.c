@@ -209,12 +209,15 @@ static int clamp_install(void)
 	return rc;
 }
 
-/* Caller must hold clamp_lock. */
+/*
+ * Does not wait for callers that are inside the probe or the hook: a clone can be blocked by another
+ * disk, and must delay neither this unbind nor the next claim. clamp_exit() does.
+ * Caller must hold clamp_lock.
+ */
 static void clamp_uninstall(void)
 {
 	lockdep_assert_held(&clamp_lock);
 	tracepoint_probe_unregister(clamp_point, clamp_dstmap, NULL);
-	tracepoint_synchronize_unregister();
 	remap_uninstall();
 }
 
@@ -270,4 +273,16 @@ static void clamp_stop(void *data)
 int clamp_start(struct fsdev *fsdev)
 {
 	return devm_add_action_or_reset(fsdev_dev(fsdev), clamp_stop, fsdev);
+}
+
+/**
+ * clamp_exit() - wait until no caller is inside this module's probe or hook
+ *
+ * Context: unloading the module, when no device is bound; may sleep, as long as a clone that was
+ * running when the last device was unbound.
+ */
+void clamp_exit(void)
+{
+	tracepoint_synchronize_unregister();
+	remap_exit();
 }

@@ -25,5 +25,6 @@ struct clamp {
 
 int clamp_start(struct fsdev *fsdev);
 int clamp_get(struct fsdev *fsdev);
+void clamp_exit(void);
 
 #endif

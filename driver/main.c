@@ -179,6 +179,7 @@ static void __exit fsdev_exit(void)
 {
 	dax_driver_unregister(&fsdev_driver);
 	parent_exit();
+	clamp_exit();
 	late_exit();
 	sleep_exit();
 	fsdev_holder_exit();

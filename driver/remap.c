@@ -132,7 +132,7 @@ int remap_install(void)
 /**
  * remap_uninstall() - undo remap_install()
  *
- * Returns when no caller is inside remap_prep() any more.
+ * Callers may still be inside remap_prep(), until remap_exit() has returned.
  *
  * Context: may sleep.
  */
@@ -140,9 +140,6 @@ void remap_uninstall(void)
 {
 	unregister_ftrace_function(&remap_ops);
 	ftrace_set_filter_ip(&remap_ops, (unsigned long)dax_remap_file_range_prep, 1, 0);
-	synchronize_rcu_tasks();	/* redirected, and not counted yet */
-	wait_var_event(&remap_running, !atomic_read(&remap_running));
-	synchronize_rcu_tasks();	/* counted no more, and not yet back */
 }
 #else
 int remap_install(void)
@@ -154,3 +151,17 @@ void remap_uninstall(void)
 {
 }
 #endif
+
+/**
+ * remap_exit() - wait until no caller is inside remap_prep()
+ *
+ * Context: unloading the module, after remap_uninstall(); may sleep.
+ */
+void remap_exit(void)
+{
+	synchronize_rcu_tasks();	/* redirected, and not counted yet */
+	if (!wait_var_event_timeout(&remap_running, !atomic_read(&remap_running), HZ))
+		pr_warn("fsdev: unloading blocked: a clone or deduplication of a DAX file is under way, waiting for its end\n");
+	wait_var_event(&remap_running, !atomic_read(&remap_running));
+	synchronize_rcu_tasks();	/* counted no more, and not yet back */
+}

@@ -7,5 +7,6 @@
 
 int remap_install(void);
 void remap_uninstall(void);
+void remap_exit(void);
 
 #endif

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# lab: --cpus 2 --soft-reserved 512M --pmem 384M
+# kernels: 6.12 7 (6.1 refuses deduplication of DAX files)
+# A deduplication that another disk blocks, in the middle of the kernel's preparation that fsdev has hooked, delays neither the
+# unbind of the last device that is clamped nor the next mount; only the module waits for it.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/vm/tap.sh
+. "$(dirname -- "$0")/tap.sh"
+# shellcheck source=tests/vm/kernel-lib.sh
+. "$(dirname -- "$0")/kernel-lib.sh"
+
+dev=dax10.0 disk=/dev/fsdev10.0 mnt=/mnt/clamped other=/mnt/other
+mkdir -p $mnt $other
+
+# there_is FUNCTION PID: the task is blocked inside it
+there_is() {
+	grep -q "$1" "/proc/$2/stack"
+}
+
+# within COMMAND...: it comes true in less than a minute
+within() {
+	for _ in {1..600}; do
+		! "$@" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+log_has() {
+	dmesg | grep -qF "$1"
+}
+
+# another disk's files, with more extents than an inode has room for
+fragments() {
+	local n
+
+	for ((n = 0; n < 200; n++)); do printf 'pwrite -q -S %d %d 4096\n' $((n + 1)) $((n * 8192)); done | xfs_io -f "$1"
+}
+
+begin 10
+pmem=/dev/$(basename "$(ls -d /sys/bus/nd/devices/namespace*.0/block/*)")
+dmsetup create slow --table "0 $(blockdev --getsz "$pmem") linear $pmem 0"
+mkfs.xfs -q -f -m reflink=1,rmapbt=1 -d agcount=2 -l size=64m,agnum=0 /dev/mapper/slow
+mount -o dax=always /dev/mapper/slow $other || fail "no DAX on $pmem"
+fragments $other/one
+fragments $other/two
+umount $other
+
+make_dynamic 10 0 448
+ok "a device" shape $dev 0:440
+is "bound" bound "$(bind $dev fsdev)"
+mkfs.xfs -q -f -m reflink=1,rmapbt=1 -d agcount=2 -l size=64m,agnum=0 $disk
+ok "a file system that is clamped" mount -o dax=always $disk $mnt
+ok "another disk's" mount -o dax=always /dev/mapper/slow $other
+# the inodes are in core, where their extents lie is not
+exec 5<>$other/one 6<>$other/two
+ok "the other disk stands still" dmsetup suspend --nolockfs --noflush slow
+xfs_io -c "dedupe $other/one 0 0 1634304" $other/two >/tmp/dedupe 2>&1 &
+deduper=$!
+ok "a deduplication is blocked in the hook" within there_is remap_prep $deduper
+ok "unmount" umount $mnt
+unbind $dev &
+unbinder=$!
+ok "the unbind ends" within gone $unbinder
+is "and is done" none "$(driver_of $dev)"
+is "bound again" bound "$(bind $dev fsdev)"
+mount -o dax=always $disk $mnt &
+mounter=$!
+ok "a file system that needs clamping comes up" within mountpoint -q $mnt
+wait $mounter
+ok "the deduplication is blocked as before" there_is remap_prep $deduper
+umount $mnt
+is "unbound" none "$(give $dev none && driver_of $dev)"
+rmmod fsdev_test
+rmmod fsdev &
+remover=$!
+ok "unloading the module waits for it" within there_is fsdev_exit $remover
+ok "and says so" within log_has "unloading blocked: a clone or deduplication of a DAX file is under way"
+ok "the other disk goes on" dmsetup resume slow
+ok "the deduplication ends" within gone $deduper
+like "and is done" "deduped 1634304/1634304" "$(cat /tmp/dedupe)"
+wait $remover
+is "the module is unloaded" 0 $?
+exec 5<&- 6<&-
+umount $other
+dmsetup remove slow
+finish
