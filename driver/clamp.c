@@ -20,6 +20,7 @@
  *     that were there before the blocks became shared. What is left, as of another driver's device
  *     from before the probe was there, is copied as one, or refused.
  *  4. Copy-on-write never copies onto a poisoned page: it is refused.
+ *  5. Deduplication sees zeros in unwritten extents: it would compare what the blocks held before.
  *
  * The caller reads lengths after the tracepoint: iomap_length() in linux/iomap.h.
  */
@@ -176,6 +177,9 @@ static void clamp_dstmap(void *data, struct inode *inode, struct iomap *iomap)
 
 	if (!(iter->flags & IOMAP_DAX))
 		return;
+	/* deduplication, or a read, which knows that both are zeros */
+	if (iter->flags == IOMAP_DAX && iomap->type == IOMAP_UNWRITTEN)
+		iomap->type = IOMAP_HOLE;
 	first = round_down(iter->pos, PAGE_SIZE);
 	end = round_up(iter->pos + iomap_length(iter), PAGE_SIZE);
 	nr = PHYS_PFN(end - first);
@@ -210,8 +214,8 @@ static int clamp_install(void)
 }
 
 /*
- * Does not wait for callers that are inside the probe or the hook: a clone can be blocked by another
- * disk, and must delay neither this unbind nor the next claim. clamp_exit() does.
+ * Does not wait for callers that are inside the probe or the hook: a clone can be blocked by
+ * another disk, and must delay neither this unbind nor the next claim. clamp_exit() waits.
  * Caller must hold clamp_lock.
  */
 static void clamp_uninstall(void)

@@ -15,11 +15,13 @@ dev=dax10.0 disk=/dev/fsdev10.0 mnt=/mnt/clamped other=/mnt/other
 mkdir -p $mnt $other
 
 # there_is FUNCTION PID: the task is blocked inside it
+# shellcheck disable=SC2317  # ok calls it
 there_is() {
 	grep -q "$1" "/proc/$2/stack"
 }
 
 # within COMMAND...: it comes true in less than a minute
+# shellcheck disable=SC2317  # ok calls it
 within() {
 	for _ in {1..600}; do
 		! "$@" || return 0
@@ -28,10 +30,12 @@ within() {
 	return 1
 }
 
+# shellcheck disable=SC2317  # ok calls it
 gone() {
 	! kill -0 "$1" 2>/dev/null
 }
 
+# shellcheck disable=SC2317  # ok calls it
 log_has() {
 	dmesg | grep -qF "$1"
 }
