@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Another user of ftrace that replaces what fsdev replaces, as a livepatch may.
+ * Another user of ftrace that replaces what fsdev replaces, as a livepatch may; and a write-back
+ * that fails where fsdev asks for it.
  *
- *   remap-taken   dax_remap_file_range_prep() is replaced, by itself
+ *   remap-taken        dax_remap_file_range_prep() is replaced, by itself
  *   remap-free
+ *   write-back-fails   dax_writeback_mapping_range() of whole pieces of 2 MiB fails
+ *   write-back-works
  */
 #include <linux/dax.h>
+#include <linux/kprobes.h>
+#include <linux/writeback.h>
 
 #include "compat/ftrace.h"
 #include "fsdev_test.h"
@@ -55,16 +60,60 @@ static int remap_give_back(char **word)
 }
 #endif
 
+static bool write_back_watched;
+
+static int write_back_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	const struct writeback_control *wbc = (void *)regs_get_kernel_argument(regs, 2);
+
+	/* not 0: it returns what it returns */
+	return !IS_ALIGNED(wbc->range_start, PMD_SIZE) || !IS_ALIGNED(wbc->range_end + 1, PMD_SIZE);
+}
+
+static int write_back_return(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	regs_set_return_value(regs, -EIO);
+	return 0;
+}
+
+static struct kretprobe write_back_probe = {
+	.kp.symbol_name = "dax_writeback_mapping_range",
+	.entry_handler = write_back_entry,
+	.handler = write_back_return,
+	.maxactive = 16,
+};
+
+static int write_back_fail(char **word)
+{
+	int rc = register_kretprobe(&write_back_probe);
+
+	write_back_watched = !rc;
+	return rc;
+}
+
+static int write_back_work(char **word)
+{
+	if (write_back_watched)
+		unregister_kretprobe(&write_back_probe);
+	write_back_watched = false;
+	write_back_probe.kp.addr = NULL;
+	write_back_probe.kp.flags = 0;
+	return 0;
+}
+
 const struct test_verb remap_verbs[] = {
 	{ "remap-taken", 0, remap_take },
 	{ "remap-free", 0, remap_give_back },
+	{ "write-back-fails", 0, write_back_fail },
+	{ "write-back-works", 0, write_back_work },
 	{ }
 };
 
 /**
- * remap_exit() - the function is the kernel's own again
+ * remap_exit() - the functions are the kernel's own again
  */
 void remap_exit(void)
 {
 	remap_give_back(NULL);
+	write_back_work(NULL);
 }

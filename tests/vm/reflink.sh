@@ -25,6 +25,11 @@ poison() {
 	done
 }
 
+# refusals: what the log says since the mark of accesses that were refused
+refusals() {
+	dmesg | tail -n +$((log_mark + 1)) | grep -F 'access refused'
+}
+
 # page_of FILE OFFSET: which page of the device
 page_of() {
 	echo $(($(at "$1" "$2") / 4096))
@@ -49,6 +54,10 @@ poisoned_sources() {
 		fi
 		refused "poison in page $where: a write that needs the rest of the page" \
 			xfs_io -c "pwrite -q $((where * 4096 + 100)) 50" $to
+		mark_log
+		refused "poison in page $where: a store that needs the rest of the page" \
+			xfs_io -c "mmap 0 $len" -c "mwrite $((where * 4096 + 100)) 50" $to
+		like "poison in page $where: the log says why" "access refused: copy-on-write from a poisoned page" "$(refusals)"
 		dax-file pattern 96 $len >/dev/shm/new
 		ok "poison in page $where: a write over all" dd if=/dev/shm/new of=$to bs=$len conv=notrunc status=none
 		is "poison in page $where: what it wrote" "64 good, 0 wrong, 0 lost" "$(dax-file verify $to 0 $len 96 | tail -n 1)"
@@ -61,6 +70,28 @@ poisoned_sources() {
 		rm $from $to $mnt/copy
 		fsdev-node span $node clear $((page * 4096)) 4096 1 >/dev/null
 	done
+}
+
+# A poisoned page that is overwritten whole, and where the source's extent ends; the destination's goes on, and the write with it.
+bounded_source() {
+	local from=$mnt/from to=$mnt/to n page bytes=$((3 * 4096 + 1000))
+
+	dax-file pattern 88 $((16 * 4096)) >/dev/shm/data
+	for ((n = 0; n < 16; n++)); do
+		for file in $from $mnt/between; do
+			dd if=/dev/shm/data of="$file" bs=4096 count=1 skip=$n seek=$n conv=notrunc status=none
+		done
+	done
+	is "extent of one page: it is" 0 "$(filefrag -b4096 -e $from | awk '$1 == "0:" { gsub(/[.:]+/, " "); print $3 }')"
+	cp --reflink=always $from $to
+	page=$(page_of $from 0)
+	poison "$page"
+	dax-file pattern 87 $((4 * 4096)) >/dev/shm/new
+	{ head -c $bytes /dev/shm/new; tail -c +$((bytes + 1)) /dev/shm/data; } >/dev/shm/want
+	ok "extent of one page: a write over it and more" xfs_io -c "pwrite -q -b $bytes -i /dev/shm/new 0 $bytes" $to
+	ok "extent of one page: the file" cmp /dev/shm/want $to
+	rm $from $to $mnt/between
+	fsdev-node span $node clear $((page * 4096)) 4096 1 >/dev/null
 }
 
 # Copies that would go to a poisoned page: the blocks are free, so that XFS does not know.
@@ -80,15 +111,41 @@ poisoned_room() {
 	sync
 	for ((n = 0; n < LEN / 4096; n += 100)); do poison $((page + n)); done
 	dax-file pattern 95 $LEN >/dev/shm/new
+	mark_log
 	for ((n = 0; n < 8; n++)); do
 		dd if=/dev/shm/new of=$to bs=64k count=1 seek=$n conv=notrunc status=none 2>/dev/null
 		xfs_io -c "funshare $((2 * MIB + n * 65536)) 65536" $to >/dev/null 2>&1
 		xfs_io -c "mmap $((4 * MIB + n * 65536)) 65536" -c "mwrite $((4 * MIB + n * 65536)) 65536" $to >/dev/null 2>&1
 	done
+	like "poison in free pages: the log says why" "access refused: copy-on-write onto a poisoned page: clear it with fsdevctl repair" \
+		"$(refusals)"
 	whole "poison in free pages: the source" $from $data
 	untouched "poison in free pages"
 	rm -f $from $to $mnt/all*
 	fsdev-node span $node clear 0 $(($(blockdev --getsize64 $disk))) 1 >/dev/null
+}
+
+# What the blocks of an unwritten extent held before is not the file's.
+unwritten_extents() {
+	local from=$mnt/from to=$mnt/to len=$((64 * 4096)) at
+
+	if [ ! "$dedupes" ]; then return; fi
+	xfs_io -f -c "falloc 0 $len" $to
+	sync
+	at=$(at $to 0)
+	dax-file pattern 94 $len >/dev/shm/new
+	dd if=/dev/shm/new of=$disk bs=$len seek="$at" oflag=direct,seek_bytes conv=notrunc status=none
+	cp /dev/shm/new $from
+	sync
+	xfs_io -c "dedupe $from 0 0 $len" $to >/dev/null 2>&1
+	ok "unwritten: dedupe of what its blocks held: not shared" unshared $to
+	is "unwritten: it reads zeros" 0 "$(tr -d '\0' <$to | wc -c)"
+	xfs_io -c "dedupe $from 0 4096 4096" $to >/dev/null 2>&1
+	is "unwritten: and after dedupe of one page" 0 "$(tr -d '\0' <$to | wc -c)"
+	xfs_io -f -c "truncate $len" $mnt/hole
+	ok "unwritten: dedupe with a hole" xfs_io -c "dedupe $mnt/hole 0 0 $len" $to
+	is "unwritten: and reads zeros after it" 0 "$(tr -d '\0' <$to | wc -c)"
+	rm $from $to $mnt/hole
 }
 
 # 2 MiB entries and copies of 4 KiB: upstream/dax-cow-under-2m.md
@@ -113,6 +170,29 @@ huge_entries() {
 	# read with 2 MiB, then cloned, then a copy by deduplication
 	rm $from $to
 	ok "2 MiB: the inodes go" eval 'sync && echo 3 >/proc/sys/vm/drop_caches'
+}
+
+# An entry of 2 MiB that cannot be written back is not dropped, and the clone does not come about.
+failed_write_back() {
+	local from=$mnt/from to=$mnt/to data
+
+	if kernel_is 7; then
+		skip "write-back fails" "XFS of 7.x takes every entry out of both files before it calls what is hooked"
+		return
+	fi
+	xfs_io -f -c 'extsize 2m' $from
+	dax-file fill $from 0 $((4 * MIB)) $((seed += 1))
+	data=$seed
+	huge "write-back fails: dirty entries of 2 MiB" "[24] mapped, [0-2] split" $from $((4 * MIB)) w
+	run write-back-fails || fail "cannot have the write-back fail"
+	like "write-back fails: the clone does" "Input/output error" \
+		"$(xfs_io -f -c "reflink $from $MIB 0 $((MIB - 4096))" $to 2>&1)"
+	ok "write-back fails: nothing is shared" unshared $from
+	run write-back-works
+	ok "write-back works: the clone does" xfs_io -c "reflink $from $MIB 0 $((MIB - 4096))" $to
+	is "write-back works: the source" "1024 good, 0 wrong, 0 lost" \
+		"$(dax-file verify $from 0 $((4 * MIB)) $data | tail -n 1)"
+	rm $from $to
 }
 
 # Where mappings cannot be clamped, a file system that may share blocks does not come up.
@@ -160,11 +240,14 @@ refusal
 unwritten_back
 fresh disk $disk
 copies disk
+unwritten_extents
 poisoned_sources
+bounded_source
 poisoned_room
 umount $mnt
 fresh "2 MiB" $disk -d su=2m,sw=1
 huge_entries
+failed_write_back
 ok "2 MiB: unmount" umount $mnt
 untouched end
 finish
