@@ -71,8 +71,8 @@ static void draw_bar(const struct device *device, const struct pieces *pieces, F
 		fputc(!i || range != next ? 'A' + range % 26 : ' ', out);
 		next = range;
 	}
-	fprintf(out, "|\n  ! bad   + metadata   # files   . free%s\n",
-		pieces->count ? "   = not told" : "   = nothing is mounted that would say");
+	fprintf(out, "|\n  ! poisoned   + metadata   # files   . free%s\n",
+		pieces->count ? "   = not known" : "   = not known: nothing is mounted");
 }
 
 static int by_start(const void *a, const void *b)
@@ -185,7 +185,7 @@ static bool any_named(const struct pieces *pieces)
 }
 
 /**
- * draw_text() - draws a device with characters
+ * draw_text() - draw a device with characters
  * @device: the device
  * @pieces: what uses it, perhaps nothing
  * @out: where to
@@ -204,7 +204,7 @@ void draw_text(const struct device *device, const struct pieces *pieces, FILE *o
 	fputs("\nin memory order:\n", out);
 	draw_memory_order(device, out);
 	if (device->nr_bad) {
-		fprintf(out, "\nbad (%s):\n", size_text(size, device->bad_bytes));
+		fprintf(out, "\npoisoned (%s):\n", size_text(size, device->bad_bytes));
 		draw_bad(device, pieces, out);
 	}
 	if (any_named(pieces)) {
@@ -216,11 +216,24 @@ void draw_text(const struct device *device, const struct pieces *pieces, FILE *o
 #define SVG_WIDTH 1000.0
 #define SVG_LEFT 10.0
 
-static const char * const colours[] = {
-	"#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#edc948", "#76b7b2",
-};
+/* The rows of the picture, from above: what lies on the device, its ranges, the same in memory. */
+#define SVG_USE 62
+#define SVG_DEVICE 110
+#define SVG_MEMORY 220
+#define SVG_ROW 30
+#define SVG_LEGEND 292
+#define SVG_HEIGHT 310
 
-#define COLOURS ARRAY_SIZE(colours)
+/* A label of this many units has its place. */
+#define SVG_LABEL 96.0
+
+/* Each colour means one thing: what lies on the device. Ranges have letters and are grey. */
+#define SVG_FILE "#4e79a7"
+#define SVG_METADATA "#f28e2b"
+#define SVG_FREE "#f2f2f2"
+#define SVG_UNTOLD "#d9d2c3"
+#define SVG_POISON "#d62728"
+#define SVG_RANGE "#c4c4c4"
 
 /* A name may hold what XML means something by. */
 static void svg_text(const char *text, FILE *out)
@@ -246,17 +259,36 @@ static void svg_box(FILE *out, double x, double y, double width, double height,
 	fprintf(out, " %#llx+%#llx</title></rect>\n", ULL(start), ULL(len));
 }
 
-static void svg_label(FILE *out, double y, const char *text)
+static void svg_label(FILE *out, double x, double y, const char *text)
 {
-	fprintf(out, "<text x=\"%.0f\" y=\"%.0f\">", SVG_LEFT, y);
+	fprintf(out, "<text x=\"%.2f\" y=\"%.0f\">", SVG_LEFT + x, y);
 	svg_text(text, out);
 	fputs("</text>\n", out);
+}
+
+static void svg_address(FILE *out, double x, double y, uint64_t address)
+{
+	fprintf(out, "<text x=\"%.2f\" y=\"%.0f\" font-size=\"11\" fill=\"#555\">%#llx</text>\n",
+		SVG_LEFT + x, y, ULL(address));
+}
+
+/* A range in one of the two orders: a grey box with its letter, and where it begins. */
+static void svg_range(FILE *out, double x, double y, double width, unsigned int i,
+		      const char *title, uint64_t start, uint64_t len)
+{
+	svg_box(out, x, y, width, SVG_ROW, SVG_RANGE, title, start, len);
+	fprintf(out, "<path d=\"M%.2f,%.0f v%d\" stroke=\"white\" stroke-width=\"2\"/>\n",
+		SVG_LEFT + x, y, SVG_ROW);
+	if (width >= 14)
+		fprintf(out, "<text x=\"%.2f\" y=\"%.0f\" text-anchor=\"middle\">%c</text>\n",
+			SVG_LEFT + x + width / 2, y + 20, (int)('A' + i % 26));
 }
 
 /* The bands of each range go from its place in the device to its place in memory. */
 static void svg_ranges(const struct device *device, FILE *out)
 {
 	const struct device_range **sorted = by_address(device);
+	double label = -SVG_LABEL, memory_label = -SVG_LABEL;
 	unsigned int n = device->nr_ranges;
 	uint64_t low, span;
 
@@ -268,47 +300,97 @@ static void svg_ranges(const struct device *device, FILE *out)
 	span = sorted[n - 1]->start + sorted[n - 1]->len - low;
 	for (unsigned int i = 0; i < n; i++) {
 		const struct device_range *range = &device->ranges[i];
-		const char *fill = colours[i % COLOURS];
 		double x = SVG_WIDTH * range->offset / device->size;
 		double width = SVG_WIDTH * range->len / device->size;
 		double mx = SVG_WIDTH * (range->start - low) / span;
 		double mwidth = SVG_WIDTH * range->len / span;
 
-		svg_box(out, x, 80, width, 30, fill, "device", range->offset, range->len);
-		fprintf(out, "<polygon points=\"%.2f,110 %.2f,110 %.2f,200 %.2f,200\" fill=\"%s\" fill-opacity=\"0.25\"/>\n",
-			SVG_LEFT + x, SVG_LEFT + x + width, SVG_LEFT + mx + mwidth, SVG_LEFT + mx,
-			fill);
-		svg_box(out, mx, 200, mwidth, 30, fill, "memory", range->start, range->len);
+		svg_range(out, x, SVG_DEVICE, width, i, "device", range->offset, range->len);
+		fprintf(out, "<polygon points=\"%.2f,%d %.2f,%d %.2f,%d %.2f,%d\" fill=\"%s\" fill-opacity=\"0.3\" stroke=\"white\"/>\n",
+			SVG_LEFT + x, SVG_DEVICE + SVG_ROW, SVG_LEFT + x + width,
+			SVG_DEVICE + SVG_ROW, SVG_LEFT + mx + mwidth, SVG_MEMORY, SVG_LEFT + mx,
+			SVG_MEMORY, SVG_RANGE);
+		svg_range(out, mx, SVG_MEMORY, mwidth, i, "memory", range->start, range->len);
+		if (x >= label + SVG_LABEL) {
+			svg_address(out, x, SVG_DEVICE - 4, range->offset);
+			label = x;
+		}
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		double x = SVG_WIDTH * (sorted[i]->start - low) / span;
+
+		if (x < memory_label + SVG_LABEL)
+			continue;
+		svg_address(out, x, SVG_MEMORY + SVG_ROW + 14, sorted[i]->start);
+		memory_label = x;
 	}
 	free(sorted);
+}
+
+/* A poisoned range: its place in the row, as wide as can be seen, and an arrow with its offset. */
+static void svg_poison(const struct device *device, FILE *out)
+{
+	double label = -SVG_LABEL;
+
+	for (unsigned int i = 0; i < device->nr_bad; i++) {
+		const struct device_bad *bad = &device->bad[i];
+		double x = SVG_WIDTH * bad->offset / device->size;
+		double width = SVG_WIDTH * bad->len / device->size;
+
+		svg_box(out, x, SVG_USE, width < 3 ? 3 : width, SVG_ROW, SVG_POISON, "poisoned",
+			bad->offset, bad->len);
+		if (x < label + SVG_LABEL)
+			continue;
+		fprintf(out, "<path d=\"M%.2f,%d l-5,-9 h10 z\" fill=\"%s\"/>\n",
+			SVG_LEFT + x + 1.5, SVG_USE - 1, SVG_POISON);
+		svg_address(out, x > SVG_WIDTH - SVG_LABEL ? x - SVG_LABEL : x + 8, SVG_USE - 3,
+			    bad->offset);
+		label = x;
+	}
 }
 
 static void svg_pieces(const struct device *device, const struct pieces *pieces, FILE *out)
 {
 	static const char * const fills[] = {
-		[PIECE_FILE] = "#4e79a7", [PIECE_METADATA] = "#f28e2b", [PIECE_FREE] = "#eeeeee",
-		[PIECE_UNKNOWN] = "#bbbbbb",
+		[PIECE_FILE] = SVG_FILE, [PIECE_METADATA] = SVG_METADATA,
+		[PIECE_FREE] = SVG_FREE, [PIECE_UNKNOWN] = SVG_UNTOLD,
 	};
 	static const char * const kinds[] = {
 		[PIECE_FILE] = "a file", [PIECE_METADATA] = "metadata", [PIECE_FREE] = "free",
-		[PIECE_UNKNOWN] = "not told",
+		[PIECE_UNKNOWN] = "not known",
 	};
 
+	fprintf(out, "<rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>\n",
+		SVG_LEFT, SVG_USE, SVG_WIDTH, SVG_ROW, SVG_UNTOLD);
 	for (unsigned int i = 0; i < pieces->count; i++) {
 		const struct piece *piece = &pieces->piece[i];
 
-		svg_box(out, SVG_WIDTH * piece->offset / device->size, 40,
-			SVG_WIDTH * piece->len / device->size, 30, fills[piece->kind],
+		svg_box(out, SVG_WIDTH * piece->offset / device->size, SVG_USE,
+			SVG_WIDTH * piece->len / device->size, SVG_ROW, fills[piece->kind],
 			piece->name ? piece->name : kinds[piece->kind], piece->offset, piece->len);
 	}
-	for (unsigned int i = 0; i < device->nr_bad; i++)
-		svg_box(out, SVG_WIDTH * device->bad[i].offset / device->size, 36,
-			SVG_WIDTH * device->bad[i].len / device->size, 78, "#d62728", "bad",
-			device->bad[i].offset, device->bad[i].len);
+	svg_poison(device, out);
+}
+
+static void svg_legend(FILE *out)
+{
+	static const char * const entries[][2] = {
+		{ SVG_FILE, "files" }, { SVG_METADATA, "metadata" }, { SVG_FREE, "free" },
+		{ SVG_UNTOLD, "not known" }, { SVG_POISON, "poisoned" },
+		{ SVG_RANGE, "ranges A, B, ... with their start; holes are white" },
+	};
+	double x = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(entries); i++) {
+		fprintf(out, "<rect x=\"%.2f\" y=\"%d\" width=\"14\" height=\"12\" fill=\"%s\" stroke=\"#999\"/>\n",
+			SVG_LEFT + x, SVG_LEGEND - 11, entries[i][0]);
+		svg_label(out, x + 20, SVG_LEGEND, entries[i][1]);
+		x += 30 + 8.0 * strlen(entries[i][1]);
+	}
 }
 
 /**
- * draw_svg() - draws a device as a picture
+ * draw_svg() - draw a device as a picture
  * @device: the device
  * @pieces: what uses it, perhaps nothing
  * @out: where to
@@ -317,15 +399,19 @@ void draw_svg(const struct device *device, const struct pieces *pieces, FILE *ou
 {
 	char title[128], size[SIZE_TEXT];
 
-	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1020\" height=\"260\" font-family=\"sans-serif\" font-size=\"13\">\n"
-		"<rect width=\"1020\" height=\"260\" fill=\"white\"/>\n");
-	snprintf(title, sizeof(title), "%s: %s in %u ranges, mode %s", device->name,
-		 size_text(size, device->size), device->nr_ranges, mode_name(device->mode));
-	svg_label(out, 24, title);
+	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1020 %d\" width=\"1020\" height=\"%d\" font-family=\"sans-serif\" font-size=\"13\">\n"
+		"<rect width=\"1020\" height=\"%d\" fill=\"white\"/>\n",
+		SVG_HEIGHT, SVG_HEIGHT, SVG_HEIGHT);
+	snprintf(title, sizeof(title), "%s: %s in %u range%s, mode %s", device->name,
+		 size_text(size, device->size), device->nr_ranges,
+		 device->nr_ranges == 1 ? "" : "s", mode_name(device->mode));
+	svg_label(out, 0, 20, title);
 	if (device->size) {
+		svg_label(out, 0, SVG_USE - 18, "in device order");
 		svg_ranges(device, out);
+		svg_label(out, 0, SVG_MEMORY - 6, "in memory order");
 		svg_pieces(device, pieces, out);
 	}
-	svg_label(out, 250, "above: files (blue), metadata (orange), bad (red); device order; below: memory order");
+	svg_legend(out);
 	fputs("</svg>\n", out);
 }

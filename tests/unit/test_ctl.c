@@ -387,6 +387,15 @@ static char *drawing(void (*draw)(const struct device *, const struct pieces *, 
 	return text;
 }
 
+static unsigned int occurrences(const char *text, const char *what)
+{
+	unsigned int n = 0;
+
+	for (; (text = strstr(text, what)); text += strlen(what))
+		n++;
+	return n;
+}
+
 static void pictures(void **state)
 {
 	char *text = drawing(draw_text);
@@ -396,7 +405,7 @@ static void pictures(void **state)
 		"dax1.0: 256 MiB in 2 ranges, mode fsdev, /dev/fsdev1.0\n\n"
 		"  |+...............################!###############================|\n"
 		"  |A               B                                               |\n"
-		"  ! bad   + metadata   # files   . free   = not told\n\n"
+		"  ! poisoned   + metadata   # files   . free   = not known\n\n"
 		"in device order:\n"
 		"  A  device            0  memory 0x150000000-0x153ffffff  64 MiB\n"
 		"  B  device    0x4000000  memory 0x140000000-0x14bffffff  192 MiB\n\n"
@@ -404,7 +413,7 @@ static void pictures(void **state)
 		"  B  memory 0x140000000-0x14bffffff  192 MiB\n"
 		"     hole   0x14c000000-0x14fffffff  64 MiB\n"
 		"  A  memory 0x150000000-0x153ffffff  64 MiB\n\n"
-		"bad (4 KiB):\n"
+		"poisoned (4 KiB):\n"
 		"  device 0x8000000+0x1000  memory 0x144000000  /mnt/<a&b> at byte 0x4100000\n\n"
 		"files:\n"
 		"  device    0x4000000     128 MiB  /mnt/<a&b> at byte 0x100000\n");
@@ -413,6 +422,9 @@ static void pictures(void **state)
 	assert_non_null(strstr(text, "<svg xmlns"));
 	assert_non_null(strstr(text, "/mnt/&lt;a&amp;b>"));
 	assert_null(strstr(text, "<a&b>"));
+	/* a colour means one thing: that of files is on the file and in the legend alone */
+	assert_int_equal(occurrences(text, "#4e79a7"), 2);
+	assert_int_equal(occurrences(text, ">0x144000000<") + occurrences(text, ">0x140000000<"), 1);
 	assert_string_equal(text + strlen(text) - 7, "</svg>\n");
 	free(text);
 }
