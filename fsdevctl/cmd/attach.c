@@ -103,7 +103,7 @@ static enum outcome mount_image(const struct device *device, const struct image 
 	if (rc)
 		return say(FAILED, "%s: cannot make a device of the image: %s", device->name,
 			   rc == -ENOENT ? "apt install dmsetup" : "dmsetup failed");
-	if (mount(path, dir, "erofs", MS_RDONLY, "dax=always")) {
+	if (mount(path, dir, "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, "dax=always")) {
 		outcome = say(FAILED, "%s: does not mount on %s with dax=always: %s", path, dir,
 			      strerror(errno));
 		cmd_tell_stale(device);

@@ -16,6 +16,7 @@
 
 #include "cmd.h"
 #include "lib/audit.h"
+#include "lib/content.h"
 #include "lib/daxcheck.h"
 #include "lib/journal.h"
 #include "lib/program.h"
@@ -82,25 +83,6 @@ static void show_command(const char * const *words)
 {
 	for (; *words; words++)
 		printf("%s%s", *words, words[1] ? " " : "\n");
-}
-
-/* What is on the disk already; empty for nothing. */
-static int signature(const char *disk, char *found, size_t size)
-{
-	blkid_probe probe = blkid_new_probe_from_filename(disk);
-	const char *value;
-	int rc;
-
-	found[0] = '\0';
-	if (!probe)
-		return -errno;
-	blkid_probe_enable_partitions(probe, 1);
-	rc = blkid_do_fullprobe(probe);
-	if (!rc && (!blkid_probe_lookup_value(probe, "TYPE", &value, NULL) ||
-		    !blkid_probe_lookup_value(probe, "PTTYPE", &value, NULL)))
-		snprintf(found, size, "%s", value);
-	blkid_free_probe(probe);
-	return rc < 0 ? -EIO : 0;
 }
 
 static int mount_at(const char *disk, const char *dir)
@@ -193,7 +175,7 @@ static enum outcome may_overwrite(const struct device *device, const char *disk)
 		return say(IN_USE, "%s: in use: %s; nothing was changed", device->name, text);
 	}
 	users_free(&users);
-	rc = signature(disk, found, sizeof(found));
+	rc = content_look(device, found, sizeof(found));
 	if (rc)
 		return say(FAILED, "%s: cannot be read: %s", disk, strerror(-rc));
 	if (found[0] && !force)

@@ -24,9 +24,11 @@ gives "publish" 0 "generation 1, 3" fsdevctl publish /tmp/tree $dev --force
 gives "attach --dry-run" 0 "generation 1 is good and would be mounted; nothing was changed" \
 	fsdevctl attach $dev $mnt --dry-run
 refused "attach --dry-run: mounts nothing" mountpoint -q $mnt
+gives "mkfs: over published images" 1 "there is published images on it already" fsdevctl mkfs $dev --type ext4
 gives "attach" 0 "generation 1 on $mnt" fsdevctl attach $dev $mnt
 is "the files" "$(sha256sum </tmp/tree/weights)" "$(sha256sum <$mnt/weights)"
 is "DAX" yes "$(dax-file is-dax $mnt/weights)"
+like "no setuid and no devices out of shared memory" "ro,nosuid,nodev" "$(findmnt -no OPTIONS $mnt)"
 gives "attach again" 0 "attached already" fsdevctl attach $dev $mnt
 gives "check: nothing newer" 0 "1 is published, 1 is attached" fsdevctl attach $dev $mnt --check
 
