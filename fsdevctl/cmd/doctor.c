@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fsdevctl doctor: why does it not work on this machine? Looks at everything that has to be so, from
+ * fsdevctl doctor: diagnose configuration problems Looks at everything that has to be so, from
  * the kernel to the options of what is mounted, and says of what is not what to do.
  */
 #include <dirent.h>
@@ -328,6 +328,6 @@ static enum outcome run(int argc, char **argv)
 }
 
 const struct command cmd_doctor = {
-	.name = "doctor", .args = "", .help = "why does it not work on this machine?", .opts = opts,
+	.name = "doctor", .args = "", .help = "diagnose configuration problems", .opts = opts,
 	.run = run,
 };

@@ -23,6 +23,6 @@ static enum outcome run(int argc, char **argv)
 }
 
 const struct command cmd_enable = {
-	.name = "enable", .args = "DEV...", .help = "to fsdev mode, which file systems can use",
+	.name = "enable", .args = "DEV...", .help = "switch devices to fsdev mode (makes /dev/fsdevX.Y)",
 	.opts = opts, .least = 1, .most = 1024, .run = run,
 };

@@ -109,7 +109,7 @@ static enum outcome show(const struct device *device, const struct users *users)
 	}
 	files_free(&pieces);
 	if (rc)
-		note("%s: the files cannot be told: %s", device->name,
+		note("%s: cannot map bad ranges to files: %s", device->name,
 		     rc == -ENOENT ? "nothing is mounted from it" : rc == -EOPNOTSUPP ?
 		     "the file system is mounted through another device" : strerror(-rc));
 	if (as_json)

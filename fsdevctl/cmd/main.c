@@ -25,7 +25,7 @@ static const struct command * const commands[] = {
 static void usage(FILE *out)
 {
 	fprintf(out, "usage: fsdevctl COMMAND [ARGUMENT]... [--OPTION]...\n\n"
-		"Lets file systems run on DAX devices (/dev/daxX.Y), and cares for their memory.\n\n");
+		"Manages DAX devices (/dev/daxX.Y) for file systems.\n\n");
 	for (unsigned int i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-8s %-18s %s\n", commands[i]->name, commands[i]->args,
 			commands[i]->help);

@@ -46,7 +46,7 @@ static enum outcome draw(const struct device *device)
 	if (!rc)
 		rc = files_load(device, &users, &whole, 1, !no_files, &pieces);
 	if (rc && rc != -ENOENT)
-		note("%s: what lies there cannot be told: %s", device->name,
+		note("%s: what lies there is not known: %s", device->name,
 		     rc == -EOPNOTSUPP ? "the file system is mounted through another device" :
 		     strerror(-rc));
 	if (svg)
