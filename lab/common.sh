@@ -18,9 +18,14 @@ die() {
 	exit 2
 }
 
+# stamp_of FILE...: changes with their contents, but for the line that says their licence
+stamp_of() {
+	sed '/^# SPDX-License-Identifier: /d' "$@" | sha256sum | cut -d' ' -f1
+}
+
 # lab_stamp: what the lab was made from, beside the kernels; another answer means that the lab is out of date.
 lab_stamp() {
-	cat "$lab_dir/packages" "$lab_dir/make" | sha256sum | cut -d' ' -f1
+	stamp_of "$lab_dir/packages" "$lab_dir/make"
 }
 
 # lab_ready: it was made from this recipe, and has each kernel of the list.
@@ -48,5 +53,5 @@ release_of() {
 
 # boot_stamp: what the initramfs of every kernel was made from.
 boot_stamp() {
-	cat "$lab_dir/init" "$lab_dir/initramfs" "$FSDEV_LAB/stamp" | sha256sum | cut -d' ' -f1
+	stamp_of "$lab_dir/init" "$lab_dir/initramfs" "$FSDEV_LAB/stamp"
 }

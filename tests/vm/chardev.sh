@@ -174,7 +174,7 @@ a known command of another size: ENOTTY
 a command of others: ENOTTY"
 is "each wrong argument has its answer" "$wanted" "$(fsdev-node refuse $node 2>&1)"
 is "from a 32-bit program too" "$wanted" "$(fsdev-node32 refuse $node 2>&1)"
-is "nobody is left as the owner" "holder=none" "$(info holder)"
+is "no owner is left" "holder=none" "$(info holder)"
 give $dev none
 give $dev fsdev
 
@@ -200,7 +200,7 @@ is "what is left" "0xfffe000 0x1000
 0x10001000 0x2000
 0x25800000 0x1000" "$(fsdev-node bad $node 4)"
 listen owner own 0 8
-is "clearing what somebody else holds" "EBUSY, 0 bytes" "$(fsdev-node span $node clear 0 $size 0)"
+is "clearing what another descriptor holds" "EBUSY, 0 bytes" "$(fsdev-node span $node clear 0 $size 0)"
 is "... meaning it" "ok, 16384 bytes" "$(fsdev-node span $node clear 0 $size 1)"
 bye owner
 is "nothing is bad again" "bad=0/0" "$(info bad)"

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # Part of scenario ctl: the configuration, and an NVDIMM namespace that is known by its UUID.
 
 dev=dax0.0

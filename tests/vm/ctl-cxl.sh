@@ -3,7 +3,7 @@
 # lab: --cxl 512M --cxl 512M
 # kernels: 6.12 7 (6.1 makes no regions of volatile CXL memory)
 # fsdevctl and CXL memory, as docs/users.md has it: a file system on one expander, two of them striped, and bad memory that a device
-# knows of (its poison list), which is told to the driver at `enable`, before anybody uses it. 6.1 makes no regions of
+# knows of (its poison list), which the driver gets at `enable`, before the device is used. 6.1 makes no regions of
 # volatile memory.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"

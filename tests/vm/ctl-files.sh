@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # Part of scenario ctl: file systems on a device, who uses it, and bad memory: injected, told by monitor as it comes, listed
 # with the file it belongs to, found by scrub, repaired.
 

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # What the scenarios of fsdevctl share.
 # shellcheck disable=SC2154  # top is of the scenario
 export PATH=$top/build:$PATH

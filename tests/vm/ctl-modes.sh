@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # Part of scenario ctl: listing, and changes of mode with each step made to fail.
 
 dev=dax0.0 disk=/dev/fsdev0.0 bus=/sys/bus/dax

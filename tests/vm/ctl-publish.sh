@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # Part of scenario ctl: images in memory that hosts share: published, verified, attached; cut short, altered, too large,
 # published while attached, and cut off at every step of publishing: the generation before stays readable.
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Part of scenario ctl: whoever holds the disk or the device is seen, named where that is possible, and keeps the device. Most of
+# Part of scenario ctl: every user of the disk or the device is seen, named where that is possible, and keeps the device. Most of
 # them leave no trace in sysfs.
 
 dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/ctl other=/mnt/other

@@ -42,7 +42,7 @@ mounted() {
 	good "$1: the data" $mnt/read $len 1
 }
 
-# goes NAME COMMAND...: what takes the memory away, and what those who use it meet
+# goes NAME COMMAND...: what removes the memory, and what its users get
 goes() {
 	local name=$1
 

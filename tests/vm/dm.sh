@@ -14,7 +14,7 @@ mnt=/mnt/dm vol=/dev/mapper/vol
 mkdir -p $mnt
 # of two ranges with a hole between, of which the second lies lower
 ok "a device of two ranges" shape dax0.0 256:128 0:72
-# who has a failing page mapped is told even if somebody else met the failure
+# a process that has a failing page mapped is signalled even if another process used it
 echo 1 >/proc/sys/vm/memory_failure_early_kill
 base0=$(region_start dax0.0)
 sectors() { blockdev --getsz "/dev/fsdev$1.0"; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # stack: --soft-reserved 512M
-# A file system of somebody else's (tests/fs), built against the public header alone: it owns /dev/daxX.Y without a block
+# An out-of-tree file system (tests/fs), built against the public header alone: it owns /dev/daxX.Y without a block
 # device, maps its files, hears of failures, and survives that the device goes.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"

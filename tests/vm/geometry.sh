@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 2 --soft-reserved 1G --append rcupdate.rcu_expedited=1
 # A device's ranges are written while it binds: what the driver has is whole, and what the bus had at one moment. At chosen
 # moments of its reading first (tests/kernel/geometry.c), then with writers of `mapping` and `size` at full speed, beside a
@@ -93,7 +94,7 @@ beside() {
 	echo 0 >/sys/bus/dax/devices/dax10.0/size
 }
 
-# The first range is somebody else's: probe copies the ranges and is refused before it maps any, so that it runs often.
+# The first range has another user: probe copies the ranges and is refused before it maps any, so that it runs often.
 run take $((base + 8 * MIB)) $((2 * MIB)) 10
 dax-ranges append dax10.0 $((base + 8 * MIB)) $((6 * MIB)) 24 >/tmp/writer &
 writer=$!

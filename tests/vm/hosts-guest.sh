@@ -17,7 +17,7 @@ me=$1 mail=/mnt/mail mnt=/mnt/image
 mkdir -p $mail $mnt
 hostname "$me"
 mount -t 9p -o trans=virtio,version=9p2000.L,cache=none mail $mail || fail "no mail folder"
-# who has a failing page mapped is told even if somebody else met the failure
+# a process that has a failing page mapped is signalled even if another process used it
 echo 1 >/proc/sys/vm/memory_failure_early_kill
 
 post() { : >"$mail/$me-$1"; }

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # For scenarios that drive the module of tests/kernel: its commands and reports, and devices of its making.
 
 control=/sys/kernel/debug/fsdev_test

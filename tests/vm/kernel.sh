@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --soft-reserved 3G --append log_buf_len=4M --append rcupdate.rcu_expedited=1
 # Devices that no firmware gives us, and what only the kernel sees of them: every page structure, the page map, what a
 # holder is told of failures and of removal, and what direct access and zeroing do in every range.
@@ -177,7 +178,7 @@ is "the first one is free again" "" "$(grep -i dax10.0 /proc/iomem)"
 run yield 10
 run spoil-operations 10
 mark_log
-is "somebody's operations are on the device: refused" "Device or resource busy" "$(bind dax10.0 fsdev)"
+is "other operations are on the device: refused" "Device or resource busy" "$(bind dax10.0 fsdev)"
 is "they are still there" "operations=set" "$(state 10 operations)"
 run mend 10
 is "and without them it binds" bound "$(bind dax10.0 fsdev)"

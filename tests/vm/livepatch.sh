@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --soft-reserved 1G
 # The livepatch: what it says of the running kernel's functions is what provoking their old faults shows, and with it none
 # of them is left. ROUNDS of claims, releases and notifications (default 100000).

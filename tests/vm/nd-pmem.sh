@@ -7,7 +7,7 @@
 . "$(dirname -- "$0")/lib.sh"
 
 # which disk a case has is the same in each boot
-all=(mapped late nobody reading writing huge metadata unbinding)
+all=(mapped late unmapped reading writing huge metadata unbinding)
 for ((n = 0; n < ${#all[@]}; n++)); do
 	[[ " $* " == *" ${all[n]} "* ]] || continue
 	# from 7.x on the disks are made in the background

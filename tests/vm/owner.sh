@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --soft-reserved 1G
 # Owning a device without its block device, as a file system for 7.x does it: finding it, claiming it, what is refused, and
 # that it and a file system on the block device exclude each other.
@@ -72,7 +73,7 @@ dmsetup remove over
 ok "claimed" run hold-direct 10
 refused "then it is not for device-mapper" dmsetup create over --table "0 2048 linear $disk 0"
 refused "nor for mkfs" mkfs.ext4 -q -F -b 4096 $disk 16M
-is "who only reads is in nobody's way" 4096 "$(dd if=$disk bs=4096 count=1 iflag=direct status=none | wc -c)"
+is "a reader is no obstacle" 4096 "$(dd if=$disk bs=4096 count=1 iflag=direct status=none | wc -c)"
 exec 7<$disk
 ok "let go" run let-go 10
 ok "claimed with the disk open" run hold-direct 10
@@ -107,7 +108,7 @@ if modprobe fsdev_dax 2>/dev/null; then
 fi
 refused "the module cannot go" rmmod -f fsdev
 ok "its late release" run let-go 10
-like "nobody holds it" "holder=none" "$(state 10 holder)"
+like "it has no holder" "holder=none" "$(state 10 holder)"
 is "bound again" bound "$(bind dax10.0 fsdev)"
 points "after it" exclude-direct 10
 points "after it" exclude-disk 10

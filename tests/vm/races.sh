@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # long: --soft-reserved 512M --append log_buf_len=1M
 # Everything at once: the device is bound and unbound, ROUNDS times, while others open and read its disk, mount it, map files,
-# fail pages, own and watch the device, read and write attributes, load and unload the module. Nobody has to succeed; the
+# fail pages, own and watch the device, read and write attributes, load and unload the module. None of them has to succeed; the
 # kernel has to stay whole, nothing may hang, and the device has to work afterwards.
 # shellcheck disable=SC2317,SC2086  # what goes on meanwhile is called by name, and no path here has blanks
 # shellcheck source=tests/vm/lib.sh
@@ -91,7 +91,7 @@ write_attributes() {
 		printf %x-%x $((base + (450 << 20))) $((base + (452 << 20) - 1)) >$sysfs/mapping
 	fi
 	echo $((2 << 20)) >$sysfs/align
-	# This binds the device where nobody has it. Not without memory, as the kernel then leaves memory sections behind that keep
+	# This binds the device where it has no driver. Not without memory, as the kernel then leaves memory sections behind that keep
 	# the device from ever being bound again; and not while pages fail.
 	[ -z "$failing" ] || echo 0 >/proc/self/make-it-fail
 	{ flock 9 && echo dax7.$((RANDOM % 9)) >$drivers/fsdev/new_id; } 9>/run/lab/unsafe

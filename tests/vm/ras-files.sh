@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --soft-reserved 512M --append log_buf_len=4M
 # A page of a file fails under each file system: every process that maps it gets SIGBUS, the rest of the file is served, and
 # overwriting repairs it. And a thousand random pages of one file, all of which are repaired.
@@ -79,7 +80,7 @@ for reflink in 0 1; do
 	[ $reflink = 1 ] || tool
 	if [ $reflink = 1 ]; then
 		cp --reflink=always $mnt/file $mnt/copy
-		# a page that two files share is taken only from those who are signalled
+		# a page that two files share is unmapped only from processes that are signalled
 		echo 1 >/proc/sys/vm/memory_failure_early_kill
 		under "xfs, a shared page" $mnt/file 40960 $mnt/copy
 		echo 0 >/proc/sys/vm/memory_failure_early_kill

@@ -60,7 +60,7 @@ uncached() {
 	echo 3 >/proc/sys/vm/drop_caches
 }
 
-# a page that nobody has reported: the read meets it. 16 MiB is where the second range begins
+# a page that was not reported: the read finds it. 16 MiB is where the second range begins
 fsdev-node listen /dev/dax10.0 watch 0 8 /tmp >/tmp/events 2>&1 &
 watcher=$!
 until grep -q room /tmp/events; do sleep 0.05; done
@@ -112,7 +112,7 @@ run mend-page
 ok "it is repaired" dd if=/dev/zero of=$disk bs=4k count=1 seek=$((page + 9)) oflag=direct
 is "and good" "" "$(bad)"
 
-# the kernel's own copying, of a read() of a file, meets what nobody has reported
+# the kernel's own copying, of a read() of a file, finds what was not reported
 run let-go 10
 run hold-disk 10
 run copy-fails 10 $((page + 11)) || tap_point 1 "a copy of the kernel's fails"

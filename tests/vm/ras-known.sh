@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --nvdimm build/vm/ras-nvdimm-@KERNEL@:256M --qemu "-cpu Skylake-Server,-xsave,-pclmulqdq"
-# Memory that the platform knows to be bad before the device is bound: a machine check in an NVDIMM that nobody uses goes to the
+# Memory that the platform knows to be bad before the device is bound: a machine check in an unused NVDIMM goes to the
 # NVDIMM bus alone. Binding takes it over, so that no file system steps on it.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
@@ -18,7 +18,7 @@ start=$(($(cat "/sys/bus/dax/devices/$dev/resource")))
 give "$dev" none
 is "the bus knows of nothing bad" "" "$(cat /sys/bus/nd/devices/region0/badblocks)"
 machine_check $((start + 3 * MIB + 8192))
-like "a failure while nobody has the device: the bus knows" "^[0-9]+ [0-9]+$" "$(cat /sys/bus/nd/devices/region0/badblocks)"
+like "a failure while the device has no driver: the bus knows" "^[0-9]+ [0-9]+$" "$(cat /sys/bus/nd/devices/region0/badblocks)"
 
 ok "bound" give "$dev" fsdev
 is "what the bus knows is bad" "$((3 * MIB + 8192))+4096" "$(bad)"

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # For scenarios in which memory fails: where it lies, machine checks, and what the device says is bad.
 # shellcheck disable=SC2154  # dev and disk are of the scenario
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --soft-reserved 512M --append log_buf_len=4M --qemu "-cpu Skylake-Server,-xsave,-pclmulqdq"
 # Real machine checks, raised by the emulated memory controller: in a mapped page of a file, in every range, in a page that
-# nobody maps, under a running read() and write(), under a mapping of 2 MiB, twice in one page, in the file system's own
+# is not mapped, under a running read() and write(), under a mapping of 2 MiB, twice in one page, in the file system's own
 # blocks, and in a device that is being unbound. What is bad is fenced, and repaired by writing.
 #   tests/vm/ras.sh [pmem0 [CASE...]]    the same on a disk of nd_pmem: says what happens and judges nothing; see tests/nd-pmem
 # shellcheck disable=SC2086,SC2317  # names without blanks; some functions are called by others
@@ -128,20 +128,20 @@ if here ranges && [[ $dev == dax* ]]; then
 	rm $mnt/big
 fi
 
-if here nobody; then
-	file nobody 64 3
-	at=$(blocks $mnt/nobody 8192)
+if here unmapped; then
+	file unmapped 64 3
+	at=$(blocks $mnt/unmapped 8192)
 	umount $mnt
 	mount -o dax=always $disk $mnt
 	machine_check "$(phys_of "$at")"
-	seen "page nobody maps: bad is" "$at+4096" "$(bad)"
+	seen "page not mapped: bad is" "$at+4096" "$(bad)"
 	machine_check "$(phys_of "$at")"
 	seen "the same page twice: bad is" "$at+4096" "$(bad)"
-	seen "page nobody maps: read()" "2 read, 1 EIO, 13 read" "$(ras-file read $mnt/nobody 0 65536)"
-	seen "page nobody maps: mapped" "$fault 8192 lsb $flsb" "$(ras-file touch $mnt/nobody 8192)"
-	seen "page nobody maps: overwritten" 65536 "$(ras-file write $mnt/nobody 0 65536 3)"
-	seen "page nobody maps: the file" "16 good, 0 wrong, 0 lost" "$(ras-file check $mnt/nobody 0 65536 3)"
-	seen "page nobody maps: bad is then" "" "$(bad)"
+	seen "page not mapped: read()" "2 read, 1 EIO, 13 read" "$(ras-file read $mnt/unmapped 0 65536)"
+	seen "page not mapped: mapped" "$fault 8192 lsb $flsb" "$(ras-file touch $mnt/unmapped 8192)"
+	seen "page not mapped: overwritten" 65536 "$(ras-file write $mnt/unmapped 0 65536 3)"
+	seen "page not mapped: the file" "16 good, 0 wrong, 0 lost" "$(ras-file check $mnt/unmapped 0 65536 3)"
+	seen "page not mapped: bad is then" "" "$(bad)"
 fi
 
 if here reading; then

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --soft-reserved 512M
 # A binding that has ended stays ended: what was on the device then, mounted, mapped, open, stacked or swapped to, does not
 # reach the memory of its next user, whichever driver that has. (An owner of /dev/daxX.Y: scenarios chardev, owner, fs.)

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # Processes that use a file system while its device goes, and a removal that must not have to wait.
 
 names=() pids=()

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --soft-reserved 1G --nvdimm build/vm/removal-under-@KERNEL@:384M
 # The device goes in other ways than by unbinding, and from under other things than a plain mount: device-mapper with an XFS
 # whose files share pages, EROFS; from under a mount or unmount that is under way; the module, the platform device or the
@@ -90,7 +91,7 @@ in_kernel() {
 	return 1
 }
 
-# mounting TARGET: a mount that waits for its log, on another disk, has the device already; nobody knows yet how it will end. It
+# mounting TARGET: a mount that waits for its log, on another disk, has the device already; how it will end is not known yet. It
 # ends when its log becomes TARGET. Where that is good it finds its place before the file system shuts down, or does not.
 mounting() {
 	local what="mounting, ${1%% *} log" mounter taker status=0
@@ -111,7 +112,7 @@ mounting() {
 	status=0
 	wait $taker || status=$?
 	is "$what: then unbinding goes on" 0 "$status"
-	is "$what: nobody has the device" none "$(driver_of $dev)"
+	is "$what: the device has no driver" none "$(driver_of $dev)"
 	if grep -q " $mnt " /proc/mounts; then
 		refused "$what: nothing can be written" sh -c "echo no >$mnt/file && sync $mnt/file"
 		ok "$what: unmount" umount $mnt
@@ -146,7 +147,7 @@ unmounting() {
 	is "unmounting: it goes well" 0 "$status"
 	wait $taker || status=$?
 	is "unmounting: then unbinding goes on" 0 "$status"
-	is "unmounting: nobody has the device" none "$(driver_of $dev)"
+	is "unmounting: the device has no driver" none "$(driver_of $dev)"
 	ok "unmounting: bind again" give $dev fsdev
 	ok "unmounting: mount again" mount -o dax=always,logdev=/dev/mapper/log $disk $mnt
 	is "unmounting: the file is there" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/file 0 $((4 * MIB)) 3)"
@@ -216,7 +217,7 @@ refusals() {
 	umount $mnt
 	refused "bound: the device cannot be made smaller" sh -c "echo 0 >$size"
 	ok "the module goes, and gives the device back" unwaited rmmod fsdev
-	is "nobody has it" none "$(driver_of $dev)"
+	is "it has no driver" none "$(driver_of $dev)"
 	ok "it has its old ranges again" shape $dev 0:400 512:200
 	ok "and the module comes back" give $dev fsdev
 	still_there module 8

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # lab: --soft-reserved 1G
 # Unbinding under a mounted file system with processes that have files of every kind mapped, and others that write: who has
 # a mapping gets SIGBUS, the kernel stays whole, and the device can be bound again with what fsync had acknowledged still

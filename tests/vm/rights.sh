@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --soft-reserved 512M --nvdimm build/vm/rights-@KERNEL@:256M
-# Who may do what: to anybody but root the device is closed, to root of a user namespace too; values that make no sense
+# Who may do what: to users other than root the device is closed, to root of a user namespace too; invalid values
 # change nothing; and what the disk says of caches and flushes is right for memory that forgets and memory that keeps.
 # shellcheck disable=SC2317  # called by name
 # shellcheck source=tests/vm/lib.sh
@@ -24,8 +24,8 @@ look() {
 	dd if=$disk bs=1M count=1 2>/dev/null | sha256sum
 }
 
-# nobody COMMAND: as a user without rights
-nobody() {
+# unprivileged COMMAND: as a user without rights
+unprivileged() {
 	setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs sh -c "$1"
 }
 
@@ -38,7 +38,7 @@ ok "a user namespace gives every capability in itself" namespace "grep -qE '^Cap
 before=$(look)
 n=0
 while IFS='|' read -r what command; do
-	for who in nobody namespace; do refused "$who cannot $what" $who "$command"; done
+	for who in unprivileged namespace; do refused "$who cannot $what" $who "$command"; done
 	n=$((n + 1))
 done <<END
 read the disk|dd if=$disk of=/dev/null count=1

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # What the scenarios of file systems and volumes share.
 # shellcheck disable=SC2154  # of the scenario
 

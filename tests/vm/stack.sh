@@ -149,7 +149,7 @@ xfs_reflink() {
 	like "xfs: ... and who uses the other" "SIGBUS BUS_MCEERR_A[RO] at offset 524288 lsb 12" "$(met 1)"
 	umount $mnt
 	# 6.1 leaves its mark on pages that were copied when they were written: upstream/dax-cow-count-left.md
-	ok "xfs: unbind then waits for nobody" unwaited give $dev none
+	ok "xfs: unbind then does not wait" unwaited give $dev none
 	[ "$(driver_of $dev)" = none ] || finish
 	give $dev fsdev
 }

@@ -24,7 +24,7 @@ fio_on() {
 		--rw=randwrite --verify=crc32c --verify_fatal=1 --do_verify=1 "$@"
 }
 
-# broken FILE ENGINE: fio notices a byte that somebody else has written
+# broken FILE ENGINE: fio notices a byte that another program has written
 broken() {
 	local job=(fio --output=/tmp/fio --name=job --filename="$1" --size=1m --bs=4k --rw=write --verify=crc32c --verify_fatal=1
 		--ioengine="$2")
@@ -34,7 +34,7 @@ broken() {
 	refused "fio $2: does not pass over a byte that differs" "${job[@]}" --verify_only
 }
 
-# a stretch over the boundary between the ranges
+# a part over the boundary between the ranges
 fio_on $disk 4m "psync, block device, direct" --ioengine=psync --direct=1 --offset=254m
 fio_on $disk 4m "libaio, block device, direct" --ioengine=libaio --iodepth=8 --direct=1 --offset=254m
 fio_on $disk 4m "io_uring, block device" --ioengine=io_uring --iodepth=8 --offset=254m
