@@ -137,10 +137,10 @@ static inline u64 poison_set_bytes(const struct poison_set *set)
  * @set: the set
  * @page: its number in the device
  *
- * Every search that begins after this finds the page. The cmpxchg() is a full barrier: it pairs
- * with the release in poison_set_open() and with smp_rmb() in poison_set_close(), both in
- * poison_set.c. So the caller's later writes come after those of the last writer, and the next
- * writer sees what the caller wrote before.
+ * Every search that begins after this finds the page. The cmpxchg() is a full barrier, which pairs
+ * with the release in poison_set_open() and the read barrier in poison_set_close(): the caller's
+ * later writes come after those of the last writer, and the next writer sees the caller's earlier
+ * ones.
  *
  * Context: any; takes no lock.
  * Return: false if a writer is at work, another page is pending or the list is full. The caller

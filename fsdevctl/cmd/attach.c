@@ -55,7 +55,7 @@ static uint64_t attached(const struct device *device, const char *dir)
 	return found;
 }
 
-static enum outcome let_go(const struct device *device, const char *dir, uint64_t generation)
+static enum outcome unmount_generation(const struct device *device, const char *dir, uint64_t generation)
 {
 	if (umount(dir))
 		return say(errno == EBUSY ? IN_USE : FAILED,
@@ -112,7 +112,7 @@ static enum outcome mount_image(const struct device *device, const struct image 
 	}
 	outcome = daxcheck(device, path, dir, "erofs");
 	if (outcome != DONE)
-		let_go(device, dir, image->generation);
+		unmount_generation(device, dir, image->generation);
 	else
 		printf("%s: generation %llu on %s\n", device->name, ULL(image->generation), dir);
 	return outcome;
@@ -137,7 +137,7 @@ static enum outcome attach(struct shared *shared, const char *dir)
 		return DONE;
 	}
 	if (detach)
-		return let_go(device, dir, now);
+		return unmount_generation(device, dir, now);
 	if (!newest)
 		return say(FAILED, "%s: nothing whole is published there: fsdevctl publish DIR %s",
 			   device->name, device->name);
@@ -160,7 +160,7 @@ static enum outcome attach(struct shared *shared, const char *dir)
 		return DONE;
 	}
 	if (outcome == DONE && now)
-		outcome = let_go(device, dir, now);
+		outcome = unmount_generation(device, dir, now);
 	return outcome == DONE ? mount_image(device, &image, dir) : outcome;
 }
 

@@ -231,7 +231,7 @@ void draw_text(const struct device *device, const struct pieces *pieces, FILE *o
 #define SVG_FILE "#4e79a7"
 #define SVG_METADATA "#f28e2b"
 #define SVG_FREE "#f2f2f2"
-#define SVG_UNTOLD "#d9d2c3"
+#define SVG_UNKNOWN "#d9d2c3"
 #define SVG_POISON "#d62728"
 #define SVG_RANGE "#c4c4c4"
 
@@ -353,7 +353,7 @@ static void svg_pieces(const struct device *device, const struct pieces *pieces,
 {
 	static const char * const fills[] = {
 		[PIECE_FILE] = SVG_FILE, [PIECE_METADATA] = SVG_METADATA,
-		[PIECE_FREE] = SVG_FREE, [PIECE_UNKNOWN] = SVG_UNTOLD,
+		[PIECE_FREE] = SVG_FREE, [PIECE_UNKNOWN] = SVG_UNKNOWN,
 	};
 	static const char * const kinds[] = {
 		[PIECE_FILE] = "a file", [PIECE_METADATA] = "metadata", [PIECE_FREE] = "free",
@@ -361,7 +361,7 @@ static void svg_pieces(const struct device *device, const struct pieces *pieces,
 	};
 
 	fprintf(out, "<rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>\n",
-		SVG_LEFT, SVG_USE, SVG_WIDTH, SVG_ROW, SVG_UNTOLD);
+		SVG_LEFT, SVG_USE, SVG_WIDTH, SVG_ROW, SVG_UNKNOWN);
 	for (unsigned int i = 0; i < pieces->count; i++) {
 		const struct piece *piece = &pieces->piece[i];
 
@@ -376,7 +376,7 @@ static void svg_legend(FILE *out)
 {
 	static const char * const entries[][2] = {
 		{ SVG_FILE, "files" }, { SVG_METADATA, "metadata" }, { SVG_FREE, "free" },
-		{ SVG_UNTOLD, "not known" }, { SVG_POISON, "poisoned" },
+		{ SVG_UNKNOWN, "not known" }, { SVG_POISON, "poisoned" },
 		{ SVG_RANGE, "ranges A, B, ... with their start; holes are white" },
 	};
 	double x = 0;

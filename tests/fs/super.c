@@ -171,7 +171,7 @@ static void put_super(struct super_block *sb)
 {
 	struct slotfs *fs = slotfs_of(sb);
 
-	/* nobody is told any more; then the files may go */
+	/* no notification comes any more; then the files may be freed */
 	slotfs_disown(sb);
 	for (unsigned int i = 0; i < fs->files; i++)
 		iput(fs->inodes[i]);

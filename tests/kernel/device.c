@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Devices: regions and DAX devices of any shape, over memory that nobody uses.
+ * Devices: regions and DAX devices of any shape, over unused memory.
  *
  *   make-dynamic ID START LENGTH ALIGN   without ranges; user space writes those to its "mapping"
  *   make-static ID START LENGTH ALIGN FROM LENGTH
@@ -282,7 +282,7 @@ static int take(char **word)
 	if (!device || device->taken || kstrtou64(word[0], 0, &start) ||
 	    kstrtou64(word[1], 0, &len))
 		return -EINVAL;
-	device->taken = request_mem_region(start, len, "somebody else");
+	device->taken = request_mem_region(start, len, "another user");
 	return device->taken ? 0 : -EBUSY;
 }
 

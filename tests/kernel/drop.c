@@ -60,7 +60,7 @@ static int drop_was_held(char **word)
 	return READ_ONCE(drop_held) ? 0 : -EAGAIN;
 }
 
-static int drop_let_go(char **word)
+static int drop_release(char **word)
 {
 	WRITE_ONCE(drop_go, true);
 	return 0;
@@ -79,7 +79,7 @@ static int drop_unwatch(char **word)
 const struct test_verb drop_verbs[] = {
 	{ "drop-watch", 0, drop_watch },
 	{ "drop-held", 0, drop_was_held },
-	{ "drop-go", 0, drop_let_go },
+	{ "drop-go", 0, drop_release },
 	{ "drop-unwatch", 0, drop_unwatch },
 	{ }
 };

@@ -33,7 +33,7 @@
  * @dev_dax: the device on the DAX bus
  * @kept_ranges: what dev_dax->ranges was before it was spoiled
  * @kept_nr: how many those are
- * @taken: a range reserved by us, so that nobody else can
+ * @taken: a range reserved by us, so that no other user can
  * @claim: of holder.c
  */
 struct test_device {

@@ -117,7 +117,7 @@ void holder_drop(struct test_device *device)
 	kvfree(claim);
 }
 
-static int let_go(char **word)
+static int release_by_word(char **word)
 {
 	struct test_device *device = device_find(word[0]);
 
@@ -144,7 +144,7 @@ static int told_removal(char **word)
 	report_point(told->alive, "the device was alive at that moment");
 	report_point(told->reached == 1, "its memory could be reached at that moment");
 	report_note("got %ld", told->reached);
-	report_point(!dax_holder(device->claim->dax_dev), "nobody holds the dead device");
+	report_point(!dax_holder(device->claim->dax_dev), "the dead device has no holder");
 	return 0;
 }
 
@@ -167,7 +167,7 @@ static int reach(char **word)
 const struct test_verb holder_verbs[] = {
 	{ "hold-disk", 1, hold_disk },
 	{ "hold-direct", 1, hold_direct },
-	{ "let-go", 1, let_go },
+	{ "let-go", 1, release_by_word },
 	{ "told-removal", 1, told_removal },
 	{ "reach", 2, reach },
 	{ }

@@ -171,7 +171,7 @@ static const char *is_set(const void *pointer)
  * @seq: where to
  * @device: the device
  *
- * Context: the command lock; nobody binds or unbinds the device meanwhile.
+ * Context: the command lock; the device is not bound or unbound meanwhile.
  */
 void look_state(struct seq_file *seq, const struct test_device *device)
 {

@@ -168,7 +168,7 @@ static int refused(char **word)
 		fs_put_dax(dax_dev, &first);
 	report_point(rc == wanted, "fs_dax_get() gives %d", wanted);
 	report_note("got %d", rc);
-	report_point(held_by(dax_dev, before, NULL), "nobody holds it who did not before");
+	report_point(held_by(dax_dev, before, NULL), "it has no holder that it did not have before");
 	report_point(fs_dax_get(NULL, &first, &first_ops) == -ENODEV, "no device is -ENODEV");
 	return 0;
 }
@@ -320,7 +320,7 @@ static int claim_removed(char **word)
 		     "a claim that meets a removal is refused, or is told");
 	report_note("got %d, told %d times; the device died %s", claim_result,
 		    atomic_read(&told_times), looked ? "in between" : "after it");
-	report_point(held_by(claimed, NULL, NULL), "nobody holds the dead device");
+	report_point(held_by(claimed, NULL, NULL), "the dead device has no holder");
 	revive();
 	return 0;
 }

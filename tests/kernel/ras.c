@@ -185,7 +185,7 @@ static int storm_run(struct storm *storm, unsigned long count)
 	report_point(!storm->told_wrong,
 		     "each of %lu failing pages is reported once, at its offset", count);
 	report_note("%lu are not", storm->told_wrong);
-	report_point(!storm->told_early, "by then nobody is given the page any more");
+	report_point(!storm->told_early, "by then the page is not handed out any more");
 	report_note("%lu times it was", storm->told_early);
 	look_at_access(storm);
 	report_point(!storm->access_wrong,
@@ -200,7 +200,7 @@ static int storm_run(struct storm *storm, unsigned long count)
 	repair_all(storm, 0);
 	report_point(!storm->left, "each is repaired by writing or zeroing it");
 	report_note("%lu are not", storm->left);
-	report_point(!storm->device->claim->count, "of which nobody is told as of a failure");
+	report_point(!storm->device->claim->count, "of which no holder is notified as of a failure");
 	look_at_contents(storm);
 	report_point(!storm->changed, "nothing else has changed, and they hold what was written");
 	report_note("%lu pages are wrong", storm->changed);
@@ -342,7 +342,7 @@ static int told_last(char **word)
 	report_point(told->offset == PFN_PHYS(page) && told->len == PFN_PHYS(pages),
 		     "the holder was told of these pages");
 	report_note("of %#llx, %#llx", told->offset, told->len);
-	report_point(told->reached == SAYS_BAD, "by then nobody is given them any more");
+	report_point(told->reached == SAYS_BAD, "by then they are not handed out any more");
 	report_note("got %ld", told->reached);
 	return 0;
 }

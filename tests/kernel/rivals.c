@@ -162,7 +162,7 @@ static int rivals(char **word)
 	if (!device || kstrtoul(word[1], 0, &rounds))
 		return -EINVAL;
 	contested = test_dax(device);
-	/* open and not claimed: in nobody's way */
+	/* open and not claimed: no obstacle */
 	open = device_disk(device, O_RDONLY);
 	if (IS_ERR(open))
 		return PTR_ERR(open);

@@ -125,7 +125,7 @@ static void report_storm(void)
 	report_note("%lu delivered, %d heard, %lu without a holder, %lu odd", delivered,
 		    atomic_read(&calls), unheard, odd_answers);
 	report_point(!READ_ONCE(target->holder_data) && !READ_ONCE(target->holder_ops),
-		     "nobody holds it in the end");
+		     "it has no holder in the end");
 }
 
 static int storm(char **word)

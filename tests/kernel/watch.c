@@ -82,7 +82,7 @@ static int map_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
 	return 0;
 }
 
-/* ... and is back, with page structures that nobody has touched since */
+/* ... and is back, with page structures that were not touched since */
 static int map_return(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct dev_pagemap *pgmap = *(struct dev_pagemap **)instance->data;

@@ -3,7 +3,7 @@
  * The threads that use the ownership protocol of core/holder.c, and what has to be true of it.
  *
  * The same threads run twice: in holder_model.c, where a model checker tries every interleaving of
- * one round, and in holder_stress.c, where they really run, round after round. Whoever includes
+ * one round, and in holder_stress.c, where they really run, round after round. A file that includes
  * this says who takes part and how (the IF_ names), and brings along:
  *
  *  prove(x, text), reached(text)    x holds, or the proof fails; this place was come to
@@ -33,7 +33,7 @@ static unsigned long data, ops, flags;
 static const struct holder_words w = { &data, &ops, &flags, (const void *)OPS_NOTIFIED };
 
 /* How far the claimers have come. */
-static shared_t holds_a, holds_b, holds_c, let_go_a, let_go_b, released_a;
+static shared_t holds_a, holds_b, holds_c, given_up_a, given_up_b, released_a;
 /* A's and B's own memory, which only a call reads after they have let go; plain on purpose. */
 static int freed_a, freed_b;
 /* How far the removal has come. */
@@ -88,14 +88,14 @@ static int call(const void *its_ops, void *arg)
 		prove(!freed_a, "a call meets A, released and drained");
 		if (me == K) {
 			count(told_a);
-			reached("A is told of the removal");
+			reached("A is notified of the removal");
 		}
 		break;
 	case OPS_B:
 		prove(!freed_b, "a call meets B, released and drained");
 		if (me == K) {
 			count(told_b);
-			reached("B is told of the removal");
+			reached("B is notified of the removal");
 		}
 		break;
 	case OPS_C:
@@ -103,15 +103,15 @@ static int call(const void *its_ops, void *arg)
 	case OPS_NOTIFIED:
 		return -EOPNOTSUPP;
 	default:
-		prove(0, "a call has operations that nobody has");
+		prove(0, "a call has operations of no holder");
 	}
-	/* After a kernel's own release somebody may follow, and is told late. */
+	/* After a kernel's own release another holder may follow, and is notified late. */
 	if (me == K && !IF_STOCK_RELEASE)
-		prove(READ_ONCE(flags) & BIT(HOLDER_ALIVE), "a holder is told of a dead device");
+		prove(READ_ONCE(flags) & BIT(HOLDER_ALIVE), "a holder is notified of a dead device");
 	return 0;
 }
 
-/* As long as nobody removes the device, who holds it has all of it. */
+/* As long as the device is not removed, its holder has all of it. */
 static void check_mine(unsigned long holder, unsigned long its_ops)
 {
 	unsigned long has_data = seen(data), has_ops = seen(ops);
@@ -126,7 +126,7 @@ static void release_a(void)
 {
 	enum holder_verdict verdict;
 
-	put(let_go_a, 1);
+	put(given_up_a, 1);
 	if (IF_STOCK_RELEASE)
 		verdict = stock_release(HOLDER_A);
 	else
@@ -176,7 +176,7 @@ static void thread_b(void)
 	check_mine(HOLDER_B, OPS_B);
 	put(holds_b, 1);
 	if (IF_B_RELEASES && choose()) {
-		put(let_go_b, 1);
+		put(given_up_b, 1);
 		verdict = holder_release(&w, (void *)HOLDER_B);
 		if (!IF_K)
 			prove(verdict == HOLDER_RELEASED, "a holder cannot release");
@@ -193,9 +193,9 @@ static void release_wrongly(void)
 	if (!IF_K)
 		prove(verdict != HOLDER_GONE, "a wrong release is passed over");
 	if (verdict == HOLDER_WRONG)
-		reached("a wrong release while somebody holds the device");
+		reached("a wrong release while the device has a holder");
 	if (verdict == HOLDER_REPEATED)
-		reached("a wrong release while nobody holds the device");
+		reached("a wrong release while the device has no holder");
 }
 
 static void thread_r(void)
@@ -275,8 +275,8 @@ static void check_end(void)
 		return;
 	prove(!(seen(flags) & BIT(HOLDER_DYING)), "a dead device is still dying");
 	prove(seen(told_a) <= 1 && seen(told_b) <= 1, "a holder is told twice");
-	prove(!seen(holds_a) || seen(let_go_a) || seen(told_a), "A was not told");
-	prove(!seen(holds_b) || seen(let_go_b) || seen(told_b), "B was not told");
+	prove(!seen(holds_a) || seen(given_up_a) || seen(told_a), "A was not told");
+	prove(!seen(holds_b) || seen(given_up_b) || seen(told_b), "B was not told");
 }
 
 #endif

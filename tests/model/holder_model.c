@@ -70,7 +70,7 @@ _Bool nondet_bool(void);
 #include "holder_cast.h"
 
 /*
- * Read-side sections: each thread counts its own, odd inside; nobody else writes the count. A
+ * Read-side sections: each thread counts its own, odd inside; no other writes the count. A
  * drain looks at each once, and where it finds one inside it goes on only in the executions in
  * which that section has ended. The barriers are those of the kernel's SRCU.
  */

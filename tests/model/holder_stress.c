@@ -2,7 +2,7 @@
 /*
  * The threads of holder_cast.h with real threads: core/holder.c as it is, round after round.
  *
- * Every round draws a cast, starts from a live device that nobody holds, and checks at its end what
+ * Every round draws a cast, starts from a live device without a holder, and checks at its end what
  * the model checks. Before every atomic operation a thread may give the processor away, so that two
  * processors come across orders that are rare elsewhere. Built with the thread sanitizer, which
  * watches the one thing that is plain memory: the holder's own, which a late call would touch.
@@ -229,7 +229,7 @@ static void start_round(void)
 	data = 0;
 	ops = 0;
 	flags = BIT(HOLDER_ALIVE);
-	holds_a = holds_b = holds_c = let_go_a = let_go_b = released_a = 0;
+	holds_a = holds_b = holds_c = given_up_a = given_up_b = released_a = 0;
 	closed = dead = told_a = told_b = 0;
 	freed_a = freed_b = 0;
 	for (int i = 0; i < THREADS; i++)

@@ -5,7 +5,7 @@
  * Each shows, for all addresses, lengths and offsets, that nothing overflows that should not,
  * shifts too far, loops too long or reaches outside its memory, and that the result is right. They
  * meet in the functions called ..._well_formed(): build_outer and build_subtable show that what is
- * built is so; lookup shows that on every such map, whoever made it, the answer is right.
+ * built is so; lookup shows that on every such map, however it was made, the answer is right.
  *
  *                ranges      address bits
  *  layout        any number  64  a map's parts are aligned, follow each other, and hold what they

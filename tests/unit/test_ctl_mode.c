@@ -225,7 +225,7 @@ int known_load(const struct device *device, struct known *known)
 {
 	(void)device;
 	memset(known, 0, sizeof(*known));
-	/* told while nobody can mount it */
+	/* reported while it cannot be mounted */
 	assert_true(world->held);
 	return 0;
 }
@@ -277,7 +277,7 @@ bool users_may_pass(const struct users *users)
 void user_text(const struct user *user, char *text, size_t size)
 {
 	(void)user;
-	snprintf(text, size, "somebody");
+	snprintf(text, size, "a user");
 }
 
 int memory_load(const struct device *device, struct memory_blocks *blocks)
@@ -466,7 +466,7 @@ static void new_driver_refuses(void **state)
 }
 
 /* Neither driver takes it: that is said, and the next command knows where it came from. */
-static void nobody_takes_it(void **state)
+static void no_mode_takes_it(void **state)
 {
 	(void)state;
 	start(MODE_DEVDAX);
@@ -571,7 +571,7 @@ int main(void)
 		cmocka_unit_test(any_write_fails),
 		cmocka_unit_test(any_write_kills),
 		cmocka_unit_test(new_driver_refuses),
-		cmocka_unit_test(nobody_takes_it),
+		cmocka_unit_test(no_mode_takes_it),
 		cmocka_unit_test(used_devices_stay),
 		cmocka_unit_test(unseen_users_count),
 		cmocka_unit_test(the_claim_is_kept),

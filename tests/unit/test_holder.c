@@ -113,7 +113,7 @@ static void test_claim(void **state)
 	assert_held_by(&alice, &alices_ops);
 }
 
-static void test_claim_by_nobody(void **state)
+static void test_claim_without_holder(void **state)
 {
 	(void)state;
 	assert_int_equal(holder_claim(&w, NULL, &alices_ops), -EINVAL);
@@ -394,7 +394,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_claim),
-		TEST(test_claim_by_nobody),
+		TEST(test_claim_without_holder),
 		TEST(test_claim_without_operations),
 		TEST(test_claim_of_a_dead_device),
 		TEST(test_other_flags_do_not_matter),

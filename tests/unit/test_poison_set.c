@@ -14,7 +14,7 @@
 /* Threads make room for each other between any two accesses to a word, once the flag is set. */
 static volatile int threads;
 
-/* Somebody else runs just there, once: before the access that comes after so many others. */
+/* Another function runs just there, once: before the access that comes after so many others. */
 static void (*other)(void);
 static unsigned int others;
 
@@ -69,7 +69,7 @@ static void unmake(struct poison_set *bad)
 	free(bad);
 }
 
-/* As whoever has memory does it. */
+/* As the driver does it while there is memory. */
 static u64 add(struct poison_set *bad, u64 offset, u64 len)
 {
 	u32 all;
@@ -331,7 +331,7 @@ static void page_is_bad_as_soon_as_it_is_noted(void **state)
 	u64 at = 0;
 
 	(void)state;
-	/* nobody has opened it */
+	/* it was not opened */
 	assert_false(poison_set_publish(bad, 5));
 	poison_set_add(bad, 4 * PAGE, PAGE);
 	poison_set_open(bad);
@@ -385,7 +385,7 @@ static void page_is_bad_as_soon_as_it_is_noted(void **state)
 	unmake(bad);
 }
 
-/* Pages: one that is always bad, one stretch that never is; all others come and go. */
+/* Pages: one that is always poisoned, some that never are; all others change. */
 enum { ALWAYS = 21000, NEVER = 300000 };
 
 struct shared {

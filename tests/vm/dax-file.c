@@ -755,7 +755,7 @@ static uint64_t entry_in(const uint64_t *have, uint64_t offset, uint64_t least)
 
 /*
  * check-log FILE LAST: is each entry there that was acknowledged, up to number LAST, or a later one
- * in its place? Later ones may have been written and acknowledged without anybody hearing of it;
+ * in its place? Later ones may have been written and acknowledged without a line of it;
  * one, the one after the last that is there, may be there in part.
  */
 static int cmd_check_log(char **argv)

@@ -439,7 +439,7 @@ static int cmd_late_fail(char **argv)
 	if (fd < 0)
 		err(1, "corrupt-pfn");
 	be_late();
-	/* that nobody uses the page is an error for the kernel */
+	/* that the page is unused is an error for the kernel */
 	return write(fd, text, len) != len && errno != EOPNOTSUPP && errno != EBUSY;
 }
 

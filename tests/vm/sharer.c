@@ -409,7 +409,7 @@ static void operation(void)
 }
 
 /* Faults that come whenever they like. */
-static void *crowd(void *unused)
+static void *sharer_thread(void *unused)
 {
 	volatile unsigned char *addr[2];
 	volatile unsigned int n = 1;
@@ -454,7 +454,7 @@ int main(int argc, char **argv)
 	model->made = 1;
 	for (int file = 0; file < 2; file++)
 		compare(file, 0, MOST, NULL);
-	if (pthread_create(&thread, NULL, crowd, NULL))
+	if (pthread_create(&thread, NULL, sharer_thread, NULL))
 		errx(1, "no thread");
 	for (done = 1; done <= operations; done++)
 		operation();
