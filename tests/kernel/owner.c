@@ -168,7 +168,7 @@ static int refused(char **word)
 		fs_put_dax(dax_dev, &first);
 	report_point(rc == wanted, "fs_dax_get() gives %d", wanted);
 	report_note("got %d", rc);
-	report_point(held_by(dax_dev, before, NULL), "it has no holder that it did not have before");
+	report_point(held_by(dax_dev, before, NULL), "it has no new holder");
 	report_point(fs_dax_get(NULL, &first, &first_ops) == -ENODEV, "no device is -ENODEV");
 	return 0;
 }

@@ -200,7 +200,7 @@ static int storm_run(struct storm *storm, unsigned long count)
 	repair_all(storm, 0);
 	report_point(!storm->left, "each is repaired by writing or zeroing it");
 	report_note("%lu are not", storm->left);
-	report_point(!storm->device->claim->count, "of which no holder is notified as of a failure");
+	report_point(!storm->device->claim->count, "of which no holder is notified");
 	look_at_contents(storm);
 	report_point(!storm->changed, "nothing else has changed, and they hold what was written");
 	report_note("%lu pages are wrong", storm->changed);
