@@ -464,7 +464,7 @@ static void access_stop(void *data)
 	dax_write_cache(fsdev_bus_dax(fsdev), false);
 	blocked_by(fsdev,
 		   "a read, write or notice on a DAX device is under way, waiting for its process to go on or end");
-	fsdev_holder_remove(fsdev);
+	fsdev_holder_remove(fsdev, revoke_holder_start(fsdev));
 	kill_dev_dax(fsdev->dev_dax);
 	blocked_over(fsdev);
 	if (revoke_mappings(fsdev))

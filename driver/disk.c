@@ -354,7 +354,7 @@ static void disk_hide_bad(struct fsdev *fsdev)
 static void announce(struct fsdev *fsdev)
 {
 	if (READ_ONCE(announce_first))
-		fsdev_holder_announce(fsdev);
+		fsdev_holder_announce(fsdev, revoke_holder_start(fsdev));
 	else if (fsdev_holder_exists(fsdev) && compat_disk_claimed(fsdev->disk))
 		dev_info(fsdev_dev(fsdev),
 			 "the block device goes before its holder is told of the removal, to keep XFS of 7.x from a walk without end (parameter announce_first is N)\n");

@@ -250,29 +250,32 @@ void fsdev_holder_unbar(struct fsdev *fsdev)
 	holder_allow_claims(&bus_words);
 }
 
-/* What a holder is told of the removal. */
-static struct failure removal_of(struct dax_device *dax_dev)
+/*
+ * What a holder is told of the removal. Where it is told of a part, that begins where the partition
+ * begins that the holder has.
+ */
+static struct failure removal_of(struct dax_device *dax_dev, u64 start)
 {
 	return (struct failure){
 		.dax_dev = dax_dev,
-		.offset = 0,
+		.offset = COMPAT_PRE_REMOVE_LEN == U64_MAX ? 0 : start,
 		.len = COMPAT_PRE_REMOVE_LEN,
 		.mf_flags = COMPAT_MF_PRE_REMOVE,
 	};
 }
 
-static void announce_one(struct dax_device *dax_dev)
+static void announce_one(struct dax_device *dax_dev, u64 start)
 {
 	struct holder_words words = words_of(dax_dev);
-	struct failure removal = removal_of(dax_dev);
+	struct failure removal = removal_of(dax_dev, start);
 
 	holder_close(&words, fsdev_holder_call, &removal);
 }
 
-static void remove_one(struct dax_device *dax_dev)
+static void remove_one(struct dax_device *dax_dev, u64 start)
 {
 	struct holder_words words = words_of(dax_dev);
-	struct failure removal = removal_of(dax_dev);
+	struct failure removal = removal_of(dax_dev, start);
 
 	holder_kill(&words, fsdev_holder_call, &removal);
 }
@@ -280,22 +283,24 @@ static void remove_one(struct dax_device *dax_dev)
 /**
  * fsdev_holder_announce() - tells the holder of a device that it will be removed
  * @fsdev: the device
+ * @start: where the holder's partition begins, in bytes
  *
  * Claims are stopped from then on. It stays alive until fsdev_holder_remove(), which then finds no
  * holder to notify.
  *
  * Context: may sleep; unbind, once.
  */
-void fsdev_holder_announce(struct fsdev *fsdev)
+void fsdev_holder_announce(struct fsdev *fsdev, u64 start)
 {
 	fsdev->holder_ops = READ_ONCE(fsdev_bus_dax(fsdev)->holder_ops);
-	announce_one(fsdev->dax_dev);
-	announce_one(fsdev_bus_dax(fsdev));
+	announce_one(fsdev->dax_dev, start);
+	announce_one(fsdev_bus_dax(fsdev), start);
 }
 
 /**
  * fsdev_holder_remove() - takes a device from its holder, and makes it dead
  * @fsdev: the device
+ * @start: where the holder's partition begins, in bytes
  *
  * Claims are stopped, then the holder is told while the device still works, then nothing starts
  * on it any more and what ran has ended. The kernel's kill_dax() does the last of this too, but
@@ -303,7 +308,7 @@ void fsdev_holder_announce(struct fsdev *fsdev)
  *
  * Context: may sleep; unbind, once.
  */
-void fsdev_holder_remove(struct fsdev *fsdev)
+void fsdev_holder_remove(struct fsdev *fsdev, u64 start)
 {
 	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
 	bool unheld;
@@ -317,12 +322,12 @@ void fsdev_holder_remove(struct fsdev *fsdev)
 	unheld = holder_deny_claims(&bus_words);
 	if (unheld)
 		clear_bit(HOLDER_ALIVE, bus_words.flags);
-	remove_one(fsdev->dax_dev);
+	remove_one(fsdev->dax_dev, start);
 	if (unheld) {
 		words_clear(&bus_words);
 		clear_bit(HOLDER_DYING, bus_words.flags);
 	} else {
-		remove_one(fsdev_bus_dax(fsdev));
+		remove_one(fsdev_bus_dax(fsdev), start);
 	}
 }
 

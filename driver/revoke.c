@@ -524,6 +524,26 @@ bool revoke_note_supers(struct fsdev *fsdev)
 	return true;
 }
 
+/**
+ * revoke_holder_start() - find where on the disk the holder's partition begins
+ * @fsdev: a device that is being unbound
+ *
+ * XFS is the holder as what its superblock has as s_fs_info.
+ *
+ * Context: unbind, between revoke_note_supers() and revoke_mappings().
+ * Return: offset in bytes; 0 for the whole disk, or where the holder is no such file system.
+ */
+u64 revoke_holder_start(const struct fsdev *fsdev)
+{
+	const void *holder = READ_ONCE(fsdev->dax_dev->holder_data);
+
+	for (struct fsdev_super *super = fsdev->revoke.supers; super; super = super->next)
+		if (super->sb->s_fs_info == holder && super->sb->s_bdev &&
+		    super->sb->s_bdev->bd_disk == fsdev->disk)
+			return (u64)super->sb->s_bdev->bd_start_sect << SECTOR_SHIFT;
+	return 0;
+}
+
 static void revoke_supers(struct fsdev *fsdev)
 {
 	while (fsdev->revoke.supers) {

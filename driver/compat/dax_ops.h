@@ -12,7 +12,8 @@
  * With what a holder is told that the device goes, and how many bytes of it. 6.1 has no word for
  * it, so memory fails; and its XFS cuts what fails to the size of the disk, which is gone: told of
  * all, it would go through groups that it does not have and fall over one of them. The first page
- * is enough to have it shut down.
+ * of its partition is enough to have it shut down if it has reverse mapping (mkfs.xfs -m rmapbt=1).
+ * Without that, or of its real-time device, it answers -EOPNOTSUPP.
  */
 #ifdef FSDEV_HAVE_MF_MEM_PRE_REMOVE
 #define COMPAT_MF_PRE_REMOVE MF_MEM_PRE_REMOVE

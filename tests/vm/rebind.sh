@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# lab: --soft-reserved 512M
+# lab: --soft-reserved 512M --soft-reserved 128M
 # A binding that has ended stays ended: what was on the device then, mounted, mapped, open, stacked or swapped to, does not
 # reach the memory of its next user, whichever driver that has. (An owner of /dev/daxX.Y: scenarios chardev, owner, fs.)
 # shellcheck disable=SC2086,SC2154,SC2317  # lists; what coproc and sized() set; functions that are called by name
@@ -16,7 +16,7 @@
 dev=dax0.0 node=/dev/dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/old over=/mnt/over
 file=$mnt/file pattern=/dev/shm/pattern
 mkdir -p $mnt $over
-others="device_dax fsdev"
+others="device_dax fsdev" told=''
 # what each of several attempts ended with
 errors='^((SIGBUS|E[A-Z]+) ?)+$'
 
@@ -112,7 +112,10 @@ with_kmem() {
 ended() {
 	local driver
 
+	dmesg -C
 	ok "$what: unbind" unwaited give $dev none
+	[ -z "$told" ] || like "$what: the file system has been told" "XFS \($told\): .*[Ss]hut(ting)? ?down" "$(dmesg)"
+	told=''
 	not_reached "without a driver"
 	for driver; do
 		ok "$what: to $driver" give $dev "$driver"
@@ -129,7 +132,7 @@ begin() {
 
 # mounted [TYPE DISK]: and a file that is mapped
 mounted() {
-	mount ${1:+-t "$1"} -o dax=always "${2-$disk}" $mnt || fail "$what: mount"
+	mount ${1:+-t $1} -o dax=always "${2-$disk}" $mnt || fail "$what: mount"
 	[ -e $file ] || dax-file fill $file 0 $((4 * MIB)) 1
 	is "$what: DAX" yes "$(dax-file is-dax $file)"
 }
@@ -168,9 +171,42 @@ partitioned() {
 	small_xfs -m rmapbt=1,reflink=0 ${disk}p1
 	mounted xfs ${disk}p1
 	keep late $file w
+	told=${disk##*/}p1
 	ended $others
 	let_go
 	umount $mnt
+}
+
+# XFS that has only the data of its files on the device
+realtime() {
+	local data
+
+	begin "XFS real-time"
+	modprobe loop
+	truncate -s 128M /dev/shm/data
+	data=$(losetup -f --show /dev/shm/data)
+	small_xfs -m rmapbt=0,reflink=0 -d rtinherit=1 -r rtdev=$disk "$data" || fail "$what: mkfs"
+	mounted "xfs -o rtdev=$disk" "$data"
+	keep late $file w
+	ended $others
+	let_go
+	umount $mnt
+	losetup -d "$data"
+}
+
+# EROFS with the data of its files on the device, and all else on another
+blob() {
+	begin "EROFS blob"
+	give dax1.0 fsdev
+	mkdir -p /tmp/tree
+	dax-file pattern 7 $((4 * MIB)) >/tmp/tree/file
+	mkfs.erofs --quiet --chunksize=4096 --blobdev=$disk /dev/fsdev1.0 /tmp/tree >/tmp/mkfs 2>&1 || cat /tmp/mkfs
+	mounted "erofs -o device=$disk" /dev/fsdev1.0
+	keep late $file r
+	ended $others
+	let_go
+	umount $mnt
+	give dax1.0 none
 }
 
 erofs() {
@@ -227,7 +263,7 @@ echo offline >/sys/devices/system/memory/auto_online_blocks
 sized 128
 every="device_dax kmem fsdev"
 ! modprobe fsdev_dax 2>/dev/null || every="device_dax fsdev_dax kmem fsdev"
-for which in ${ONLY-ext4 rmapbt xfs partition erofs mapper overlay loop swap}; do
+for which in ${ONLY-ext4 rmapbt xfs partition realtime blob erofs mapper overlay loop swap}; do
 	case $which in
 	ext4)
 		begin ext4
