@@ -210,6 +210,41 @@ static void words_clear(const struct holder_words *w)
 }
 
 /**
+ * holder_kill_unheld() - mark a device without a holder dead
+ * @w: the device's words
+ *
+ * It gets no holder any more: a claim fails at once and does not wait for the rest of the removal.
+ * A device that has a holder is left as it is. holder_drain() and holder_clear() follow; repeating
+ * the call has no effect.
+ *
+ * Context: as holder_deny_claims().
+ * Return: false if the device has a holder.
+ */
+bool holder_kill_unheld(const struct holder_words *w)
+{
+	if (!holder_deny_claims(w))
+		return false;
+	/* keeps claims denied, see holder_allow_claims() */
+	set_bit(HOLDER_DYING, w->flags);
+	clear_bit(HOLDER_ALIVE, w->flags);
+	return true;
+}
+
+/**
+ * holder_clear() - finish what holder_kill_unheld() has begun
+ * @w: the device's words
+ *
+ * Invariant 4 holds afterwards, as after holder_kill().
+ *
+ * Context: removal; the sections that had begun before holder_kill_unheld() have been drained.
+ */
+void holder_clear(const struct holder_words *w)
+{
+	words_clear(w);
+	clear_bit(HOLDER_DYING, w->flags);
+}
+
+/**
  * holder_kill() - take a device from its holder and mark it dead
  * @w: the device's words
  * @call: calls a holder that holder_close() has not notified

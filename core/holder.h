@@ -36,7 +36,10 @@
 
 /* DAXDEV_ALIVE of the kernel: the device may be used. */
 #define HOLDER_ALIVE 0
-/* The device is being removed: holder_close() has begun and holder_kill() has not ended. */
+/*
+ * The device is being removed: from holder_close() to the end of holder_kill(), or from
+ * holder_kill_unheld() to holder_clear().
+ */
 #define HOLDER_DYING (BITS_PER_LONG - 1)
 /* A removal took the device from a holder that has yet to release it. */
 #define HOLDER_ORPHAN (BITS_PER_LONG - 2)
@@ -84,6 +87,8 @@ int holder_claim(const struct holder_words *w, void *holder, const void *ops);
 enum holder_verdict holder_release(const struct holder_words *w, void *holder);
 bool holder_deny_claims(const struct holder_words *w);
 void holder_allow_claims(const struct holder_words *w);
+bool holder_kill_unheld(const struct holder_words *w);
+void holder_clear(const struct holder_words *w);
 int holder_close(const struct holder_words *w, holder_call_t *call, void *arg);
 bool holder_exists(const struct holder_words *w);
 void holder_kill(const struct holder_words *w, holder_call_t *call, void *arg);

@@ -370,6 +370,7 @@ static void disk_remove(void *data)
 	struct fsdev *fsdev = data;
 
 	dax_remove_host(fsdev->disk);
+	fsdev_holder_kill_unheld(fsdev);
 	if (!revoke_note_supers(fsdev)) {
 		access_abandon(fsdev);
 		return;

@@ -125,13 +125,16 @@ void fsdev_holder_release(struct dax_device *dax_dev, void *holder)
 	put_dax(dax_dev);
 }
 
-/* A device in fsdev mode, as long as the caller keeps it: put_device() follows. */
+/*
+ * A device in fsdev mode, as long as the caller keeps it: put_device() follows. Not one whose
+ * removal has begun.
+ */
 static int find_device(struct dax_device *dax_dev, struct device **dev)
 {
 	int rc = 0, id;
 
 	id = dax_read_lock();
-	if (!dax_dev || !dax_alive(dax_dev))
+	if (!dax_dev || !dax_alive(dax_dev) || test_bit(HOLDER_DYING, &dax_dev->flags))
 		rc = -ENODEV;
 	else if (!access_is_ours(dax_dev) || dax_dev != fsdev_bus_dax(fsdev_of(dax_dev)))
 		rc = -EOPNOTSUPP;
@@ -139,6 +142,22 @@ static int find_device(struct dax_device *dax_dev, struct device **dev)
 		*dev = get_device(fsdev_dev(fsdev_of(dax_dev)));
 	dax_read_unlock(id);
 	return rc;
+}
+
+/*
+ * The same with the device's lock. An unbind has that lock for as long as something uses the
+ * device, and is not waited for: the caller may be a mount, behind which sync(2) waits.
+ */
+static int lock_device(struct dax_device *dax_dev, struct device **dev)
+{
+	for (;;) {
+		int rc = find_device(dax_dev, dev);
+
+		if (rc || device_trylock(*dev))
+			return rc;
+		put_device(*dev);
+		schedule_timeout_uninterruptible(1);
+	}
 }
 
 /*
@@ -171,11 +190,10 @@ static int claim_bus_dax(struct fsdev *fsdev, void *holder, const struct dax_hol
  * This is the claim of fs_dax_get(). As fsdev_holder_claim(), but it also excludes, and is excluded
  * by, claims of the block device. An open without a claim does neither.
  *
- * Context: may sleep; waits for a probe or removal of the device that is under way, so not from
- * inside @ops.
- * Return: 0; -ENODEV if the device is dead or has left, -EOPNOTSUPP if it is not in fsdev mode or
- * that of a block device, -EBUSY if it has a holder or its block device is claimed, -EINVAL without
- * @holder.
+ * Context: may sleep; does not wait for a removal of the device. Not from inside @ops.
+ * Return: 0; -ENODEV if the device is dead, is being removed or has left, -EOPNOTSUPP if it is not
+ * in fsdev mode or that of a block device, -EBUSY if it has a holder or its block device is claimed,
+ * -EINVAL without @holder.
  */
 int fsdev_holder_claim_alone(struct dax_device *dax_dev, void *holder,
 			     const struct dax_holder_operations *ops)
@@ -183,11 +201,10 @@ int fsdev_holder_claim_alone(struct dax_device *dax_dev, void *holder,
 	struct device *dev;
 	int rc;
 
-	rc = find_device(dax_dev, &dev);
+	/* keeps the disk; removal has this lock, and takes the disk's own inside it, as we do */
+	rc = lock_device(dax_dev, &dev);
 	if (rc)
 		return rc;
-	/* keeps the disk; removal has this lock, and takes the disk's own inside it, as we do */
-	device_lock(dev);
 	if (!access_is_ours(dax_dev))
 		rc = -ENODEV;
 	else if (rangemap_count(&fsdev_of(dax_dev)->map) > 1)
@@ -281,6 +298,24 @@ static void remove_one(struct dax_device *dax_dev, u64 start)
 }
 
 /**
+ * fsdev_holder_kill_unheld() - mark the bus's DAX device dead if it has no holder
+ * @fsdev: a device whose unbind has begun
+ *
+ * The rest of the unbind may wait for the users of the disk. fs_dax_get() does not wait with it:
+ * the kernel's own (7.x) takes the device's lock as long as it finds the device alive.
+ *
+ * Context: unbind; takes the disk's open_mutex.
+ */
+void fsdev_holder_kill_unheld(struct fsdev *fsdev)
+{
+	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
+
+	mutex_lock(&fsdev->disk->open_mutex);
+	holder_kill_unheld(&bus_words);
+	mutex_unlock(&fsdev->disk->open_mutex);
+}
+
+/**
  * fsdev_holder_announce() - tells the holder of a device that it will be removed
  * @fsdev: the device
  * @start: where the holder's partition begins, in bytes
@@ -293,8 +328,8 @@ static void remove_one(struct dax_device *dax_dev, u64 start)
 void fsdev_holder_announce(struct fsdev *fsdev, u64 start)
 {
 	fsdev->holder_ops = READ_ONCE(fsdev_bus_dax(fsdev)->holder_ops);
-	announce_one(fsdev->dax_dev, start);
 	announce_one(fsdev_bus_dax(fsdev), start);
+	announce_one(fsdev->dax_dev, start);
 }
 
 /**
@@ -316,19 +351,16 @@ void fsdev_holder_remove(struct fsdev *fsdev, u64 start)
 	if (!fsdev->holder_ops)
 		fsdev->holder_ops = READ_ONCE(fsdev_bus_dax(fsdev)->holder_ops);
 	/*
-	 * Barred, the bus's DAX device gets no holder, and there is none to be told: the grace
-	 * periods that the other one's end waits for will do for both.
+	 * The bus's DAX device has no holder to be notified then: the grace periods that the other
+	 * one's removal waits for will do for both. The disk is gone, so nothing else denies or
+	 * allows claims. A holder is notified first, as other claims do not wait from there on.
 	 */
-	unheld = holder_deny_claims(&bus_words);
-	if (unheld)
-		clear_bit(HOLDER_ALIVE, bus_words.flags);
-	remove_one(fsdev->dax_dev, start);
-	if (unheld) {
-		words_clear(&bus_words);
-		clear_bit(HOLDER_DYING, bus_words.flags);
-	} else {
+	unheld = holder_kill_unheld(&bus_words);
+	if (!unheld)
 		remove_one(fsdev_bus_dax(fsdev), start);
-	}
+	remove_one(fsdev->dax_dev, start);
+	if (unheld)
+		holder_clear(&bus_words);
 }
 
 /**

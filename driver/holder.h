@@ -92,6 +92,7 @@ void fsdev_holder_release(struct dax_device *dax_dev, void *holder);
 bool fsdev_holder_exists(struct fsdev *fsdev);
 bool fsdev_holder_bar(struct fsdev *fsdev);
 void fsdev_holder_unbar(struct fsdev *fsdev);
+void fsdev_holder_kill_unheld(struct fsdev *fsdev);
 void fsdev_holder_announce(struct fsdev *fsdev, u64 start);
 void fsdev_holder_remove(struct fsdev *fsdev, u64 start);
 

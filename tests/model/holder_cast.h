@@ -15,8 +15,7 @@
  *
  * The cast: A and B claim the device, and may let it go again. R releases what it does not hold,
  * or what A holds, at the same time as A. N reports a failure. M denies claims for a while, as a
- * claim of the block device does. K removes the device, and C claims it in its next life.
- */
+ * claim of the block device does. K removes the device, and C claims it in its next life. */
 #ifndef HOLDER_CAST_H
 #define HOLDER_CAST_H
 
@@ -223,14 +222,25 @@ static void thread_m(void)
 {
 	unsigned long has_data;
 
-	if (!holder_deny_claims(&w))
+	if (IF_UNHELD)
+		holder_lock();
+	if (!holder_deny_claims(&w)) {
+		if (IF_UNHELD)
+			holder_unlock();
 		return;
+	}
+	if (IF_UNHELD)
+		holder_unlock();
 	has_data = seen(data);
 	if (seen(flags) == BIT(HOLDER_ALIVE) && !(IF_NEXT_LIFE && seen(closed))) {
 		prove(has_data == claims_denied(&w), "a device is claimed while claims are denied");
 		reached("M denies claims");
 	}
+	if (IF_UNHELD)
+		holder_lock();
 	holder_allow_claims(&w);
+	if (IF_UNHELD)
+		holder_unlock();
 }
 
 static void live_again(void)
@@ -242,12 +252,32 @@ static void live_again(void)
 	reached("C claims the device in its next life");
 }
 
+/* As removal does with the bus's DAX device; 0 if that has a holder. */
+static int killed_unheld(void)
+{
+	int ended;
+
+	holder_lock();
+	ended = holder_kill_unheld(&w);
+	holder_unlock();
+	if (!ended)
+		return 0;
+	put(closed, 1);
+	prove(!(seen(flags) & BIT(HOLDER_ALIVE)), "a device without a holder stays alive");
+	/* as owner_remove() */
+	prove(holder_kill_unheld(&w), "a dead device gets a holder");
+	holder_drain();
+	holder_clear(&w);
+	reached("K removes a device without a holder");
+	return 1;
+}
+
 static void thread_k(void)
 {
 	if (IF_STOCK_KILL) {
 		put(closed, 1);
 		stock_kill(call);
-	} else {
+	} else if (!IF_UNHELD || !killed_unheld()) {
 		holder_close(&w, call, NULL);
 		put(closed, 1);
 		holder_kill(&w, call, NULL);

@@ -63,6 +63,9 @@ _Bool nondet_bool(void);
 #ifndef IF_STOCK_KILL
 #define IF_STOCK_KILL 0
 #endif
+#ifndef IF_UNHELD
+#define IF_UNHELD 0
+#endif
 #ifndef IF_NEXT_LIFE
 #define IF_NEXT_LIFE 0
 #endif

@@ -30,7 +30,7 @@ static _Thread_local enum who me;
 static _Thread_local unsigned long dice;
 
 static struct {
-	int b_releases, stock_claim, stock_release, stock_kill, next_life, r, n, m, k;
+	int b_releases, stock_claim, stock_release, stock_kill, unheld, next_life, r, n, m, k;
 } cast;
 
 #define IF_B 1
@@ -42,6 +42,7 @@ static struct {
 #define IF_STOCK_CLAIM cast.stock_claim
 #define IF_STOCK_RELEASE cast.stock_release
 #define IF_STOCK_KILL cast.stock_kill
+#define IF_UNHELD cast.unheld
 #define IF_NEXT_LIFE cast.next_life
 
 static unsigned long roll(void)
@@ -217,6 +218,7 @@ static void draw_cast(void)
 	cast.m = choose();
 	cast.stock_claim = choose();
 	cast.stock_kill = cast.k && choose() && choose();
+	cast.unheld = cast.k && !cast.stock_kill && choose();
 	cast.b_releases = choose();
 	cast.stock_release = choose() && choose() && choose();
 	cast.r = !cast.stock_release && choose();

@@ -91,6 +91,61 @@ umount $mnt
 mkfs.xfs -q -f $disk
 ok "unmounted, the device is for XFS" mount -o dax=always $disk $mnt
 umount $mnt
+
+# ended PID: within half a minute
+# shellcheck disable=SC2317  # ok calls it
+ended() {
+	for _ in {1..300}; do
+		kill -0 "$1" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# meanwhile WHAT FILE: the device goes while a write to the file waits in the middle of a page fault, and the unbind with it. A claim
+# of the device does not wait as well: sync(2) would wait for a mount that does.
+meanwhile() {
+	local taker mounter syncer writer
+
+	rm -f /tmp/go
+	: >/tmp/stuck
+	dax-file stuck-write "$2" /tmp/go >/tmp/stuck 2>&1 &
+	writer=$!
+	until has_line '^ready' /tmp/stuck; do sleep 0.05; done
+	dmesg -C
+	give $dev none &
+	taker=$!
+	until dmesg | grep -q "unbind blocked"; do sleep 0.1; done
+	mount -t slotfs $node /mnt/second 2>/tmp/second &
+	mounter=$!
+	ok "$1: a mount does not wait for the unbind" ended $mounter
+	like "$1: the device is not there for it" "error -19" "$(cat /tmp/second) $(dmesg | grep slotfs: | tail -n 1)"
+	sync &
+	syncer=$!
+	ok "$1: sync ends" ended $syncer
+	ok "$1: and the unbind still waits" kill -0 $taker
+	touch /tmp/go
+	wait $writer $taker $mounter $syncer 2>/dev/null
+	is "$1: it ends with the write" none "$(driver_of $dev)"
+}
+
+echo Y >/sys/module/fsdev/parameters/announce_first
+mkfs.ext4 -q -F -b 4096 $disk
+mount -o dax=always $disk $mnt
+dax-file fill $mnt/file 0 $MIB 1
+meanwhile "unbinding under ext4" $mnt/file
+umount $mnt
+give $dev fsdev
+echo N >/sys/module/fsdev/parameters/announce_first
+# the kernel's own fs_dax_get() waits for an unbind that a holder has yet to hear of
+if grep -q ' fs_dax_get.*\[fsdev\]' /proc/kallsyms; then
+	mount -t slotfs -o files=4 $node $mnt
+	meanwhile "unbinding under slotfs" $mnt/file0
+	umount $mnt
+	# it looks once a second whether the holder has let go
+	until give $dev fsdev; do sleep 0.5; done 2>/dev/null
+fi
+
 ok "the module can go" rmmod slotfs
 ok "and fsdev" rmmod fsdev
 finish
