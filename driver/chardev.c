@@ -686,6 +686,17 @@ static struct chardev *find_chardev(dev_t devt)
 	return NULL;
 }
 
+/*
+ * device_dax gives the node a mapping whose operations are the module's, and leaves it there. The
+ * kernel looks at the operations after this, when the module may have been unloaded.
+ */
+static void forget_device_dax(struct inode *inode, struct file *handle)
+{
+	inode->i_mapping = &inode->i_data;
+	handle->f_mapping = inode->i_mapping;
+	handle->f_wb_err = filemap_sample_wb_err(handle->f_mapping);
+}
+
 static int chardev_file_open(struct inode *inode, struct file *handle)
 {
 	struct chardev *chardev;
@@ -707,6 +718,7 @@ static int chardev_file_open(struct inode *inode, struct file *handle)
 	}
 	file->chardev = chardev;
 	handle->private_data = file;
+	forget_device_dax(inode, handle);
 	return stream_open(inode, handle);
 }
 

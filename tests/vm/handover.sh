@@ -113,6 +113,18 @@ case_random_order() {
 	ok "a leak of a page in each would be $((rounds * 4)) KiB; less than half of that" test "$grown" -lt $((rounds * 2))
 }
 
+# The node that device_dax has had open, once that has been unloaded: the operations of the mapping that it gave the node are gone
+case_node() {
+	ok "to device_dax" give $dev device_dax
+	ok "its node opens" sh -c ": </dev/$dev"
+	give $dev none
+	ok "device_dax is unloaded" modprobe -r device_dax
+	ok "to fsdev" give $dev fsdev
+	ok "its node opens" sh -c ": </dev/$dev"
+	give $dev none
+	modprobe device_dax
+}
+
 # The module goes and comes
 case_unload() {
 	ok "the module can go" rmmod fsdev
