@@ -114,7 +114,7 @@ install-dkms:
 test-packages:
 	@lab/make && $(MAKE) -s module KERNEL=6.12 && $(MAKE) -s module KERNEL=7 && tests/packages/run
 
-## make test-debug [DEBUG_KERNELS="..."] [SUITES="..."]   the scenarios on kernels that watch themselves; builds those first
+## make test-debug [DEBUG_KERNELS="..."] [SUITES="..."]   the scenarios on instrumented kernels (KASAN, KCSAN, ...); builds those first
 DEBUG_KERNELS ?= 6.12-kasan 7-kasan 6.12-kcsan 7-kcsan
 test-debug:
 	@lab/make && for kernel in $(DEBUG_KERNELS); do tests/debug/kernel $$kernel; done

@@ -4,7 +4,7 @@
 #include "complain.h"
 
 /**
- * complain() - say one thing that is wrong, as a line of its own
+ * complain() - write one complaint as a line of its own
  * @err: where errors go: stderr in the program, memory in the tests
  * @format: the sentence, as for printf(), without a newline
  *

@@ -106,7 +106,7 @@ static bool is_there(const struct export_rule *rule, const struct types *types,
 }
 
 /**
- * exports_check() - does the kernel export every function that the driver cannot do without?
+ * exports_check() - do the kernel export every function that the driver cannot do without?
  * @types: the kernel's types
  * @symvers: its export list
  * @err: gets one line for each function that is not exported, or whose type is unknown although
@@ -133,7 +133,7 @@ int exports_check(const struct types *types, const struct symvers *symvers, FILE
 }
 
 /**
- * exports_write_macros() - say which functions there are, and how many parameters they take
+ * exports_write_macros() - write macros for the exports and their parameters
  * @types: the kernel's types
  * @symvers: its export list
  * @out: the header that is being written

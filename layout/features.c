@@ -115,7 +115,7 @@ static bool has_parameter(struct types *types, const struct parameter *parameter
 }
 
 /**
- * features_write() - say which members, constants and parameter types this kernel has
+ * features_write() - write macros for members, constants and parameter types
  * @types: the kernel's types
  * @out: the header that is being written: one macro for each that it has
  */

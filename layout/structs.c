@@ -144,7 +144,7 @@ static int check_member(struct types *types, const struct struct_rule *rule, __u
 }
 
 /**
- * structs_check() - does the kernel have every private member that the driver uses?
+ * structs_check() - do the kernel have every private member that the driver uses?
  * @types: the kernel's types
  * @err: gets one line for each member that is missing or has another type
  *

@@ -133,7 +133,7 @@ struct symvers *symvers_parse(const char *text, size_t size, FILE *err)
 }
 
 /**
- * symvers_exports() - can this module use that symbol?
+ * symvers_exports() - check whether this module can use a symbol
  * @list: from symvers_parse()
  * @symbol: its name
  *

@@ -15,7 +15,7 @@
 #include "lib/users.h"
 
 /**
- * cmd_one_device() - the device that a command is about
+ * cmd_one_device() - find the device that a command is about
  * @name: as the user gave it
  * @devices: all devices, to be freed by the caller whatever comes back
  * @device: the one
@@ -30,7 +30,7 @@ enum outcome cmd_one_device(const char *name, struct devices *devices, struct de
 }
 
 /**
- * cmd_one_fsdev() - the same, for what takes a device in fsdev mode
+ * cmd_one_fsdev() - find a device, which has to be in fsdev mode
  * @name: as the user gave it
  * @devices: all devices, to be freed by the caller whatever comes back
  * @device: the one
@@ -48,7 +48,7 @@ enum outcome cmd_one_fsdev(const char *name, struct devices *devices, struct dev
 }
 
 /**
- * cmd_seconds() - the value of --timeout
+ * cmd_seconds() - parse the value of --timeout
  * @text: as the user gave it, or NULL
  * @seconds: the number; 0 for no end
  *
@@ -70,7 +70,7 @@ enum outcome cmd_seconds(const char *text, unsigned int *seconds)
 }
 
 /**
- * cmd_agreed() - asks before something that cannot be taken back
+ * cmd_agreed() - ask before something that cannot be undone
  * @question: what is about to happen
  * @yes: the user has said so already
  * @outcome: what to end with if not
@@ -95,7 +95,7 @@ bool cmd_agreed(const char *question, bool yes, enum outcome *outcome)
 }
 
 /**
- * cmd_tell_stale() - say what of an earlier life of a device is in the way of a mount
+ * cmd_tell_stale() - name old mounts that keep a file system from being mounted
  * @device: a device from which something does not mount
  *
  * XFS refuses a file system whose UUID is mounted already, and calls that an invalid argument.

@@ -57,7 +57,7 @@ static void mistake(struct parser *parser, const char *format, ...)
 }
 
 /**
- * conf_key_name() - a key as it is written
+ * conf_key_name() - get a key as it is written
  * @key: the key
  *
  * Return: its name.
@@ -298,7 +298,7 @@ static int take_text(struct parser *parser, const char *text, size_t size)
 }
 
 /**
- * conf_parse() - reads one file's text
+ * conf_parse() - read one file's text
  * @conf: what was read before, to which this is added; starts as zeros
  * @file: its name, for messages
  * @text: the text
@@ -360,7 +360,7 @@ static int wanted(const struct dirent *entry)
 }
 
 /**
- * conf_load() - reads every *.conf of a folder, in the order of their names
+ * conf_load() - read every *.conf of a folder, in the order of their names
  * @conf: what was read; freed by conf_free() whatever comes back
  * @dir: the folder; one that is missing is empty
  * @err: where mistakes are told
@@ -395,7 +395,7 @@ int conf_load(struct conf *conf, const char *dir, FILE *err)
 }
 
 /**
- * conf_free() - frees what conf_parse() and conf_load() made
+ * conf_free() - free what conf_parse() and conf_load() made
  * @conf: the configuration
  */
 void conf_free(struct conf *conf)
@@ -447,7 +447,7 @@ static bool fits(const struct conf_rule *rule, enum conf_key key, const struct d
 }
 
 /**
- * conf_mismatch() - why a section is not about a device
+ * conf_mismatch() - say why a section is not about a device
  * @rule: the section
  * @device: the device
  *
@@ -462,7 +462,7 @@ const char *conf_mismatch(const struct conf_rule *rule, const struct device *dev
 }
 
 /**
- * conf_match() - the section that decides about a device
+ * conf_match() - find the section that decides about a device
  * @conf: the configuration
  * @device: the device
  *

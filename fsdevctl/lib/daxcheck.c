@@ -84,7 +84,7 @@ static bool is_huge(const struct device *device, int fd)
 }
 
 /**
- * daxcheck() - looks whether a mounted file system is really DAX
+ * daxcheck() - look whether a mounted file system is really DAX
  * @device: the device it is on
  * @disk: its block device
  * @dir: where it is mounted

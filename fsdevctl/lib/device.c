@@ -18,7 +18,7 @@
 #include "sysfs.h"
 
 /**
- * device_mode_now() - asks the kernel which driver has a device at this moment
+ * device_mode_now() - ask the kernel which driver has a device at this moment
  * @device: the device
  *
  * Return: its mode; MODE_NONE without a driver.
@@ -171,7 +171,7 @@ static enum outcome load(struct devices *devices, bool brief)
 }
 
 /**
- * devices_load() - looks at every DAX device of the machine
+ * devices_load() - look at every DAX device of the machine
  * @devices: the devices, in the order of their names; freed by devices_free()
  *
  * Return: DONE, or FAILED after saying why.
@@ -182,7 +182,7 @@ enum outcome devices_load(struct devices *devices)
 }
 
 /**
- * devices_load_brief() - the same without ranges, origin and bad memory
+ * devices_load_brief() - load devices without ranges, origin and bad memory
  * @devices: the devices, in the order of their names; freed by devices_free()
  *
  * For what looks again and again: the kernel can deadlock where an attribute of a range is read while
@@ -196,7 +196,7 @@ enum outcome devices_load_brief(struct devices *devices)
 }
 
 /**
- * devices_free() - frees what devices_load() made
+ * devices_free() - free what devices_load() made
  * @devices: the devices
  */
 void devices_free(struct devices *devices)
@@ -247,7 +247,7 @@ static int bad_from_disk(struct device *device)
 }
 
 /**
- * device_bad_load() - asks for a device's bad ranges, anew
+ * device_bad_load() - load a device's bad ranges anew
  * @device: the device
  *
  * Return: 0, also where the device is not in fsdev mode and so nothing is known; or a negative

@@ -428,7 +428,7 @@ static int search_fs(struct search *search, bool names)
 }
 
 /**
- * files_load() - what has some ranges of a device
+ * files_load() - find what has some ranges of a device
  * @device: the device
  * @users: its users, from users_load()
  * @span: the ranges, in device order and apart from each other
@@ -474,7 +474,7 @@ int files_load(const struct device *device, const struct users *users,
 }
 
 /**
- * files_free() - frees what files_load() made
+ * files_free() - free what files_load() made
  * @pieces: the pieces
  */
 void files_free(struct pieces *pieces)
@@ -486,7 +486,7 @@ void files_free(struct pieces *pieces)
 }
 
 /**
- * piece_text() - what has a byte, in words
+ * piece_text() - describe what has a byte
  * @piece: the piece
  * @offset: a device offset in it
  * @text: where they go

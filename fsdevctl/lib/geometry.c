@@ -6,7 +6,7 @@
 #include "geometry.h"
 
 /**
- * device_phys() - where a byte of the device lies in physical memory
+ * device_phys() - translate a device offset to a physical address
  * @device: the device
  * @offset: device offset
  * @phys: physical address
@@ -27,7 +27,7 @@ bool device_phys(const struct device *device, uint64_t offset, uint64_t *phys)
 }
 
 /**
- * device_offset() - which byte of the device lies at a physical address
+ * device_offset() - translate a physical address to a device offset
  * @device: the device
  * @phys: physical address
  * @offset: device offset

@@ -37,7 +37,7 @@ static void own_sum(const uint8_t *page, uint8_t sum[SHA256_BYTES])
 }
 
 /**
- * image_area_size() - room for an image
+ * image_area_size() - compute the bytes for an image
  * @device_size: bytes of the device
  *
  * Return: bytes, a multiple of 2 MiB; 0 where the device is too small.
@@ -50,7 +50,7 @@ uint64_t image_area_size(uint64_t device_size)
 }
 
 /**
- * image_area() - where a generation's image starts
+ * image_area() - compute where a generation's image starts
  * @generation: the generation
  * @device_size: bytes of the device
  *
@@ -62,7 +62,7 @@ uint64_t image_area(uint64_t generation, uint64_t device_size)
 }
 
 /**
- * image_encode() - writes a header
+ * image_encode() - write a header
  * @image: what it says
  * @page: where to
  */
@@ -81,7 +81,7 @@ void image_encode(const struct image *image, uint8_t page[IMAGE_PAGE])
 }
 
 /**
- * image_decode() - reads a header
+ * image_decode() - read a header
  * @image: what it says
  * @page: its bytes
  * @device_size: bytes of the device it was read from
@@ -112,7 +112,7 @@ bool image_decode(struct image *image, const uint8_t page[IMAGE_PAGE], uint64_t 
 }
 
 /**
- * image_claim_encode() - writes who is publishing
+ * image_claim_encode() - write who is publishing
  * @claim: who
  * @page: where to
  */
@@ -126,7 +126,7 @@ void image_claim_encode(const struct image_claim *claim, uint8_t page[IMAGE_PAGE
 }
 
 /**
- * image_claim_decode() - reads who is publishing
+ * image_claim_decode() - read who is publishing
  * @claim: who
  * @page: its bytes
  *

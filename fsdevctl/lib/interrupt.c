@@ -44,7 +44,7 @@ static void ignore_others(void)
 }
 
 /**
- * interrupt_watch() - from here on a signal, or the end of a time, is noted
+ * interrupt_watch() - start to note signals and the end of a time
  * @seconds: the time; 0 for no end
  */
 void interrupt_watch(unsigned int seconds)
@@ -60,7 +60,7 @@ void interrupt_watch(unsigned int seconds)
 }
 
 /**
- * interrupt_seen() - was there a signal, or is the time over
+ * interrupt_seen() - check for a signal or the end of the time
  *
  * Return: true if so.
  */
@@ -70,7 +70,7 @@ bool interrupt_seen(void)
 }
 
 /**
- * interrupt_timed_out() - is the time over
+ * interrupt_timed_out() - check for the end of the time
  *
  * Return: true if so.
  */
@@ -80,7 +80,7 @@ bool interrupt_timed_out(void)
 }
 
 /**
- * interrupt_ignore() - from here on no signal is heard
+ * interrupt_ignore() - ignore signals from here on
  */
 void interrupt_ignore(void)
 {
@@ -90,7 +90,7 @@ void interrupt_ignore(void)
 }
 
 /**
- * interrupt_pass_on() - signals go to a child, which decides whether it can still stop
+ * interrupt_pass_on() - signal go to a child, which decides whether it can still stop
  * @child: its process
  */
 void interrupt_pass_on(pid_t child)
@@ -101,7 +101,7 @@ void interrupt_pass_on(pid_t child)
 }
 
 /**
- * interrupt_default() - signals do again what they do by default
+ * interrupt_default() - signal do again what they do by default
  */
 void interrupt_default(void)
 {

@@ -21,7 +21,7 @@ static int state_dir(void)
 }
 
 /**
- * journal_lock() - keeps every other fsdevctl from changing this device's mode
+ * journal_lock() - keep every other fsdevctl from changing this device's mode
  * @device: the device
  *
  * Waits for its turn. The lock is inherited by a child and is free when the last of them has
@@ -52,7 +52,7 @@ int journal_lock(const struct device *device)
 }
 
 /**
- * journal_write() - notes the mode that a device is about to lose
+ * journal_write() - note the mode that a device is about to lose
  * @device: the device
  * @from: that mode
  *
@@ -75,7 +75,7 @@ int journal_write(const struct device *device, enum mode from)
 }
 
 /**
- * journal_clear() - the device has a mode again
+ * journal_clear() - note that the device has a mode again
  * @device: the device
  */
 void journal_clear(const struct device *device)
@@ -87,7 +87,7 @@ void journal_clear(const struct device *device)
 }
 
 /**
- * journal_read() - the mode from which a cut-off change came
+ * journal_read() - get the mode from which an interrupted change came
  * @device: the device
  *
  * Return: that mode, or MODE_OTHER where none was cut off.
@@ -124,7 +124,7 @@ static void announce(const struct device *device)
 }
 
 /**
- * journal_hold() - keeps the system from mounting a block device that is not ready yet
+ * journal_hold() - keep the system from mounting a block device that is not ready yet
  * @device: the device
  * @hold: from now on, or no longer
  *
@@ -149,7 +149,7 @@ void journal_hold(const struct device *device, bool hold)
 }
 
 /**
- * journal_held() - is a block device kept from being mounted
+ * journal_held() - check whether a block device is kept from being mounted
  * @device: the device
  *
  * Where no change of its mode is under way, one was killed before known bad memory had been told.

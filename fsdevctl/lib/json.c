@@ -13,7 +13,7 @@
 #include "users.h"
 
 /**
- * json_add_text() - adds a text
+ * json_add_text() - add a text
  * @object: to this
  * @key: under this name
  * @text: the text; nothing is added where it is empty
@@ -31,7 +31,7 @@ void json_add_text(struct json_object *object, const char *key, const char *text
 }
 
 /**
- * json_add_number() - adds a number
+ * json_add_number() - add a number
  * @object: to this
  * @key: under this name
  * @number: the number
@@ -107,7 +107,7 @@ static struct json_object *user(const struct user *user)
 }
 
 /**
- * json_device() - one device
+ * json_device() - add a device
  * @device: the device
  * @users: who uses it, or NULL where that was not asked
  *
@@ -153,7 +153,7 @@ struct json_object *json_device(const struct device *device, const struct users 
 }
 
 /**
- * json_print() - writes it to standard output and lets go of it
+ * json_print() - write it to standard output and lets go of it
  * @object: what to write
  *
  * Return: DONE, or FAILED after saying why.

@@ -12,7 +12,7 @@
 #include "say.h"
 
 /**
- * kmsg_start() - from here on the kernel is listened to
+ * kmsg_start() - start to listen to the kernel's log
  *
  * Return: a descriptor for kmsg_tell(), or -1 where the kernel's log may not be read.
  */
@@ -26,7 +26,7 @@ int kmsg_start(void)
 }
 
 /**
- * kmsg_tell() - passes on what the kernel has said since, and closes the descriptor
+ * kmsg_tell() - pass on what the kernel has said since, and closes the descriptor
  * @kmsg: from kmsg_start()
  * @about: lines with this in them only
  */

@@ -167,7 +167,7 @@ static int of_cxl(struct known *known, const struct device *device)
 }
 
 /**
- * known_load() - asks the platform for bad memory in a device
+ * known_load() - ask the platform for bad memory in a device
  * @device: the device
  * @known: what is known, in device offsets, whole pages; freed by known_free()
  *
@@ -189,7 +189,7 @@ int known_load(const struct device *device, struct known *known)
 }
 
 /**
- * known_free() - frees what known_load() made
+ * known_free() - free what known_load() made
  * @known: the list
  */
 void known_free(struct known *known)
@@ -199,7 +199,7 @@ void known_free(struct known *known)
 }
 
 /**
- * known_take() - tells the driver
+ * known_take() - report the driver
  * @device: a device in fsdev mode
  * @known: the list
  *

@@ -39,7 +39,7 @@ static int add_block(struct memory_blocks *blocks, uint64_t number)
 }
 
 /**
- * memory_load() - the memory blocks of a device
+ * memory_load() - load the memory blocks of a device
  * @device: the device
  * @blocks: the blocks; freed by memory_free()
  *
@@ -72,7 +72,7 @@ int memory_load(const struct device *device, struct memory_blocks *blocks)
 }
 
 /**
- * memory_free() - frees what memory_load() made
+ * memory_free() - free what memory_load() made
  * @blocks: the blocks
  */
 void memory_free(struct memory_blocks *blocks)
@@ -124,7 +124,7 @@ static bool is_online(const struct memory_block *block)
 }
 
 /**
- * memory_offline() - takes every block of a device offline
+ * memory_offline() - take every block of a device offline
  * @device: the device
  * @blocks: its blocks
  *
@@ -167,7 +167,7 @@ enum outcome memory_offline(const struct device *device, const struct memory_blo
 }
 
 /**
- * memory_restore() - puts the blocks back online that were
+ * memory_restore() - put the blocks back online that were
  * @device: the device
  * @blocks: its blocks as they were
  */

@@ -19,7 +19,7 @@ static const struct {
 };
 
 /**
- * mode_name() - a mode's name, as daxctl writes it
+ * mode_name() - get a mode's name, as daxctl writes it
  * @mode: the mode
  *
  * Return: its name.
@@ -30,7 +30,7 @@ const char *mode_name(enum mode mode)
 }
 
 /**
- * mode_driver() - the driver that makes a mode
+ * mode_driver() - get the driver that makes a mode
  * @mode: the mode
  *
  * Return: its name, empty for no driver, NULL for an unknown one.
@@ -41,7 +41,7 @@ const char *mode_driver(enum mode mode)
 }
 
 /**
- * mode_parse() - reads the name of a mode that a device can be given
+ * mode_parse() - read the name of a mode that a device can be given
  * @text: the name
  * @mode: the mode
  *
@@ -59,7 +59,7 @@ bool mode_parse(const char *text, enum mode *mode)
 }
 
 /**
- * mode_of_driver() - the mode that a driver makes
+ * mode_of_driver() - get the mode that a driver makes
  * @driver: its name, empty for none
  *
  * Return: the mode; MODE_OTHER for a driver that is not known.

@@ -461,7 +461,7 @@ static void look_again(struct device *device)
 }
 
 /**
- * mode_switch() - gives a device another mode
+ * mode_switch() - give a device another mode
  * @device: the device; its mode, driver and disk are brought up to date
  * @to: the mode it is to have
  * @options: how

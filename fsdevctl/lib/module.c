@@ -23,7 +23,7 @@ static int lookup(const char *name, struct kmod_ctx **ctx, struct kmod_module **
 }
 
 /**
- * module_load() - loads a module with what it needs
+ * module_load() - load a module with what it needs
  * @name: its name
  *
  * Return: 0, also if it is loaded already; -ENOENT if there is none for the running kernel; or
@@ -64,7 +64,7 @@ static void read_info(struct kmod_module *module, struct module_facts *facts)
 }
 
 /**
- * module_facts() - what is known of a module
+ * module_facts() - collect what is known of a module
  * @name: its name
  * @facts: what is known
  *

@@ -15,7 +15,7 @@
 #define BAD_AT_ONCE 64
 
 /**
- * node_open() - opens a device's node
+ * node_open() - open a device's node
  * @device: the device
  * @flags: as for open()
  *
@@ -32,7 +32,7 @@ int node_open(const struct device *device, int flags)
 }
 
 /**
- * node_info() - what the driver says about a device
+ * node_info() - get the driver's information about a device
  * @fd: its node
  * @info: what it says
  *
@@ -45,7 +45,7 @@ int node_info(int fd, struct fsdev_info *info)
 }
 
 /**
- * node_bad() - asks for a device's bad ranges
+ * node_bad() - load a device's bad ranges from the driver
  * @device: the device
  * @found: gets each, in device order; anything but 0 ends it
  *
@@ -72,7 +72,7 @@ int node_bad(struct device *device,
 }
 
 /**
- * node_span() - has the driver do something with a part of the device
+ * node_span() - have the driver do something with a part of the device
  * @fd: its node, open for writing
  * @command: FSDEV_IOC_CLEAR, _ADD_BAD, _INJECT or _SCRUB
  * @offset: where it starts
@@ -94,7 +94,7 @@ int node_span(int fd, unsigned long command, uint64_t offset, uint64_t len, uint
 }
 
 /**
- * node_watch() - starts the events of a descriptor
+ * node_watch() - start the events of a descriptor
  * @fd: a device's node
  *
  * Return: 0 or a negative errno.
@@ -107,7 +107,7 @@ int node_watch(int fd)
 }
 
 /**
- * node_error() - what an error of the driver means to a user
+ * node_error() - describe an error of the driver for a user
  * @rc: a negative errno
  *
  * Return: the words.

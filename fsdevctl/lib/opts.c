@@ -76,7 +76,7 @@ static int take(const char *command, const struct opt *opts, int argc, char **ar
 }
 
 /**
- * opts_parse() - takes the options out of a command's words
+ * opts_parse() - take the options out of a command's words
  * @command: its name, for messages
  * @opts: the options it has
  * @argc: number of words
@@ -110,7 +110,7 @@ int opts_parse(const char *command, const struct opt *opts, int argc, char **arg
 }
 
 /**
- * opts_help() - lists the options
+ * opts_help() - list the options
  * @opts: the options
  * @out: where to
  */

@@ -147,7 +147,7 @@ static bool is_unknown(const struct devices *devices)
 }
 
 /**
- * origins_load() - fills in where the devices come from
+ * origins_load() - fill in where the devices come from
  * @devices: the devices
  *
  * What cannot be asked is left as it is: a machine without NVDIMMs or CXL has nothing to tell.

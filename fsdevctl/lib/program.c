@@ -20,7 +20,7 @@ static void tell_said(FILE *said)
 }
 
 /**
- * program_run() - runs a program and waits for it
+ * program_run() - run a program and waits for it
  * @argv: its words; it is looked for in PATH
  *
  * What it says is passed on only if it fails: mkfs programs complain of what memory is not.

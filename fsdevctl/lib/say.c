@@ -22,7 +22,7 @@ static void speak(const char *format, va_list args)
 }
 
 /**
- * say() - tells why something ends as it does
+ * say() - report why something ends as it does
  * @outcome: how it ends
  * @format: as for printf, without an end of line
  *
@@ -39,7 +39,7 @@ enum outcome say(enum outcome outcome, const char *format, ...)
 }
 
 /**
- * note() - tells what is being done, or what the user should know
+ * note() - report what is being done, or what the user should know
  * @format: as for printf, without an end of line
  */
 void note(const char *format, ...)

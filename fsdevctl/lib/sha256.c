@@ -59,7 +59,7 @@ static void take_block(struct sha256 *sha, const uint8_t *block)
 }
 
 /**
- * sha256_start() - begins a sum
+ * sha256_start() - begin a sum
  * @sha: its state
  */
 void sha256_start(struct sha256 *sha)
@@ -74,7 +74,7 @@ void sha256_start(struct sha256 *sha)
 }
 
 /**
- * sha256_add() - adds bytes to a sum
+ * sha256_add() - add bytes to a sum
  * @sha: its state
  * @data: the bytes
  * @size: how many
@@ -100,7 +100,7 @@ void sha256_add(struct sha256 *sha, const void *data, size_t size)
 }
 
 /**
- * sha256_end() - ends a sum
+ * sha256_end() - end a sum
  * @sha: its state
  * @sum: the sum
  */

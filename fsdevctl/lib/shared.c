@@ -16,7 +16,7 @@
 #define STEP (4u << 20)
 
 /**
- * shared_open() - opens a device of images and reads its headers
+ * shared_open() - open a device of images and reads its headers
  * @shared: the open device
  * @device: the device, in fsdev mode
  * @write: to write, too
@@ -44,7 +44,7 @@ enum outcome shared_open(struct shared *shared, const struct device *device, boo
 }
 
 /**
- * shared_close() - closes it
+ * shared_close() - close it
  * @shared: the open device
  */
 void shared_close(struct shared *shared)
@@ -54,7 +54,7 @@ void shared_close(struct shared *shared)
 }
 
 /**
- * shared_read_page() - reads a page into @shared->page
+ * shared_read_page() - read a page into @shared->page
  * @shared: the open device
  * @offset: where from
  *
@@ -68,7 +68,7 @@ int shared_read_page(struct shared *shared, uint64_t offset)
 }
 
 /**
- * shared_write_page() - writes @shared->page, so that it is in the memory when this returns
+ * shared_write_page() - write @shared->page, so that it is in the memory when this returns
  * @shared: the open device
  * @offset: where to
  *
@@ -84,7 +84,7 @@ int shared_write_page(struct shared *shared, uint64_t offset)
 }
 
 /**
- * shared_read_headers() - reads both headers anew
+ * shared_read_headers() - read both headers anew
  * @shared: the open device
  *
  * Return: 0 or a negative errno; a header that is not good is no error.
@@ -103,7 +103,7 @@ int shared_read_headers(struct shared *shared)
 }
 
 /**
- * shared_newest() - the newest whole image
+ * shared_newest() - find the newest whole image
  * @shared: the open device
  *
  * Return: the image, or NULL where none was published.
@@ -120,7 +120,7 @@ const struct image *shared_newest(const struct shared *shared)
 }
 
 /**
- * shared_sum() - the checksum of a range as it lies in the memory
+ * shared_sum() - compute the checksum of a range in memory
  * @shared: the open device
  * @offset: where it starts, a multiple of a page
  * @len: its bytes, a multiple of a page
@@ -155,7 +155,7 @@ int shared_sum(struct shared *shared, uint64_t offset, uint64_t len, uint8_t sum
 }
 
 /**
- * shared_map_name() - the name of an image's device-mapper device
+ * shared_map_name() - name an image's device-mapper device
  * @device: the device it lies in
  * @generation: its generation
  * @name: where the name goes
@@ -167,7 +167,7 @@ void shared_map_name(const struct device *device, uint64_t generation, char *nam
 }
 
 /**
- * shared_map_there() - does this host have an image attached
+ * shared_map_there() - do this host have an image attached
  * @device: the device it lies in
  * @generation: its generation
  *
@@ -183,7 +183,7 @@ bool shared_map_there(const struct device *device, uint64_t generation)
 }
 
 /**
- * shared_map() - makes a block device of a range, for DAX, through device-mapper
+ * shared_map() - make a block device of a range, for DAX, through device-mapper
  * @device: the device
  * @generation: names it
  * @offset: where it starts
@@ -206,7 +206,7 @@ int shared_map(const struct device *device, uint64_t generation, uint64_t offset
 }
 
 /**
- * shared_unmap() - takes that block device away
+ * shared_unmap() - take that block device away
  * @device: the device
  * @generation: names it
  *

@@ -49,7 +49,7 @@ static int number(const char *text, uint64_t *value, const char **end)
 }
 
 /**
- * size_parse() - reads a size or an address
+ * size_parse() - read a size or an address
  * @text: decimal with K, M, G, T, P (or k ... p, KiB ... PiB) for powers of 1024, or hexadecimal
  *	with 0x
  * @bytes: the number
@@ -67,7 +67,7 @@ int size_parse(const char *text, uint64_t *bytes)
 }
 
 /**
- * range_parse() - reads a range of a device
+ * range_parse() - read a range of a device
  * @text: OFFSET (one page), OFFSET+LENGTH, or FIRST-LAST with the last byte included
  * @start: first byte
  * @len: bytes
@@ -101,7 +101,7 @@ int range_parse(const char *text, uint64_t *start, uint64_t *len)
 }
 
 /**
- * size_text() - a size for people
+ * size_text() - write a size for people
  * @text: where it goes
  * @bytes: the size
  *

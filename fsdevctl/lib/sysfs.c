@@ -32,7 +32,7 @@ static int read_path(char *text, size_t size, const char *path)
 }
 
 /**
- * sysfs_read() - reads a file of one line
+ * sysfs_read() - read a file of one line
  * @text: where it goes, without its end of line
  * @size: room there
  * @format: the path
@@ -54,7 +54,7 @@ int sysfs_read(char *text, size_t size, const char *format, ...)
 }
 
 /**
- * sysfs_read_all() - reads a file of several lines
+ * sysfs_read_all() - read a file of several lines
  * @text: where it goes
  * @size: room there; what is longer is cut
  * @format: the path
@@ -73,7 +73,7 @@ int sysfs_read_all(char *text, size_t size, const char *format, ...)
 }
 
 /**
- * sysfs_number() - reads a file that holds a number, decimal or with 0x
+ * sysfs_number() - read a file that holds a number, decimal or with 0x
  * @value: the number
  * @format: the path
  *
@@ -97,7 +97,7 @@ int sysfs_number(uint64_t *value, const char *format, ...)
 }
 
 /**
- * sysfs_write() - writes a file in one call
+ * sysfs_write() - write a file in one call
  * @text: what
  * @format: the path
  *
@@ -122,7 +122,7 @@ int sysfs_write(const char *text, const char *format, ...)
 }
 
 /**
- * sysfs_link_name() - the last part of what a link points to
+ * sysfs_link_name() - get the last part of a link's target
  * @name: where it goes; empty on error
  * @size: room there
  * @format: the link's path
@@ -150,7 +150,7 @@ int sysfs_link_name(char *name, size_t size, const char *format, ...)
 }
 
 /**
- * sysfs_there() - is there such a file
+ * sysfs_there() - check for a file
  * @format: the path
  *
  * Return: true if so.

@@ -21,7 +21,7 @@ struct table {
 };
 
 /**
- * table_new() - an empty table
+ * table_new() - create an empty table
  * @heads: the columns' names, which have to outlive it
  * @columns: how many
  *
@@ -39,7 +39,7 @@ struct table *table_new(const char * const *heads, unsigned int columns)
 }
 
 /**
- * table_cell() - the next cell
+ * table_cell() - add the next cell
  * @table: the table
  * @format: as for printf
  *
@@ -96,7 +96,7 @@ static unsigned int width(const char *text)
 }
 
 /**
- * table_print() - shows the table
+ * table_print() - show the table
  * @table: the table
  * @out: where to
  *
@@ -123,7 +123,7 @@ void table_print(const struct table *table, FILE *out)
 }
 
 /**
- * table_free() - frees a table
+ * table_free() - free a table
  * @table: the table, or NULL
  */
 void table_free(struct table *table)

@@ -44,7 +44,7 @@ static size_t character(const unsigned char *at)
 }
 
 /**
- * text_utf8() - a copy of a text that is UTF-8
+ * text_utf8() - copy a text as UTF-8
  * @text: the text
  *
  * A byte that is no part of a character becomes \xNN in it.

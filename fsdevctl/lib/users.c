@@ -66,7 +66,7 @@ struct user *find_add(struct find *find, const struct node *node, enum user_kind
 }
 
 /**
- * find_node() - the node of a device number
+ * find_node() - find the node of a device number
  * @find: the search
  * @dev: the number
  * @block: of a block device
@@ -82,7 +82,7 @@ const struct node *find_node(const struct find *find, dev_t dev, bool block)
 }
 
 /**
- * find_path() - the node that a path names
+ * find_path() - find the node that a path names
  * @find: the search
  * @path: as the user of the node gave it, which may be a link or another name
  *
@@ -103,7 +103,7 @@ const struct node *find_path(const struct find *find, const char *path)
 }
 
 /**
- * find_has() - does a node have a user of that kind
+ * find_has() - do a node have a user of that kind
  * @find: the search
  * @node: the node
  * @kind: the kind
@@ -338,7 +338,7 @@ static void mount_text(const struct user *user, char *text, size_t size)
 }
 
 /**
- * user_text() - one user in words
+ * user_text() - describe a user in words
  * @user: the user
  * @text: where they go
  * @size: room there
@@ -390,7 +390,7 @@ void user_text(const struct user *user, char *text, size_t size)
 }
 
 /**
- * users_mount() - the file system on a device, if one is mounted where we see it
+ * users_mount() - find the mounted file system on a device
  * @users: its users
  *
  * Return: that user, or NULL.
@@ -405,7 +405,7 @@ const struct user *users_mount(const struct users *users)
 }
 
 /**
- * users_blocking() - how many use the device as it is now
+ * users_blocking() - count the users of a device as it is now
  * @users: its users
  *
  * Return: the number of all but leftovers of an earlier life.
@@ -420,7 +420,7 @@ unsigned int users_blocking(const struct users *users)
 }
 
 /**
- * users_may_pass() - may all of them be gone in a moment
+ * users_may_pass() - check whether all users may end in a moment
  * @users: its users
  *
  * A program that looks at every block device has it open for a moment.

@@ -100,7 +100,7 @@ static void add_block(struct find *find, unsigned int of, const char *name)
 }
 
 /**
- * find_blocks() - the nodes of all devices, and of what the kernel says is made of them
+ * find_blocks() - find the nodes of all devices, and of devices made of them
  * @find: the search
  */
 void find_blocks(struct find *find)
@@ -147,7 +147,7 @@ void find_made_of(struct find *find)
 }
 
 /**
- * find_swaps() - swap space
+ * find_swaps() - find swap space
  * @find: the search
  */
 void find_swaps(struct find *find)
@@ -228,7 +228,7 @@ static void each_match(struct find *find, const char *pattern,
 }
 
 /**
- * find_targets() - what exports a device to other machines
+ * find_targets() - find targets that export a device to other machines
  * @find: the search
  */
 void find_targets(struct find *find)
@@ -279,7 +279,7 @@ static void add_journal(struct find *find, const struct node *node)
 }
 
 /**
- * find_hidden() - file systems and journals that no mount table shows
+ * find_hidden() - find file systems and journals that no mount table shows
  * @find: the search, with all mounts
  */
 void find_hidden(struct find *find)

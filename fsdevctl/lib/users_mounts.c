@@ -211,7 +211,7 @@ static void look_at_pinned(struct find *find, const char *file)
 }
 
 /**
- * find_mounts() - the mounts of every namespace
+ * find_mounts() - find the mounts of every namespace
  * @find: the search, with all nodes
  */
 void find_mounts(struct find *find)

@@ -173,7 +173,7 @@ static void look_at_process(struct find *find, struct known_files *known, int pr
 }
 
 /**
- * find_processes() - processes that use a device
+ * find_processes() - find processes that use a device
  * @find: the search, with all mounts
  */
 void find_processes(struct find *find)
