@@ -34,7 +34,7 @@ static enum outcome inject_page(const struct device *device, uint64_t offset)
 	      rc ? strerror(-rc) : "done");
 	if (rc)
 		return say(FAILED, "%s: no failure was injected: %s", device->name, node_error(rc));
-	printf("%s: the page at %#llx has failed, as a test; 'fsdevctl repair %s %#llx' makes it good\n",
+	printf("%s: the page at %#llx has failed, as a test; 'fsdevctl repair %s %#llx' repairs it\n",
 	       device->name, (unsigned long long)offset, device->name, (unsigned long long)offset);
 	return DONE;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fsdevctl repair: overwrites bad memory, reads it back, and has it good again.
+ * fsdevctl repair: overwrites poisoned memory, reads it back, and clears it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -110,10 +110,10 @@ static enum outcome clear(struct device *device, uint64_t start, uint64_t end)
 	audit("%s: repair of %#llx+%#llx: %s", device->name, (unsigned long long)start,
 	      (unsigned long long)(end - start), rc ? strerror(-rc) : "done");
 	if (rc)
-		return say(FAILED, "%s: not all of it is good now, %s is bad: %s", device->name,
+		return say(FAILED, "%s: not all of it is repaired, %s is bad: %s", device->name,
 			   size_text(size, device->bad_bytes), rc == -EIO ?
 			   "it could not be read back; the memory itself is broken" : node_error(rc));
-	printf("%s: %s good again", device->name, size_text(size, before - device->bad_bytes));
+	printf("%s: %s repaired", device->name, size_text(size, before - device->bad_bytes));
 	printf(", %s bad\n", size_text(size, device->bad_bytes));
 	return DONE;
 }

@@ -106,7 +106,7 @@ static enum outcome tell(const struct device *device, uint64_t before)
 	char bad[SIZE_TEXT], more[SIZE_TEXT];
 
 	if (!device->nr_bad) {
-		printf("%s: all of it can be read\n", device->name);
+		printf("%s: no errors found\n", device->name);
 		return DONE;
 	}
 	printf("%s: %s bad in %u places, %s of it found now\n", device->name,
@@ -115,7 +115,7 @@ static enum outcome tell(const struct device *device, uint64_t before)
 	for (unsigned int i = 0; i < device->nr_bad; i++)
 		printf("  %#llx+%#llx\n", (unsigned long long)device->bad[i].offset,
 		       (unsigned long long)device->bad[i].len);
-	printf("'fsdevctl errors %s --files' says what it belongs to, 'fsdevctl repair' makes it good\n",
+	printf("'fsdevctl errors %s --files' says what it belongs to, 'fsdevctl repair' repairs it\n",
 	       device->name);
 	return FOUND;
 }

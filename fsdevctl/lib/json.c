@@ -107,7 +107,7 @@ static struct json_object *user(const struct user *user)
 }
 
 /**
- * json_device() - add a device
+ * json_device() - describe a device
  * @device: the device
  * @users: who uses it, or NULL where that was not asked
  *
@@ -153,7 +153,7 @@ struct json_object *json_device(const struct device *device, const struct users 
 }
 
 /**
- * json_print() - write it to standard output and lets go of it
+ * json_print() - write an object to standard output and release it
  * @object: what to write
  *
  * Return: DONE, or FAILED after saying why.

@@ -84,7 +84,7 @@ void memory_free(struct memory_blocks *blocks)
 static const char *why(const struct memory_block *block, int rc)
 {
 	if (!block->movable)
-		return "it was put online as kernel memory (zone Normal), which cannot be moved away; only a reboot frees it. Put memory online as movable where it is to be given back";
+		return "it is online in ZONE_NORMAL, and the kernel cannot move what it has there; only a reboot frees it. Put memory online as movable where it is to be given back";
 	if (rc == -EBUSY)
 		return "some of its pages are pinned and cannot be moved (by a device, a virtual machine, or huge pages); end what uses it and try again";
 	if (rc == -EINTR || rc == -ETIME)
@@ -149,7 +149,7 @@ enum outcome memory_offline(const struct device *device, const struct memory_blo
 			interrupt_ignore();
 			if (terminal && done)
 				fputc('\n', stderr);
-			note("%s: memory block %llu does not go offline: %s", device->name,
+			note("%s: memory block %llu cannot be offlined: %s", device->name,
 			     (unsigned long long)block->number, why(block, rc));
 			memory_restore(device, blocks);
 			return FAILED;

@@ -38,7 +38,7 @@ bad_memory() {
 		gives "scrub" 5 "4 KiB bad in 1 places" fsdevctl scrub $dev
 		gives "doctor: bad memory" 5 "$dev: 4096 bytes are bad: fsdevctl errors $dev --files" fsdevctl doctor
 	fi
-	gives "$1: repair" 0 "4 KiB good again, 0 B bad" fsdevctl repair $dev "$at" --yes
+	gives "$1: repair" 0 "4 KiB repaired, 0 B bad" fsdevctl repair $dev "$at" --yes
 	wait $monitor
 	is "$1: monitor told both" "failure $at 4096
 cleared $at 4096" "$(jq -r '"\(.event) \(.offset) \(.length)"' /tmp/events)"
@@ -59,7 +59,7 @@ for type in xfs ext4 erofs; do
 	is "$type: it stays" fsdev "$(driver_of $dev)"
 	if [ $type = xfs ] || whole; then bad_memory $type; fi
 	if [ $type = xfs ]; then
-		gives "all of it is good" 0 "all of it can be read" fsdevctl scrub $dev
+		gives "all of it is good" 0 "no errors found" fsdevctl scrub $dev
 		gives "--force says what happens, and does it" 0 "file systems on it shut down" fsdevctl disable $dev --force
 		is "--force: the mode" device_dax "$(driver_of $dev)"
 		umount $mnt

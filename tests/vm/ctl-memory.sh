@@ -77,7 +77,7 @@ gives "list: a column that is none" 2 "'colour' is no column" fsdevctl list -o d
 is "list: another mode" "" "$(fsdevctl list --mode devdax -n)"
 like "list -v: where it comes from" "soft-reserved" "$(fsdevctl list -v)"
 like "metrics" "fsdev_bad_bytes\{device=\"$dev\"\} 0" "$(fsdevctl metrics)"
-gives "scrub all, at a rate" 0 "$dev: all of it can be read" fsdevctl scrub all --rate 10G
+gives "scrub all, at a rate" 0 "$dev: no errors found" fsdevctl scrub all --rate 10G
 # shellcheck disable=SC2016  # they are the program's
 printf '#!/bin/sh\necho $FSDEV_DEVICE $FSDEV_EVENT $FSDEV_OFFSET >>/tmp/told\n' >/tmp/tell && chmod 755 /tmp/tell
 fsdevctl monitor --exec /tmp/tell --count 2 >/tmp/monitor-out 2>/tmp/monitor &

@@ -46,7 +46,7 @@ for from in devdax system-ram; do
 		gives "disable to system-ram" 0 "$dev: system-ram" fsdevctl disable $dev --mode system-ram
 		is "it is memory now" 3 "$(memory_online)"
 		block=$((($(region_start $dev) + 512 * MIB) / (128 * MIB)))
-		failing "$from: a block does not go offline" 1 "memory block $block does not go offline: some of its pages" \
+		failing "$from: a block cannot be offlined" 1 "memory block $block cannot be offlined: some of its pages" \
 			-P /sys/devices/system/memory/memory$block/state --seccomp-bpf -e trace=write -e inject=write:error=EBUSY
 		is "$from: all of it is memory again" 3 "$(memory_online)"
 	fi

@@ -61,7 +61,7 @@ tool() {
 	is "fsdevctl errors" "\"offset\":$at \"length\":4096 \"kind\":\"file\" \"file\":\"$mnt/file\" \"file_offset\":40960" \
 		"$(fsdevctl errors $dev --files --json | tr -d ' \t' | sed 's/[\]//g' | tr , '\n' | grep -oE '"(offset|length|kind|file|file_offset)":[^}]*' | paste -sd' ')"
 	like "fsdevctl scrub" "4.* bad in 1 places, 0.* found now" "$(fsdevctl scrub $dev --quiet 2>&1)"
-	like "fsdevctl repair" "good again, 0.* bad" "$(fsdevctl repair $dev "$at+4K" --yes 2>&1)"
+	like "fsdevctl repair" "repaired, 0.* bad" "$(fsdevctl repair $dev "$at+4K" --yes 2>&1)"
 	is "fsdevctl repair: zeros are left" "255 good, 1 wrong, 0 lost" "$(ras-file check $mnt/file 0 $MIB 1)"
 	is "fsdevctl errors, then" "fsdevctl: $dev: no bad memory is known" "$(fsdevctl errors $dev 2>&1)"
 	ras-file write $mnt/file 40960 4096 1 >/dev/null
