@@ -21,6 +21,9 @@
  *     from before the probe was there, is copied as one, or refused.
  *  4. Copy-on-write never copies onto a poisoned page: it is refused.
  *  5. Deduplication sees zeros in unwritten extents: it would compare what the blocks held before.
+ *  6. A mapping whose copy-on-write fails at its first page is not cut: the file system cancels as
+ *     much as the mapping is long, and what it has made ready beyond would stay, with what the
+ *     blocks held before. XFS puts that into the file when a hole over it is unshared.
  *
  * The caller reads lengths after the tracepoint: iomap_length() in linux/iomap.h.
  */
@@ -104,30 +107,33 @@ static void clamp_drop_source(struct iomap_iter *iter, loff_t first)
 }
 
 /*
- * Copy-on-write of the one page at @first: @to and @from are what clamp_ask() says of its
- * destination and source.
+ * Copy-on-write that begins with the page at @first: @to and @from are what clamp_ask() says of its
+ * destination and source. Returns true if it fails there, by itself or since it is refused here.
  */
-static void clamp_cow(struct iomap_iter *iter, loff_t first, long to, long from)
+static bool clamp_cow(struct iomap_iter *iter, loff_t first, long to, long from)
 {
 	bool fault = iter->flags & IOMAP_FAULT;
 
 	if (fault && clamp_meets_huge(iter->inode, first)) {
 		clamp_refuse(iter, &iter->iomap, first,
 			     "copy-on-write of a page whose file has a 2 MiB entry there");
-		return;
+		return true;
 	}
-	if (to == COMPAT_DAX_BAD && !fault && !(iter->flags & (IOMAP_UNSHARE | IOMAP_ZERO))) {
-		clamp_refuse(iter, &iter->iomap, first,
-			     "copy-on-write onto a poisoned page: clear it with fsdevctl repair");
-		return;
+	if (to == COMPAT_DAX_BAD && !fault) {
+		if (!(iter->flags & IOMAP_UNSHARE))
+			clamp_refuse(iter, &iter->iomap, first,
+				     "copy-on-write onto a poisoned page: clear it with fsdevctl repair");
+		return true;
 	}
 	if (from != COMPAT_DAX_BAD)
-		return;
+		return false;
 	if (fault)
 		clamp_refuse(iter, &iter->iomap, first, "copy-on-write from a poisoned page");
-	else if (!(iter->flags & (IOMAP_UNSHARE | IOMAP_ZERO)) && iter->pos == first &&
-		 iomap_length(iter) >= PAGE_SIZE)
-		clamp_drop_source(iter, first);
+	if (fault || (iter->flags & IOMAP_UNSHARE) || iter->pos != first ||
+	    iomap_length(iter) < PAGE_SIZE)
+		return true;
+	clamp_drop_source(iter, first);
+	return false;
 }
 
 /* Are shared blocks not marked in a read fault? Then those of each file that can share may be. */
@@ -137,13 +143,30 @@ static bool clamp_hides_sharing(const struct iomap_iter *iter)
 	       iter->inode->i_fop->remap_file_range;
 }
 
-/* What a caller is about to use of a mapping, in pages of the file; invariants 1 to 4. */
+/* Cut a mapping to @len bytes from file offset @first on. */
+static void clamp_cut(struct iomap *map, loff_t first, u64 len)
+{
+	loff_t skip = first - map->offset;
+
+	/* deduplication takes the length as if the mapping began where it looks */
+	if (clamp_has_memory(map))
+		map->addr += skip;
+	map->offset = first;
+	map->length = min_t(u64, map->length - skip, len);
+}
+
+/* What a caller is about to use of a mapping, in pages of the file; invariants 1 to 4 and 6. */
 static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 {
 	bool shared = iter->iomap.flags & IOMAP_F_SHARED;
 	bool fault = iter->flags & IOMAP_FAULT;
+	/* 6.1 copies where there is a source, whatever the flags say */
+	bool cow = (iter->flags & IOMAP_WRITE) && (shared || iter->srcmap.type != IOMAP_HOLE);
 	long to = nr, from = nr, pages = nr;
 
+	/* goes page by page, and looks at what it is given */
+	if (iter->flags & IOMAP_ZERO)
+		return;
 	if (clamp_has_memory(&iter->iomap))
 		to = clamp_ask(&iter->iomap, first, nr);
 	if (iter->srcmap.type != IOMAP_HOLE && clamp_has_memory(&iter->srcmap))
@@ -153,19 +176,15 @@ static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 	if (fault && (shared || clamp_hides_sharing(iter)) &&
 	    !(nr > 1 && clamp_meets_huge(iter->inode, first)))
 		pages = 1;
-	if (pages < nr || iter->iomap.offset < first) {
-		loff_t skip = first - iter->iomap.offset;
-
-		/* deduplication takes the length as if the mapping began where it looks */
-		if (clamp_has_memory(&iter->iomap))
-			iter->iomap.addr += skip;
-		iter->iomap.offset = first;
-		iter->iomap.length = min_t(u64, iter->iomap.length - skip, PFN_PHYS(pages));
+	if (fault && cow && nr > 1 && pages < nr) {
+		/* too short for an entry, and all of it is cancelled */
+		clamp_cut(&iter->iomap, first, PFN_PHYS(nr) - 1);
+		return;
 	}
-	/* 6.1 copies where there is a source, whatever the flags say */
-	if ((iter->flags & IOMAP_WRITE) && pages == 1 &&
-	    (shared || iter->srcmap.type != IOMAP_HOLE))
-		clamp_cow(iter, first, to, from);
+	if (cow && pages == 1 && clamp_cow(iter, first, to, from))
+		return;
+	if (pages < nr || iter->iomap.offset < first)
+		clamp_cut(&iter->iomap, first, PFN_PHYS(pages));
 }
 
 /* Runs inside iomap_iter(), before its caller sees the mapping. Context: preemption is disabled. */

@@ -125,6 +125,38 @@ poisoned_room() {
 	fsdev-node span $node clear 0 $(($(blockdev --getsize64 $disk))) 1 >/dev/null
 }
 
+# A copy-on-write that fails or falls back to pages leaves nothing in the file system that comes up later: where a hole is unshared
+# XFS takes what was made ready over it, and the blocks of that hold what they held before. unready WHAT FILE: a hole in the middle.
+unready() {
+	ok "$1: a hole" xfs_io -c "fpunch $MIB 256k" "$2"
+	ok "$1: unshared" xfs_io -c "funshare 0 $((2 * MIB))" "$2"
+	is "$1: the hole is one" 0 "$(dd if="$2" bs=64k skip=16 count=4 status=none | tr -d '\0' | wc -c)"
+}
+
+# dirty_room: what is free holds data
+dirty_room() {
+	local n=0
+
+	dax-file pattern 86 $((4 * MIB)) >/dev/shm/new
+	while cp /dev/shm/new $mnt/dirty$n 2>/dev/null; do n=$((n + 1)); done
+	rm $mnt/dirty*
+	sync
+}
+
+failed_copies() {
+	local from=$mnt/from to=$mnt/to page
+
+	dirty_room
+	dax-file pattern 85 $((2 * MIB)) >$from
+	cp --reflink=always $from $to
+	page=$(page_of $from 4096)
+	poison "$page"
+	refused "a copy fails: unshare" xfs_io -c "funshare 0 $((2 * MIB))" $to
+	fsdev-node span $node clear $((page * 4096)) 4096 1 >/dev/null
+	unready "a copy fails" $to
+	rm $from $to
+}
+
 # What the blocks of an unwritten extent held before is not the file's.
 unwritten_extents() {
 	local from=$mnt/from to=$mnt/to len=$((64 * 4096)) at
@@ -170,6 +202,19 @@ huge_entries() {
 	# read with 2 MiB, then cloned, then a copy by deduplication
 	rm $from $to
 	ok "2 MiB: the inodes go" eval 'sync && echo 3 >/proc/sys/vm/drop_caches'
+}
+
+# A fault of 2 MiB that falls back to pages
+split_copies() {
+	local from=$mnt/from to=$mnt/to
+
+	dirty_room
+	xfs_io -f -c 'extsize 2m' $from
+	dax-file pattern 84 $((4 * MIB)) | dd of=$from bs=1M iflag=fullblock conv=notrunc status=none
+	cp --reflink=always $from $to
+	ok "a fault falls back: a store" xfs_io -c "mmap 0 4m" -c "mwrite 0 4096" $to
+	unready "a fault falls back" $to
+	rm $from $to
 }
 
 # An entry of 2 MiB that cannot be written back is not dropped, and the clone does not come about.
@@ -243,10 +288,12 @@ copies disk
 unwritten_extents
 poisoned_sources
 bounded_source
+failed_copies
 poisoned_room
 umount $mnt
 fresh "2 MiB" $disk -d su=2m,sw=1
 huge_entries
+split_copies
 failed_write_back
 ok "2 MiB: unmount" umount $mnt
 untouched end
