@@ -8,9 +8,9 @@
  * is missing. A second thread loads from mappings of the files meanwhile. Where memory is poisoned
  * an operation may fail with EIO or SIGBUS: then each byte of what it touched is either the old or
  * the new one, and a page that cannot be read is lost until it is written as a whole. Everything
- * is compared at the beginning and at the end. The same seed does the same. Prints how many
- * operations of each kind were done, and how many pages are lost. Ends with 1 and one line for the
- * first wrong byte.
+ * is compared at the beginning and every few operations. The same seed does the same. Prints how
+ * many operations of each kind were done, and how many pages are lost. Ends with 1 and one line for
+ * the first wrong byte.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -37,6 +37,7 @@
 #define PAGE 4096UL
 #define PAGES 2304UL			/* of each file: more than a range has */
 #define MOST (PAGES * PAGE)
+#define COMPARE_EACH 8			/* operations */
 
 enum doing { CLONE, DEDUPE, DIFFER, UNSHARE, WRITE, STORE, LOAD, READ, PUNCH, ZERO, FSYNC, KINDS };
 
@@ -129,6 +130,19 @@ static void compare(int file, uint64_t from, uint64_t len, const unsigned char *
 			want[i] = buffer[i];
 		}
 	}
+}
+
+/* The same for all of both files; read in large pieces where nothing is wrong. */
+static void compare_all(void)
+{
+	static unsigned char piece[64 * PAGE];
+
+	for (int file = 0; file < 2; file++)
+		for (uint64_t at = 0; at < MOST; at += sizeof(piece))
+			if (lost(file, at, sizeof(piece)) ||
+			    pread(fds[file], piece, sizeof(piece), at) != (ssize_t)sizeof(piece) ||
+			    memcmp(piece, model->bytes[file] + at, sizeof(piece)))
+				compare(file, at, sizeof(piece), NULL);
 }
 
 /* An operation was done, or not: then part of it may have been. */
@@ -456,8 +470,11 @@ int main(int argc, char **argv)
 		compare(file, 0, MOST, NULL);
 	if (pthread_create(&thread, NULL, sharer_thread, NULL))
 		errx(1, "no thread");
-	for (done = 1; done <= operations; done++)
+	for (done = 1; done <= operations; done++) {
 		operation();
+		if (done % COMPARE_EACH == 0)
+			compare_all();
+	}
 	stop = true;
 	pthread_join(thread, NULL);
 	for (int file = 0; file < 2; file++) {
