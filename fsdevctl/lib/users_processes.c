@@ -127,7 +127,7 @@ static bool look_at_links(const struct find *find, int process, struct grip *gri
 	return false;
 }
 
-/* A monitor is told of the removal, and ends with it. */
+/* A monitor gets an event of the removal, and ends with it. */
 static bool is_monitor(const char *name, int process)
 {
 	char words[256] = "";
