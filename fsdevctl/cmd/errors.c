@@ -64,7 +64,7 @@ static void tell(struct table *table, struct json_object *array, const struct de
 }
 
 /*
- * A bad range is told in as many parts as things have it; what nothing has comes as unknown. @next is
+ * A bad range is printed in as many parts as it has owners; what nothing has comes as unknown. @next is
  * the first piece that does not lie before it.
  */
 static void tell_files(struct table *table, struct json_object *array,

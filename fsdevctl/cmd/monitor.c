@@ -224,29 +224,29 @@ static enum outcome look_named(int argc, char **argv)
 static unsigned int drain(unsigned int slot, unsigned int most)
 {
 	struct fsdev_event event;
-	unsigned int told = 0;
+	unsigned int printed = 0;
 
-	while (told < most) {
+	while (printed < most) {
 		ssize_t n = read(watched[slot].fd, &event, sizeof(event));
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return told;
+			return printed;
 		if (n != sizeof(event)) {
 			close(watched[slot].fd);
 			watched[slot].fd = -1;
-			return told;
+			return printed;
 		}
 		tell(watched[slot].name, &event);
-		told++;
+		printed++;
 	}
-	return told;
+	return printed;
 }
 
 /* @come: a device may have come. */
 static unsigned int wait_once(unsigned int left, bool *come)
 {
 	struct pollfd poll_fds[WATCHED_MAX + 1];
-	unsigned int told = 0;
+	unsigned int printed = 0;
 
 	for (unsigned int i = 0; i < slots; i++) {
 		poll_fds[i].fd = watched[i].fd;
@@ -260,10 +260,10 @@ static unsigned int wait_once(unsigned int left, bool *come)
 	if (poll(poll_fds, slots + 1, -1) <= 0)
 		return 0;
 	*come = poll_fds[slots].revents && uevent_of_dax(uevents);
-	for (unsigned int i = 0; i < slots && told < left; i++)
+	for (unsigned int i = 0; i < slots && printed < left; i++)
 		if (poll_fds[i].revents)
-			told += drain(i, left - told);
-	return told;
+			printed += drain(i, left - printed);
+	return printed;
 }
 
 static bool any_left(void)

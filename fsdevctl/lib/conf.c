@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The configuration. A mistake anywhere makes all of it void, so that a wrong line never gives a
- * device to the wrong driver; every mistake is told by file and line.
+ * device to the wrong driver; every mistake is reported by file and line.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -303,7 +303,7 @@ static int take_text(struct parser *parser, const char *text, size_t size)
  * @file: its name, for messages
  * @text: the text
  * @size: its bytes
- * @err: where mistakes are told, a line each
+ * @err: where mistakes are written, a line each
  *
  * Return: 0; -EINVAL if there was a mistake; -ENOMEM.
  */
@@ -363,7 +363,7 @@ static int wanted(const struct dirent *entry)
  * conf_load() - read every *.conf of a folder, in the order of their names
  * @conf: what was read; freed by conf_free() whatever comes back
  * @dir: the folder; one that is missing is empty
- * @err: where mistakes are told
+ * @err: where mistakes are written
  *
  * Return: 0 or a negative errno; all files are looked at in any case.
  */

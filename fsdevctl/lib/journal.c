@@ -152,7 +152,7 @@ void journal_hold(const struct device *device, bool hold)
  * journal_held() - check whether a block device is kept from being mounted
  * @device: the device
  *
- * Where no change of its mode is under way, one was killed before known bad memory had been told.
+ * Where no change of its mode is under way, one was killed before the driver had got all known poison.
  *
  * Return: true if so.
  */

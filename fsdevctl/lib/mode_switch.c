@@ -115,7 +115,7 @@ static void to_memory(const struct device *device)
 	memory_free(&blocks);
 }
 
-/* Known bad memory is told before the block device is given free for mounting. */
+/* The driver gets known poison before the block device may be mounted. */
 static void to_fsdev(const struct device *device)
 {
 	struct known known;
@@ -436,7 +436,7 @@ static enum outcome prepared(struct change *change, const struct mode_options *o
 	return outcome;
 }
 
-/* With the lock: whatever held the disk was killed, perhaps before it had told all bad memory. */
+/* With the lock: whatever held the disk was killed, perhaps before the driver had got all known poison. */
 static void end_hold(struct device *device)
 {
 	if (!journal_held(device))

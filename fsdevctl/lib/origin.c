@@ -14,7 +14,7 @@
 #include "device.h"
 #include "origin.h"
 
-/* The next device whose region is @path, which may be told by way of a link, or lies below it. */
+/* The next device whose region is @path, which may be a link to it, or lies below it. */
 static struct device *below(struct devices *devices, const char *path, struct device *after)
 {
 	struct device *end = devices->device + devices->count;

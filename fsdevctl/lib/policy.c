@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the kernel does with memory that is added. Memory that it puts online by itself may become
- * kernel memory, which cannot be given back; so it is told to leave memory offline while a device is
+ * kernel memory, which cannot be given back; so it is set to leave memory offline while a device is
  * given to kmem, and fsdevctl puts the memory online as movable.
  *
  * The setting is the whole machine's: a lock keeps two changes apart, and a note says what it was, for
