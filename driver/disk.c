@@ -375,6 +375,7 @@ static void disk_remove(void *data)
 		access_abandon(fsdev);
 		return;
 	}
+	revoke_wait_swap(fsdev);
 	blocked_by(fsdev, "%s is claimed, waiting for its holder to be done with the notice",
 		   fsdev->disk->disk_name);
 	announce(fsdev);
@@ -391,6 +392,7 @@ static void disk_remove(void *data)
 		access_abandon(fsdev);
 		return;
 	}
+	revoke_lost_swap(fsdev);
 	put_disk(fsdev->disk);
 	disk_hide_bad(fsdev);
 }

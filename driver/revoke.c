@@ -544,6 +544,55 @@ u64 revoke_holder_start(const struct fsdev *fsdev)
 	return 0;
 }
 
+/* Has the kernel swap on the disk, on a partition, or in a file of a superblock in the list? */
+static bool has_swap(const struct fsdev *fsdev)
+{
+	for (struct fsdev_part *part = fsdev->revoke.parts; part; part = part->next)
+		if (IS_SWAPFILE(compat_bdev_inode(part->bdev)))
+			return true;
+	for (struct fsdev_super *super = fsdev->revoke.supers; super; super = super->next)
+		if (super_has_swap(super->sb))
+			return true;
+	return false;
+}
+
+/**
+ * revoke_wait_swap() - wait until the kernel has no swap on the disk
+ * @fsdev: a device whose disk is about to be deleted; after revoke_note_supers()
+ *
+ * swapon(2) has no holder operations: the kernel goes on using a disk that is deleted, cannot open
+ * it for swapoff(2) any more, and kills each process that needs a page of it. So it is waited for
+ * while the disk still works. Swap on device-mapper or a loop device above is not seen.
+ *
+ * Context: removal; may sleep. Returns as well if the machine goes down.
+ */
+void revoke_wait_swap(struct fsdev *fsdev)
+{
+	while (has_swap(fsdev)) {
+		blocked_by(fsdev, "%s is in use as swap, waiting for swapoff",
+			   fsdev->disk->disk_name);
+		if (!blocked_sleep(HZ / 10))
+			break;
+	}
+	blocked_over(fsdev);
+}
+
+/**
+ * revoke_lost_swap() - say that swap is lost
+ * @fsdev: a device whose disk has been deleted
+ *
+ * What swapon(2) has taken between revoke_wait_swap() and the deletion.
+ *
+ * Context: removal; may sleep.
+ */
+void revoke_lost_swap(struct fsdev *fsdev)
+{
+	if (has_swap(fsdev))
+		dev_warn(fsdev_dev(fsdev),
+			 "swap on %s is lost: what is in it is gone, and swapoff cannot end it\n",
+			 fsdev->disk->disk_name);
+}
+
 static void revoke_supers(struct fsdev *fsdev)
 {
 	while (fsdev->revoke.supers) {

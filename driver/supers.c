@@ -252,6 +252,47 @@ bool supers_each(super_call_t *call, void *arg)
 	return rc;
 }
 
+/* The inodes in core of a superblock that stays active for which @want is true. */
+static __always_inline bool super_each_inode(struct super_block *sb,
+					     bool (*want)(struct inode *inode),
+					     file_call_t *call, void *arg)
+{
+	struct inode *inode, *last = NULL;
+	unsigned int passed = 0;
+	bool rc = true;
+
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		bool wanted = want(inode);
+
+		if (!wanted && ++passed % SUPERS_BATCH)
+			continue;
+		if (!igrab(inode))
+			continue;
+		spin_unlock(&sb->s_inode_list_lock);
+		/* the file before this one has kept the place in the list until now */
+		iput(last);
+		last = inode;
+		if (wanted)
+			rc = call(inode, arg);
+		cond_resched();
+		spin_lock(&sb->s_inode_list_lock);
+		if (!rc)
+			break;
+	}
+	spin_unlock(&sb->s_inode_list_lock);
+	iput(last);
+	return rc;
+}
+
+static bool inode_is_used_dax(struct inode *inode)
+{
+	struct address_space *mapping = inode->i_mapping;
+
+	return IS_DAX(inode) && S_ISREG(inode->i_mode) &&
+	       (!mapping_empty(mapping) || mapping_mapped(mapping));
+}
+
 /**
  * super_each_file() - call a function for each DAX file in core that has pages or is mapped
  * @sb: a superblock that stays active
@@ -266,34 +307,29 @@ bool supers_each(super_call_t *call, void *arg)
  */
 bool super_each_file(struct super_block *sb, file_call_t *call, void *arg)
 {
-	struct inode *inode, *last = NULL;
-	unsigned int passed = 0;
-	bool rc = true;
+	return super_each_inode(sb, inode_is_used_dax, call, arg);
+}
 
-	spin_lock(&sb->s_inode_list_lock);
-	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
-		struct address_space *mapping = inode->i_mapping;
-		bool used = IS_DAX(inode) && S_ISREG(inode->i_mode) &&
-			    (!mapping_empty(mapping) || mapping_mapped(mapping));
+static bool inode_is_swap(struct inode *inode)
+{
+	return IS_SWAPFILE(inode);
+}
 
-		if (!used && ++passed % SUPERS_BATCH)
-			continue;
-		if (!igrab(inode))
-			continue;
-		spin_unlock(&sb->s_inode_list_lock);
-		/* the file before this one has kept the place in the list until now */
-		iput(last);
-		last = inode;
-		if (used)
-			rc = call(inode, arg);
-		cond_resched();
-		spin_lock(&sb->s_inode_list_lock);
-		if (!rc)
-			break;
-	}
-	spin_unlock(&sb->s_inode_list_lock);
-	iput(last);
-	return rc;
+static bool end_walk(struct inode *inode, void *arg)
+{
+	return false;
+}
+
+/**
+ * super_has_swap() - is a file of a superblock in use as swap?
+ * @sb: a superblock that stays active
+ *
+ * Context: may sleep.
+ * Return: true if one is.
+ */
+bool super_has_swap(struct super_block *sb)
+{
+	return !super_each_inode(sb, inode_is_swap, end_walk, NULL);
 }
 
 /**

@@ -28,6 +28,7 @@ static const struct member members[] = {
 	{ "folio", "share" },
 	{ "queue_limits", "features" },
 	{ "block_device", "bd_super" },
+	{ "block_device", "bd_mapping" },
 	{ "block_device_operations", "rw_page" },
 	{ "file_system_type", "list" },
 };

@@ -133,6 +133,21 @@ static inline bool compat_disk_claimed(const struct gendisk *disk)
 }
 
 /**
+ * compat_bdev_inode() - the inode that has a block device's page cache
+ * @bdev: the disk or a partition of it
+ *
+ * Return: the inode, which stays for as long as @bdev.
+ */
+static inline struct inode *compat_bdev_inode(const struct block_device *bdev)
+{
+#ifdef FSDEV_HAVE_BLOCK_DEVICE_BD_MAPPING
+	return bdev->bd_mapping->host;
+#else
+	return bdev->bd_inode;
+#endif
+}
+
+/**
  * struct compat_disk_claim - a disk that is open so that nobody else may claim it
  * @file: or @bdev: what is open
  */
