@@ -63,7 +63,7 @@ unwaited() {
 	"$@" >/tmp/taken 2>&1 &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
-		sleep 0.5
+		sleep 0.2
 		[ "$(dmesg | grep -cE "$waiting")" = "$said" ] || { dmesg | grep -E "$waiting" && return 1; }
 		[ -z "$(walks)" ] || { walks && return 1; }
 	done
