@@ -3,7 +3,7 @@
 # lab: --soft-reserved 512M
 # What an unbind has to wait for: it says so, with what ends the wait, and ends with it. A writer in the middle of a page fault that its
 # own process has to serve; many pages in the kernel's hands with many files in core; and pages that are never given back, where the
-# system goes down. What hibernation would not keep has to end before it.
+# system goes down. What hibernation would not keep has to end before it; suspend to RAM keeps it.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
@@ -63,6 +63,10 @@ stuck_writer() {
 	unbind dax10.0 &
 	taker=$!
 	ok "a writer in a page fault: unbind says what it waits for" blocked $taker "a read, write or notice on a DAX device is under way, waiting for its process to go on or end"
+	echo freezer >/sys/power/pm_test
+	refused "a writer in a page fault: no suspend meanwhile" sh -c 'echo mem >/sys/power/state'
+	echo none >/sys/power/pm_test
+	like "a writer in a page fault: the log says why" "suspend and hibernation refused: the device is being unbound" "$(said dax10.0)"
 	touch /tmp/go
 	wait $writer
 	wait $taker
@@ -100,12 +104,21 @@ many_pins() {
 	umount $mnt
 }
 
-# Hibernation is refused while a device is in use that does not keep its contents; a trial of it freezes the processes and thaws them.
+# Hibernation is refused while a device is in use that does not keep its contents, and suspend to RAM is not; a trial of either freezes
+# the processes and thaws them.
 asleep() {
-	local trial=/sys/power/pm_test
+	local trial=/sys/power/pm_test user
 
 	fresh
+	dax-file fill $mnt/file 0 $((4 * MIB)) 3
+	start /tmp/user dax-file hold-write $mnt/file
+	user=$started
 	echo freezer >$trial
+	ok "suspend: with a mounted and mapped device" sh -c 'echo mem >/sys/power/state'
+	ok "suspend: who has a file mapped goes on" kill -0 $user
+	kill -9 $user
+	wait $user 2>/dev/null
+	is "suspend: the data is as it was" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/file 0 $((4 * MIB)) 3)"
 	refused "hibernation: not with a mounted device that forgets" sh -c 'echo disk >/sys/power/state'
 	like "hibernation: the log says why" "hibernation refused: the device is in use, and its memory does not keep its contents" "$(said dax10.0)"
 	umount $mnt
