@@ -91,7 +91,7 @@ for ((round = 1; round <= rounds; round++)); do
 	if ((RANDOM % 4 == 0)); then
 		umount $mnt && mount -o dax=always $disk $mnt || failed="round $round: remount"
 	fi
-	[ $((round % 20)) != 0 ] || echo "# $round rounds, $poisoned poisoned pages"
+	[ $((round % 5)) != 0 ] || echo "# $round rounds, $poisoned poisoned pages"
 done
 is "every byte is what it has to be" "" "$failed"
 [ -z "$failed" ] || echo "# replay: tests/long reflink-soak $(uname -r | cut -d. -f1,2) $rounds $seed"
