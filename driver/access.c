@@ -15,12 +15,16 @@
 #include "holder.h"
 #include "include/fsdev/dax.h"
 #include "late.h"
+#include "poison.h"
 #include "repair.h"
 #include "revoke.h"
 
-/* What the range map has not at hand. Takes its arguments where the operations have them. */
-static noinline __noclone long far_access(const struct fsdev *fsdev, u64 offset, long nr_pages,
-					  int unused, void **kaddr, compat_pfn *pfn)
+/*
+ * Slow path for pages that the range map does not find at once. Same argument registers as
+ * ->direct_access(), so that the fast path tail-calls it; @mode is unused.
+ */
+static noinline __noclone long access_slow(const struct fsdev *fsdev, u64 offset, long nr_pages,
+					   int mode, void **kaddr, compat_pfn *pfn)
 {
 	u64 phys, len = rangemap_lookup(&fsdev->map, offset, &phys);
 
@@ -34,21 +38,18 @@ static noinline __noclone long far_access(const struct fsdev *fsdev, u64 offset,
 }
 
 /*
- * As many pages as lie in physical memory behind each other from page @pgoff of the device on, and
- * not more than @nr_pages: a longer request is shortened. The address comes from the page's own
- * physical address, as two ranges may have anything between them.
- *
- * What most requests ask for pays for nothing else: the rest is a jump to far_access(), so that no
- * register has to be saved here.
+ * Fast path: the pages that are physically contiguous from page @pgoff on, at most @nr_pages; a
+ * longer request is shortened. The address is that of the page's own physical address, as two
+ * ranges may have anything between them. It saves no register: the rest is a tail call.
  */
-static __always_inline long near_access(const struct fsdev *fsdev, pgoff_t pgoff, long nr_pages,
+static __always_inline long access_fast(const struct fsdev *fsdev, pgoff_t pgoff, long nr_pages,
 					void **kaddr, compat_pfn *pfn)
 {
 	u64 phys, len;
 
 	len = rangemap_lookup_fast(&fsdev->map, pgoff, PAGE_SHIFT, &phys);
 	if (unlikely(!len))
-		return far_access(fsdev, PFN_PHYS(pgoff), nr_pages, 0, kaddr, pfn);
+		return access_slow(fsdev, PFN_PHYS(pgoff), nr_pages, 0, kaddr, pfn);
 	if (kaddr)
 		*kaddr = __va(phys);
 	if (pfn)
@@ -56,19 +57,19 @@ static __always_inline long near_access(const struct fsdev *fsdev, pgoff_t pgoff
 	return min_t(u64, nr_pages, PHYS_PFN(len));
 }
 
-/* The same for whatever may be asked. */
-static __always_inline long direct_access(const struct fsdev *fsdev, pgoff_t pgoff, long nr_pages,
-					  void **kaddr, compat_pfn *pfn)
+/* The same, with the arguments checked. */
+static __always_inline long access_any(const struct fsdev *fsdev, pgoff_t pgoff, long nr_pages,
+				       void **kaddr, compat_pfn *pfn)
 {
 	if (unlikely(nr_pages < 0))
 		return -EINVAL;
 	if (unlikely(pgoff >= fsdev->pages))
 		return pgoff == CLAMP_REFUSED_PGOFF ? -EIO : -ERANGE;
-	return near_access(fsdev, pgoff, nr_pages, kaddr, pfn);
+	return access_fast(fsdev, pgoff, nr_pages, kaddr, pfn);
 }
 
 /**
- * fsdev_direct_access() - direct access while nothing is bad
+ * fsdev_direct_access() - translate pages while no page is poisoned
  * @dax_dev: the device
  * @pgoff: first page
  * @nr_pages: how many are asked for
@@ -82,23 +83,23 @@ static __always_inline long direct_access(const struct fsdev *fsdev, pgoff_t pgo
 long fsdev_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
 			 enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
 {
-	return direct_access(fsdev_of(dax_dev), pgoff, nr_pages, kaddr, pfn);
+	return access_any(fsdev_of(dax_dev), pgoff, nr_pages, kaddr, pfn);
 }
 
 /*
- * The same while part of the device is poisoned: it ends before the first poisoned page. If that is
- * the one asked for, only a recovery write gets it, alone, as it is repaired page by page.
+ * The same, up to the first poisoned page. If that is the one asked for, only a recovery write gets
+ * it, alone, as it is repaired page by page.
  */
-static noinline long fenced_run(const struct fsdev *fsdev, pgoff_t pgoff, long nr_pages,
-				enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+static noinline long checked_run(const struct fsdev *fsdev, pgoff_t pgoff, long nr_pages,
+				 enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
 {
-	long n = direct_access(fsdev, pgoff, nr_pages, kaddr, pfn);
+	long n = access_any(fsdev, pgoff, nr_pages, kaddr, pfn);
 	u64 good;
 
 	if (unlikely(n <= 0))
 		return n;
-	good = poison_set_good(&fsdev->bad, PFN_PHYS(pgoff), PFN_PHYS(n));
-	smp_rmb();	/* what made it good was written before it was said to be; read it after */
+	good = poison_good(&fsdev->poison, PFN_PHYS(pgoff), PFN_PHYS(n));
+	smp_rmb();	/* pairs with smp_mb() in repair_locked() in repair.c */
 	if (likely(good))
 		return PHYS_PFN(good);
 	return mode == DAX_RECOVERY_WRITE ? 1 : COMPAT_DAX_BAD;
@@ -108,29 +109,20 @@ static noinline long fenced_run(const struct fsdev *fsdev, pgoff_t pgoff, long n
  * A caller who wants only an address may go on linearly behind what it is given: fs/dax.c does. It
  * gets none where any of what it asks for is poisoned, as from nd_pmem.
  */
-static noinline long fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
-				   enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+static noinline long checked_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+				    enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
 {
 	const struct fsdev *fsdev = fsdev_of(dax_dev);
-	long n = fenced_run(fsdev, pgoff, nr_pages, mode, kaddr, pfn);
+	long n = checked_run(fsdev, pgoff, nr_pages, mode, kaddr, pfn);
 
 	if (n > 0 && n < nr_pages && kaddr && !pfn && mode == DAX_ACCESS &&
-	    fenced_run(fsdev, pgoff + n, 1, mode, NULL, NULL) == COMPAT_DAX_BAD)
+	    checked_run(fsdev, pgoff + n, 1, mode, NULL, NULL) == COMPAT_DAX_BAD)
 		return COMPAT_DAX_BAD;
 	return n;
 }
 
-/* Whether no mark is in sight from a page's cell on: then fsdev->mark_sight pages are good. */
-static __always_inline bool unmarked(const struct fsdev *fsdev, pgoff_t pgoff)
-{
-	u64 sight;
-
-	memcpy(&sight, fsdev->mark + (pgoff >> (fsdev->mark_shift & 63)), sizeof(sight));
-	return !sight;
-}
-
 /**
- * fsdev_fenced_access() - direct access that looks out for bad pages
+ * fsdev_checked_access() - translate pages while some are poisoned
  * @dax_dev: the device
  * @pgoff: first page
  * @nr_pages: how many are asked for
@@ -138,23 +130,23 @@ static __always_inline bool unmarked(const struct fsdev *fsdev, pgoff_t pgoff)
  * @kaddr: where to put the address; or NULL
  * @pfn: where to put the page frame number; or NULL
  *
- * Most of the device is far from what is bad, and there it costs little more than if nothing were.
- * A negative count is more than any as an unsigned one.
+ * Far from poison the summary map costs little more than no check at all. A negative count is more
+ * than any as an unsigned one.
  *
  * Context: inside a read-side section, on a live device.
- * Return: as fsdev_direct_access(), up to the first bad page; where that is the first one asked
- * for, COMPAT_DAX_BAD.
+ * Return: as fsdev_direct_access(), up to the first poisoned page; where that is the first one
+ * asked for, COMPAT_DAX_BAD.
  */
-long fsdev_fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
-			 enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+long fsdev_checked_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+			  enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
 {
 	const struct fsdev *fsdev = fsdev_of(dax_dev);
 
-	if (unlikely(pgoff >= fsdev->pages || (u64)nr_pages > fsdev->mark_sight ||
-		     !unmarked(fsdev, pgoff)))
-		return fenced_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
-	smp_rmb();	/* what made it good was written before it was said to be; read it after */
-	return near_access(fsdev, pgoff, nr_pages, kaddr, pfn);
+	if (unlikely(pgoff >= fsdev->pages || (u64)nr_pages > fsdev->poison.summary_pages ||
+		     !poison_far(&fsdev->poison, pgoff)))
+		return checked_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
+	smp_rmb();	/* pairs with smp_store_release() in summary_clear() in poison.c */
+	return access_fast(fsdev, pgoff, nr_pages, kaddr, pfn);
 }
 
 static int zero_good(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
@@ -163,8 +155,8 @@ static int zero_good(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
 		void *kaddr;
 		long n;
 
-		n = direct_access(fsdev_of(dax_dev), pgoff, min_t(size_t, nr_pages, LONG_MAX),
-				  &kaddr, NULL);
+		n = access_any(fsdev_of(dax_dev), pgoff, min_t(size_t, nr_pages, LONG_MAX),
+			       &kaddr, NULL);
 		if (n < 0)
 			return n;
 		memset(kaddr, 0, PFN_PHYS(n));
@@ -175,20 +167,20 @@ static int zero_good(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
 	return 0;
 }
 
-/* Zeroing a bad page repairs it. */
+/* Zeroing a poisoned page repairs it. */
 static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
 {
 	struct fsdev *fsdev = fsdev_of(dax_dev);
 	int rc = 0;
 
-	if (likely(!access_looks_out(&fsdev->access)))
+	if (likely(!access_checks_poison(&fsdev->access)))
 		return zero_good(dax_dev, pgoff, nr_pages);
 	while (nr_pages && !rc) {
 		void *kaddr;
 		long n;
 
-		n = fenced_run(fsdev, pgoff, min_t(size_t, nr_pages, LONG_MAX), DAX_ACCESS,
-			       &kaddr, NULL);
+		n = checked_run(fsdev, pgoff, min_t(size_t, nr_pages, LONG_MAX), DAX_ACCESS,
+				&kaddr, NULL);
 		if (n > 0) {
 			rc = zero_good(dax_dev, pgoff, n);
 		} else if (n == COMPAT_DAX_BAD) {
@@ -204,8 +196,8 @@ static int fsdev_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size
 }
 
 /*
- * Takes one page from user space and repairs the device's page with it. By way of a page of our
- * own: reading from user space may fault, and what the fault does may itself need a repair.
+ * Repairs a page with one from user space, by way of a buffer: reading from user space may fault,
+ * and the fault may need a repair itself.
  */
 static size_t recover_page(struct fsdev *fsdev, u64 offset, struct iov_iter *iter)
 {
@@ -224,8 +216,8 @@ static size_t recover_page(struct fsdev *fsdev, u64 offset, struct iov_iter *ite
 }
 
 /*
- * Only a page that is overwritten as a whole can be repaired: nobody knows what the rest of it
- * was. @addr is inside page @pgoff.
+ * Only a page that is overwritten as a whole can be repaired: the rest of it is lost. @addr is
+ * inside page @pgoff.
  */
 static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, void *addr,
 				   size_t bytes, struct iov_iter *iter)
@@ -236,7 +228,7 @@ static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, vo
 
 	for (; done < bytes; done += n) {
 		n = min_t(size_t, bytes - done, PAGE_SIZE - offset_in_page(offset + done));
-		if (poison_set_good(&fsdev->bad, offset + done, n) == n)
+		if (poison_good(&fsdev->poison, offset + done, n) == n)
 			got = _copy_from_iter_flushcache(addr + done, n, iter);
 		else if (n == PAGE_SIZE)
 			got = recover_page(fsdev, offset + done, iter);
@@ -248,7 +240,7 @@ static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, vo
 	return done;
 }
 
-/* Each device has a table of its own, so that fsdev_of() and access_look_out() need no other. */
+/* Copied for each device: fsdev_of() finds the device by its table. */
 static const struct dax_operations fsdev_dax_ops = {
 	.direct_access = fsdev_direct_access,
 	.zero_page_range = fsdev_zero_page_range,
@@ -256,66 +248,26 @@ static const struct dax_operations fsdev_dax_ops = {
 };
 
 /**
- * access_fence() - has every access look out for bad pages, or no longer
- * @fsdev: a device whose bad ranges have changed
+ * access_switch() - choose the direct access that the poison set asks for
+ * @poison: the poison of a device, which has changed
  *
- * While nothing is bad the operations do not look, and so it costs nothing.
+ * While no page is poisoned direct access does not check, and so it costs nothing.
  *
- * Context: failure_lock().
+ * Context: Caller must hold the poison lock.
  */
-void access_fence(struct fsdev *fsdev)
+void access_switch(struct poison *poison)
 {
-	if (poison_set_bytes(&fsdev->bad))
-		access_look_out(&fsdev->access);
+	struct fsdev *fsdev = container_of(poison, struct fsdev, poison);
+
+	if (poison_bytes(poison))
+		access_check_poison(&fsdev->access);
 	else
-		cmpxchg(&fsdev->access.ops.direct_access, fsdev_fenced_access, fsdev_direct_access);
+		cmpxchg(&fsdev->access.ops.direct_access, fsdev_checked_access,
+			fsdev_direct_access);
 }
 
 /**
- * access_mark() - marks where bad pages are about to be
- * @fsdev: the device
- * @offset: device offset in bytes
- * @len: bytes, not 0; in the device
- *
- * Has to come before anybody is told of them.
- *
- * Context: failure_lock().
- */
-void access_mark(struct fsdev *fsdev, u64 offset, u64 len)
-{
-	u8 *mark = fsdev->mark + fsdev_mark_cell(fsdev, offset);
-	u8 *last = fsdev->mark + fsdev_mark_cell(fsdev, offset + len - 1);
-
-	for (; mark <= last; mark++)
-		WRITE_ONCE(*mark, 1);
-}
-
-/**
- * access_unmark() - takes the marks away where nothing is bad any more
- * @fsdev: the device
- * @offset: device offset in bytes
- * @len: bytes, not 0; in the device
- *
- * Has to come after they went from the bad ranges.
- *
- * Context: failure_lock().
- */
-void access_unmark(struct fsdev *fsdev, u64 offset, u64 len)
-{
-	u64 bytes = PFN_PHYS(1ULL << fsdev->mark_shift), size = rangemap_size(&fsdev->map);
-	u64 last = fsdev_mark_cell(fsdev, offset + len - 1);
-
-	for (u64 cell = fsdev_mark_cell(fsdev, offset); cell <= last; cell++) {
-		u64 start = cell * bytes, in_device = min(bytes, size - start);
-
-		if (poison_set_good(&fsdev->bad, start, in_device) == in_device)
-			/* what made it good comes first: fsdev_fenced_access() has the rest */
-			smp_store_release(&fsdev->mark[cell], 0);
-	}
-}
-
-/**
- * access_prepare() - gets ready for what is bad
+ * access_prepare() - fill the operations
  * @fsdev: a device with its range map
  *
  * Context: probe.
@@ -324,10 +276,6 @@ void access_prepare(struct fsdev *fsdev)
 {
 	fsdev->access.ops = fsdev_dax_ops;
 	fsdev->pages = PHYS_PFN(rangemap_size(&fsdev->map));
-	fsdev->mark_shift = FSDEV_MARK_SHIFT_MIN;
-	while ((fsdev->pages - 1) >> fsdev->mark_shift >= FSDEV_MARKS)
-		fsdev->mark_shift++;
-	fsdev->mark_sight = (FSDEV_MARKS_SEEN - 1ULL) << fsdev->mark_shift;
 }
 
 /**
@@ -343,42 +291,6 @@ bool access_is_ours(const struct dax_device *dax_dev)
 	const struct dax_operations *ops = READ_ONCE(dax_dev->ops);
 
 	return ops && ops->zero_page_range == fsdev_zero_page_range;
-}
-
-/**
- * access_read_address() - the kernel address of a device offset
- * @fsdev: the device
- * @offset: device offset in bytes
- * @len: how many bytes from there lie behind each other at that address
- *
- * Context: any.
- * Return: the address, or NULL with *@len 0 if @offset is outside the device.
- */
-void *access_read_address(struct fsdev *fsdev, u64 offset, u64 *len)
-{
-	u64 phys;
-
-	*len = rangemap_lookup(&fsdev->map, offset, &phys);
-	return *len ? __va(phys) : NULL;
-}
-
-/**
- * access_store() - writes to the memory as the device's kind asks for
- * @fsdev: the device
- * @to: address from access_read_address()
- * @from: source
- * @len: bytes
- *
- * Persistent memory is written past the caches; other memory has nothing to flush.
- *
- * Context: any.
- */
-void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len)
-{
-	if (fsdev->persistent)
-		memcpy_flushcache(to, from, len);
-	else
-		memcpy(to, from, len);
 }
 
 /**

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Access: which operations the DAX devices have, and how a page is fenced without a lock. For
- * access.c; and for failure.c, whose way to the holder has no function in between, and disk.c.
+ * Access: the DAX operations. Direct access is one of two functions: one that does not check for
+ * poison, in place while no page is poisoned, and one that does. The switch is inline for
+ * failure.c, which calls no function before the holder's.
  */
 #ifndef FSDEV_ACCESS_H
 #define FSDEV_ACCESS_H
@@ -11,47 +12,45 @@
 
 struct dax_device;
 struct fsdev;
+struct poison;
 
 /**
  * struct access - the operations of a device
- * @ops: those of both DAX devices; direct_access changes with access_look_out()
+ * @ops: those of both DAX devices; access_check_poison() and access_switch() exchange
+ *	direct_access
  */
 struct access {
 	struct dax_operations ops;
 };
 
-/* Direct access while nothing is bad, and that which looks out for what is. */
+/* Direct access while no page is poisoned, and while some are. */
 long fsdev_direct_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
 			 enum dax_access_mode mode, void **kaddr, compat_pfn *pfn);
 
-long fsdev_fenced_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
-			 enum dax_access_mode mode, void **kaddr, compat_pfn *pfn);
+long fsdev_checked_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+			  enum dax_access_mode mode, void **kaddr, compat_pfn *pfn);
 
-/* Some of the device may be bad. */
-static inline bool access_looks_out(const struct access *access)
+/* Some page of the device may be poisoned. */
+static inline bool access_checks_poison(const struct access *access)
 {
 	return READ_ONCE(access->ops.direct_access) != fsdev_direct_access;
 }
 
 /*
- * From here on every access looks out for bad pages. Both DAX devices have the same table of
- * operations, so that this is one store for both.
+ * Has direct access check for poison from now on. Both DAX devices have the same table of
+ * operations, so one store does for both.
  */
-static inline void access_look_out(struct access *access)
+static inline void access_check_poison(struct access *access)
 {
-	if (READ_ONCE(access->ops.direct_access) != fsdev_fenced_access)
-		cmpxchg(&access->ops.direct_access, fsdev_direct_access, fsdev_fenced_access);
+	if (READ_ONCE(access->ops.direct_access) != fsdev_checked_access)
+		cmpxchg(&access->ops.direct_access, fsdev_direct_access, fsdev_checked_access);
 }
 
 int access_create(struct fsdev *fsdev);
 int access_start(struct fsdev *fsdev);
 void access_abandon(struct fsdev *fsdev);
 bool access_is_ours(const struct dax_device *dax_dev);
-void *access_read_address(struct fsdev *fsdev, u64 offset, u64 *len);
-void access_store(struct fsdev *fsdev, void *to, const void *from, size_t len);
-void access_fence(struct fsdev *fsdev);
-void access_mark(struct fsdev *fsdev, u64 offset, u64 len);
-void access_unmark(struct fsdev *fsdev, u64 offset, u64 len);
+void access_switch(struct poison *poison);
 void access_prepare(struct fsdev *fsdev);
 
 #endif

@@ -49,8 +49,9 @@
 #include "device.h"
 #include "disk.h"
 #include "event.h"
-#include "failure.h"
+#include "discover.h"
 #include "holder.h"
+#include "poison.h"
 #include "repair.h"
 #include "uapi/fsdev.h"
 
@@ -166,7 +167,7 @@ static u32 count_bad(const struct fsdev *device)
 	u64 at = 0;
 	u32 n = 0;
 
-	while (n < U32_MAX && poison_set_next(&device->bad, &at, &piece))
+	while (n < U32_MAX && poison_next(&device->poison, &at, &piece))
 		n++;
 	return n;
 }
@@ -180,7 +181,7 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	info->flags = (device->persistent ? FSDEV_INFO_PERSISTENT : 0) |
 		      (chardev->leaving ? FSDEV_INFO_GOING : 0);
 	info->size = rangemap_size(&device->map);
-	info->bad_bytes = poison_set_bytes(&device->bad);
+	info->bad_bytes = poison_bytes(&device->poison);
 	info->bad_ranges = count_bad(device);
 	info->events = event_last(&chardev->events);
 	info->ranges = rangemap_count(&device->map);
@@ -271,7 +272,7 @@ static u32 fill_bad(const struct fsdev *device, u64 *from, u32 count, struct fsd
 	struct poison_piece piece;
 	u32 n;
 
-	for (n = 0; n < count && poison_set_next(&device->bad, from, &piece); n++) {
+	for (n = 0; n < count && poison_next(&device->poison, from, &piece); n++) {
 		range[n].offset = piece.offset;
 		range[n].len = piece.len;
 	}
@@ -514,18 +515,18 @@ static long on_span(struct chardev_file *file, void __user *argument, span_step_
 /* What was lost is the holder's affair. */
 static int clear_unheld(struct fsdev *device, u64 offset, u64 len, u64 *done)
 {
-	return fsdev_holder_exists(device) ? -EBUSY : failure_repair(device, offset, len, done);
+	return fsdev_holder_exists(device) ? -EBUSY : repair_range(device, offset, len, done);
 }
 
 static long clear(struct chardev_file *file, void __user *argument)
 {
-	return on_span(file, argument, is_owner(file) ? failure_repair : clear_unheld,
-		       FSDEV_CLEAR_HELD, failure_repair);
+	return on_span(file, argument, is_owner(file) ? repair_range : clear_unheld,
+		       FSDEV_CLEAR_HELD, repair_range);
 }
 
 static int add_bad_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
 {
-	int rc = failure_add_known(device, offset, len);
+	int rc = discover_add(device, offset, len);
 
 	*done = rc ? 0 : len;
 	return rc;
@@ -538,12 +539,12 @@ static long add_bad(struct chardev_file *file, void __user *argument)
 
 static long inject(struct chardev_file *file, void __user *argument)
 {
-	return on_span(file, argument, failure_inject, 0, NULL);
+	return on_span(file, argument, discover_inject, 0, NULL);
 }
 
 static long scrub(struct chardev_file *file, void __user *argument)
 {
-	return on_span(file, argument, failure_scrub, 0, NULL);
+	return on_span(file, argument, discover_scrub, 0, NULL);
 }
 
 /* --- the descriptor --------------------------------------------------------------------------- */
@@ -787,6 +788,7 @@ int chardev_create(struct fsdev *fsdev)
 	event_source_init(&chardev->events);
 	chardev->devt = dev->devt;
 	fsdev->chardev = chardev;
+	fsdev->events = &chardev->events;
 	return devm_add_action_or_reset(dev, chardev_put, chardev);
 }
 
@@ -864,19 +866,4 @@ int chardev_open(struct fsdev *fsdev)
 	list_add(&chardev->list, &chardevs);
 	mutex_unlock(&chardevs_lock);
 	return devm_add_action_or_reset(fsdev_dev(fsdev), chardev_close, fsdev);
-}
-
-/**
- * chardev_event() - tells all who listen that something has happened to a device
- * @fsdev: the device
- * @kind: FSDEV_EVENT_...
- * @flags: FSDEV_EVENT_...
- * @offset: device offset in bytes
- * @len: bytes
- *
- * Context: any, from chardev_create() on.
- */
-void chardev_event(struct fsdev *fsdev, u32 kind, u32 flags, u64 offset, u64 len)
-{
-	event_post(&fsdev->chardev->events, kind, flags, offset, len);
 }

@@ -18,7 +18,7 @@ struct fsdev;
  * @fsdev: the device
  * @pgmap: the page map; of the device if static, ours if dynamic
  * @mapped: the page map is mapped
- * @kept: pagemap_keep() has a reference to it, under the device's bad_lock
+ * @kept: pagemap_get() has taken a reference; protected by the poison lock
  * @node: where work on it runs best
  * @work: what is being done to it
  * @rc: what came of that

@@ -2,7 +2,6 @@
 /*
  * The block device /dev/fsdevX.Y, on which XFS, ext4, EROFS and device-mapper find the DAX device.
  */
-#include <linux/badblocks.h>
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/dax.h>
@@ -15,10 +14,12 @@
 #include "blocked.h"
 #include "clamp.h"
 #include "device.h"
+#include "discover.h"
 #include "disk.h"
-#include "failure.h"
 #include "fstype.h"
 #include "holder.h"
+#include "memory.h"
+#include "poison.h"
 #include "repair.h"
 #include "revoke.h"
 
@@ -27,19 +28,19 @@ module_param(announce_first, bool, 0644);
 MODULE_PARM_DESC(announce_first,
 		 "tell who holds a device of its removal before its block device goes, as the kernel's drivers do; XFS of 7.x may then take for ever (default: N)");
 
-/* One stretch of a bio, which may lie across ranges. */
+/* Part of a bio, which may lie across ranges. */
 static noinline blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf,
 				       unsigned int len, bool write)
 {
 	while (len) {
 		u64 run;
-		void *mem = access_read_address(fsdev, offset, &run);
+		void *mem = memory_address(fsdev, offset, &run);
 		unsigned int n = min_t(u64, run, len);
 
 		if (unlikely(!mem))
 			return BLK_STS_IOERR;
 		if (write)
-			access_store(fsdev, mem, buf, n);
+			memory_store(fsdev, mem, buf, n);
 		else if (copy_mc_to_kernel(buf, mem, n))
 			return BLK_STS_IOERR;
 		offset += n;
@@ -49,8 +50,8 @@ static noinline blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *bu
 	return BLK_STS_OK;
 }
 
-/* The same where it is in one range, as nearly always. */
-static __always_inline blk_status_t disk_copy_near(struct fsdev *fsdev, u64 offset, void *buf,
+/* Fast path: it lies in one range. */
+static __always_inline blk_status_t disk_copy_fast(struct fsdev *fsdev, u64 offset, void *buf,
 						   unsigned int len, bool write)
 {
 	u64 phys, run = rangemap_lookup(&fsdev->map, offset, &phys);
@@ -58,7 +59,7 @@ static __always_inline blk_status_t disk_copy_near(struct fsdev *fsdev, u64 offs
 	if (unlikely(run < len))
 		return disk_copy(fsdev, offset, buf, len, write);
 	if (write)
-		access_store(fsdev, __va(phys), buf, len);
+		memory_store(fsdev, __va(phys), buf, len);
 	else if (unlikely(copy_mc_to_kernel(buf, __va(phys), len)))
 		return BLK_STS_IOERR;
 	return BLK_STS_OK;
@@ -71,7 +72,7 @@ static __always_inline blk_status_t disk_transfer(struct fsdev *fsdev, struct bi
 	struct bio_vec bv;
 
 	bio_for_each_bvec(bv, bio, iter) {
-		status = disk_copy_near(fsdev, iter.bi_sector << SECTOR_SHIFT, bvec_virt(&bv),
+		status = disk_copy_fast(fsdev, iter.bi_sector << SECTOR_SHIFT, bvec_virt(&bv),
 					bv.bv_len, write);
 		if (status)
 			break;
@@ -79,8 +80,8 @@ static __always_inline blk_status_t disk_transfer(struct fsdev *fsdev, struct bi
 	return status;
 }
 
-/* The next @n bytes of a bio, which may be in several pieces, go to one place. */
-static void gather(struct bio *bio, struct bvec_iter *iter, void *to, unsigned int n)
+/* Copies the next @n bytes of a bio, which may be in several pieces, to a buffer. */
+static void bio_gather(struct bio *bio, struct bvec_iter *iter, void *to, unsigned int n)
 {
 	while (n) {
 		struct bio_vec bv = bio_iter_iovec(bio, *iter);
@@ -93,9 +94,9 @@ static void gather(struct bio *bio, struct bvec_iter *iter, void *to, unsigned i
 	}
 }
 
-/* @n bytes of a good page; what cannot be read after all makes the page bad. */
-static blk_status_t transfer_part(struct fsdev *fsdev, struct bio *bio, struct bvec_iter *iter,
-				  unsigned int n, bool write)
+/* @n bytes of a good page; one that cannot be read after all becomes poisoned. */
+static blk_status_t disk_part(struct fsdev *fsdev, struct bio *bio, struct bvec_iter *iter,
+			      unsigned int n, bool write)
 {
 	while (n) {
 		u64 offset = (u64)iter->bi_sector << SECTOR_SHIFT;
@@ -103,7 +104,7 @@ static blk_status_t transfer_part(struct fsdev *fsdev, struct bio *bio, struct b
 		unsigned int part = min(n, bv.bv_len);
 
 		if (disk_copy(fsdev, offset, bvec_virt(&bv), part, write)) {
-			failure_read_error(fsdev, ALIGN_DOWN(offset, PAGE_SIZE));
+			discover_read_error(fsdev, ALIGN_DOWN(offset, PAGE_SIZE));
 			bio_advance_iter(bio, iter, n);
 			return BLK_STS_IOERR;
 		}
@@ -118,26 +119,26 @@ static blk_status_t disk_page(struct fsdev *fsdev, struct bio *bio, struct bvec_
 			      unsigned int n, bool write, void *buffer)
 {
 	u64 offset = (u64)iter->bi_sector << SECTOR_SHIFT;
-	bool good = poison_set_good(&fsdev->bad, offset, n);
+	bool good = poison_good(&fsdev->poison, offset, n);
 
-	smp_rmb(); /* what made it good was written before it was said to be; read it after */
+	smp_rmb(); /* pairs with smp_mb() in repair_locked() in repair.c */
 	if (good)
-		return transfer_part(fsdev, bio, iter, n, write);
-	/* nobody knows the rest of a page that is overwritten in part only */
+		return disk_part(fsdev, bio, iter, n, write);
+	/* the rest of a page that is overwritten in part only is lost */
 	if (!write || !buffer || n < PAGE_SIZE) {
 		bio_advance_iter(bio, iter, n);
 		return BLK_STS_IOERR;
 	}
-	gather(bio, iter, buffer, n);
+	bio_gather(bio, iter, buffer, n);
 	return repair_page(fsdev, offset, buffer) ? BLK_STS_IOERR : BLK_STS_OK;
 }
 
 /*
- * A bio in whose way bad memory lies, page by page. What is good is read and written all the same:
- * who then asks for each page by itself gets an error for no other than the bad ones. A bad page
- * that is overwritten as a whole is repaired, in however many pieces it comes.
+ * A bio that touches poison, page by page. Good pages are transferred all the same, so that a
+ * caller who retries each page gets an error for the poisoned ones only. A poisoned page that is
+ * overwritten as a whole is repaired, in however many pieces it comes.
  */
-static noinline blk_status_t disk_transfer_fenced(struct fsdev *fsdev, struct bio *bio, bool write)
+static noinline blk_status_t disk_transfer_checked(struct fsdev *fsdev, struct bio *bio, bool write)
 {
 	void *buffer = write ? kmalloc(PAGE_SIZE, GFP_NOIO) : NULL;
 	struct bvec_iter iter = bio->bi_iter;
@@ -154,23 +155,23 @@ static noinline blk_status_t disk_transfer_fenced(struct fsdev *fsdev, struct bi
 	return status;
 }
 
-static noinline bool disk_has_bad(struct fsdev *fsdev, struct bio *bio)
+static noinline bool disk_has_poison(struct fsdev *fsdev, struct bio *bio)
 {
 	u64 offset = (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT, len = bio->bi_iter.bi_size;
 
-	return poison_set_good(&fsdev->bad, offset, len) < len;
+	return poison_good(&fsdev->poison, offset, len) < len;
 }
 
-/* Where a read meets what nobody knows to be bad, the rest of it is good. */
+/* A read that hits unknown poison is redone page by page, so that only these pages fail. */
 static __always_inline blk_status_t disk_move(struct fsdev *fsdev, struct bio *bio, bool write)
 {
 	blk_status_t status;
 
-	if (unlikely(access_looks_out(&fsdev->access)) && disk_has_bad(fsdev, bio))
-		return disk_transfer_fenced(fsdev, bio, write);
+	if (unlikely(access_checks_poison(&fsdev->access)) && disk_has_poison(fsdev, bio))
+		return disk_transfer_checked(fsdev, bio, write);
 	status = disk_transfer(fsdev, bio, write);
 	if (unlikely(status) && !write)
-		return disk_transfer_fenced(fsdev, bio, write);
+		return disk_transfer_checked(fsdev, bio, write);
 	return status;
 }
 
@@ -199,16 +200,16 @@ static void disk_submit_bio(struct bio *bio)
  * @len: bytes
  * @write: it is a write
  *
- * Context: may sleep. Not once some of the device may be bad: a bio can say more of that.
+ * Context: may sleep. Not while some page may be poisoned: a bio can say more of that.
  * Return: 0, or a negative errno: then a bio comes.
  */
 int disk_move_page(struct gendisk *disk, sector_t sector, void *buf, unsigned int len, bool write)
 {
 	struct fsdev *fsdev = disk->private_data;
 
-	if (unlikely(access_looks_out(&fsdev->access)))
+	if (unlikely(access_checks_poison(&fsdev->access)))
 		return -EOPNOTSUPP;
-	return disk_copy_near(fsdev, (u64)sector << SECTOR_SHIFT, buf, len, write) ? -EIO : 0;
+	return disk_copy_fast(fsdev, (u64)sector << SECTOR_SHIFT, buf, len, write) ? -EIO : 0;
 }
 
 /*
@@ -266,87 +267,6 @@ static const struct block_device_operations disk_fops = {
 	COMPAT_DISK_OPERATIONS
 };
 
-/* Whether the list has an end in front of what is bad, perhaps. */
-static bool shown_full(const struct fsdev *fsdev)
-{
-	return fsdev->badblocks.count >= MAX_BADBLOCKS;
-}
-
-static void show(struct fsdev *fsdev, u64 offset, u64 len)
-{
-	compat_badblocks_set(&fsdev->badblocks, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT);
-}
-
-/* The list anew: all that is bad, from the first on, as far as there is room. */
-static void show_all(struct fsdev *fsdev)
-{
-	struct poison_piece piece;
-	u64 at = 0;
-
-	compat_badblocks_clear(&fsdev->badblocks, 0, rangemap_size(&fsdev->map) >> SECTOR_SHIFT);
-	while (!shown_full(fsdev) && poison_set_next(&fsdev->bad, &at, &piece))
-		show(fsdev, piece.offset, piece.len);
-}
-
-/**
- * disk_set_bad() - shows a stretch among the block device's bad blocks
- * @fsdev: the device
- * @offset: device offset; a multiple of the page size
- * @len: bytes; a multiple of the page size
- *
- * The kernel's list has room for 512 stretches and shows the first ones; what goes beyond is bad
- * all the same. A full one is made anew and not added to: 6.12 would widen its first entry, with a
- * warning that counts the new sectors twice.
- *
- * Context: failure_lock(). Does nothing while there is no block device.
- */
-void disk_set_bad(struct fsdev *fsdev, u64 offset, u64 len)
-{
-	if (!fsdev->badblocks.page)
-		return;
-	if (shown_full(fsdev))
-		show_all(fsdev);
-	else
-		show(fsdev, offset, len);
-}
-
-/**
- * disk_set_good() - takes a stretch from the block device's bad blocks
- * @fsdev: the device
- * @offset: device offset; a multiple of the page size
- * @len: bytes; a multiple of the page size
- *
- * Context: failure_lock(), after it went from the bad ranges. Does nothing while there is no
- * block device.
- */
-void disk_set_good(struct fsdev *fsdev, u64 offset, u64 len)
-{
-	if (!fsdev->badblocks.page)
-		return;
-	if (shown_full(fsdev) ||
-	    !compat_badblocks_clear(&fsdev->badblocks, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT))
-		show_all(fsdev);
-}
-
-static int disk_show_bad(struct fsdev *fsdev)
-{
-	int rc;
-
-	failure_lock(fsdev);
-	rc = badblocks_init(&fsdev->badblocks, 1);
-	if (!rc)
-		show_all(fsdev);
-	failure_unlock(fsdev);
-	return rc;
-}
-
-static void disk_hide_bad(struct fsdev *fsdev)
-{
-	failure_lock(fsdev);
-	badblocks_exit(&fsdev->badblocks);
-	failure_unlock(fsdev);
-}
-
 /*
  * A holder that is told of the removal while it has its disk answers with what it knows to do: XFS
  * of 7.x with a walk over four billion pages for each file.
@@ -394,7 +314,6 @@ static void disk_remove(void *data)
 	}
 	revoke_lost_swap(fsdev);
 	put_disk(fsdev->disk);
-	disk_hide_bad(fsdev);
 }
 
 static struct gendisk *disk_create(struct fsdev *fsdev)
@@ -412,7 +331,7 @@ static struct gendisk *disk_create(struct fsdev *fsdev)
 		return disk;
 	disk->fops = &disk_fops;
 	disk->private_data = fsdev;
-	disk->bb = &fsdev->badblocks;
+	disk->bb = &fsdev->badblocks.list;
 	/* dax1.0 becomes fsdev1.0 */
 	snprintf(disk->disk_name, sizeof(disk->disk_name), "fsdev%s",
 		 dev_name(dev) + strlen("dax"));
@@ -433,13 +352,10 @@ int disk_add(struct fsdev *fsdev)
 	struct gendisk *disk;
 	int rc;
 
-	rc = disk_show_bad(fsdev);
-	if (rc)
-		return rc;
 	disk = disk_create(fsdev);
 	if (IS_ERR(disk)) {
 		rc = PTR_ERR(disk);
-		goto hide_bad;
+		goto fail;
 	}
 	fsdev->disk = disk;
 	rc = dax_add_host(fsdev->dax_dev, disk);
@@ -454,8 +370,7 @@ remove_host:
 	dax_remove_host(disk);
 put:
 	put_disk(disk);
-hide_bad:
-	disk_hide_bad(fsdev);
+fail:
 	dev_err(dev, "cannot add the block device: error %d\n", rc);
 	return rc;
 }

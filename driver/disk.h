@@ -11,8 +11,6 @@ struct compat_disk_claim;
 struct fsdev;
 
 int disk_add(struct fsdev *fsdev);
-void disk_set_bad(struct fsdev *fsdev, u64 offset, u64 len);
-void disk_set_good(struct fsdev *fsdev, u64 offset, u64 len);
 void disk_look_for_claims(struct fsdev *fsdev);
 int disk_claim(struct fsdev *fsdev, void *holder, struct compat_disk_claim *claim);
 void disk_unclaim(struct compat_disk_claim *claim);

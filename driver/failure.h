@@ -1,26 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Failure: from a failing page to the bad ranges and to the file system that has it.
+ * Failure: the kernel reports a failing page, and the holder is notified.
  */
 #ifndef FSDEV_FAILURE_H
 #define FSDEV_FAILURE_H
 
+#include <linux/atomic.h>
+#include <linux/compiler.h>
+#include <linux/ratelimit.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct dev_pagemap_ops;
 struct fsdev;
 
+/**
+ * struct failure - what follows the reports of failing pages of a device
+ * @stopped: @unmap_work is not scheduled any more; protected by the poison lock
+ * @unmap_work: unmaps poisoned pages from processes that memory_failure() has not signalled
+ * @put_work: drops the page map references of pagemap_get()
+ * @put_after: earliest time for that, in jiffies; protected by the poison lock
+ * @found: number of the page that discover.c is reporting; ULONG_MAX if none
+ * @reports: pieces of failing memory that holders have been notified of
+ * @log_limit: rate limit of the device's messages about poison, repair.c's as well
+ */
+struct failure {
+	bool stopped;
+	struct delayed_work unmap_work;
+	struct delayed_work put_work;
+	unsigned long put_after;
+	unsigned long found;
+	atomic_long_t reports;
+	struct ratelimit_state log_limit;
+};
+
 extern const struct dev_pagemap_ops failure_pagemap_ops;
+
+void __printf(2, 3) failure_log(struct fsdev *fsdev, const char *format, ...);
 int failure_prepare(struct fsdev *fsdev);
 int failure_start(struct fsdev *fsdev);
 void failure_end(struct fsdev *fsdev);
-void failure_lock(struct fsdev *fsdev);
-void failure_unlock(struct fsdev *fsdev);
-bool failure_settled(struct fsdev *fsdev);
-void failure_read_error(struct fsdev *fsdev, u64 offset);
-int failure_repaired(struct fsdev *fsdev, u64 offset, u64 len);
-int failure_add_known(struct fsdev *fsdev, u64 offset, u64 len);
-int failure_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);
-int failure_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);
 
 #endif

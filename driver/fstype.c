@@ -13,6 +13,7 @@
 
 #include "device.h"
 #include "fstype.h"
+#include "poison.h"
 
 /* Superblocks, as the file systems' documents have them; offsets in bytes from the start. */
 #define FSTYPE_BYTES 2048
@@ -41,7 +42,7 @@ static bool fstype_read(struct fsdev *fsdev, u64 offset, void *start)
 	u64 phys, run = rangemap_lookup(&fsdev->map, offset, &phys);
 
 	return run >= FSTYPE_BYTES &&
-	       poison_set_good(&fsdev->bad, offset, FSTYPE_BYTES) == FSTYPE_BYTES &&
+	       poison_good(&fsdev->poison, offset, FSTYPE_BYTES) == FSTYPE_BYTES &&
 	       !copy_mc_to_kernel(start, __va(phys), FSTYPE_BYTES);
 }
 

@@ -271,9 +271,9 @@ void fsdev_holder_unbar(struct fsdev *fsdev)
  * What a holder is told of the removal. Where it is told of a part, that begins where the partition
  * begins that the holder has.
  */
-static struct failure removal_of(struct dax_device *dax_dev, u64 start)
+static struct holder_notice removal_of(struct dax_device *dax_dev, u64 start)
 {
-	return (struct failure){
+	return (struct holder_notice){
 		.dax_dev = dax_dev,
 		.offset = COMPAT_PRE_REMOVE_LEN == U64_MAX ? 0 : start,
 		.len = COMPAT_PRE_REMOVE_LEN,
@@ -284,7 +284,7 @@ static struct failure removal_of(struct dax_device *dax_dev, u64 start)
 static void announce_one(struct dax_device *dax_dev, u64 start)
 {
 	struct holder_words words = words_of(dax_dev);
-	struct failure removal = removal_of(dax_dev, start);
+	struct holder_notice removal = removal_of(dax_dev, start);
 
 	holder_close(&words, fsdev_holder_call, &removal);
 }
@@ -292,7 +292,7 @@ static void announce_one(struct dax_device *dax_dev, u64 start)
 static void remove_one(struct dax_device *dax_dev, u64 start)
 {
 	struct holder_words words = words_of(dax_dev);
-	struct failure removal = removal_of(dax_dev, start);
+	struct holder_notice removal = removal_of(dax_dev, start);
 
 	holder_kill(&words, fsdev_holder_call, &removal);
 }

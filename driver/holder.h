@@ -16,7 +16,7 @@
 #include "device.h"
 
 /* What a holder is told. */
-struct failure {
+struct holder_notice {
 	struct dax_device *dax_dev;
 	u64 offset;
 	u64 len;
@@ -36,10 +36,10 @@ static inline struct holder_words fsdev_holder_words(struct dax_device *dax_dev)
 static inline int fsdev_holder_call(const void *ops, void *arg)
 {
 	const struct dax_holder_operations *holder_ops = ops;
-	const struct failure *failure = arg;
+	const struct holder_notice *notice = arg;
 
-	return holder_ops->notify_failure(failure->dax_dev, failure->offset, failure->len,
-					  failure->mf_flags);
+	return holder_ops->notify_failure(notice->dax_dev, notice->offset, notice->len,
+					  notice->mf_flags);
 }
 
 /**
@@ -51,7 +51,7 @@ static inline int fsdev_holder_call(const void *ops, void *arg)
  *
  * Only one of the two DAX devices has a holder at a time, see fsdev_holder_bar(): mostly the block
  * device's, which is looked at first. Where that changes meanwhile, the holder that comes finds the
- * page fenced.
+ * page poisoned.
  *
  * Context: may sleep.
  * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
@@ -59,25 +59,25 @@ static inline int fsdev_holder_call(const void *ops, void *arg)
 static __always_inline int fsdev_holder_notify(const struct fsdev *fsdev, u64 offset, u64 len,
 					       int mf_flags)
 {
-	struct failure failure = {
+	struct holder_notice notice = {
 		.dax_dev = fsdev->dax_dev,
 		.offset = offset,
 		.len = len,
 		.mf_flags = mf_flags,
 	};
-	struct holder_words words = fsdev_holder_words(failure.dax_dev);
+	struct holder_words words = fsdev_holder_words(notice.dax_dev);
 	struct holder_listener listener;
 	int id;
 
 	id = holder_read_lock();
 	listener = holder_listener(&words);
 	if (unlikely(listener.rc == -EOPNOTSUPP)) {
-		failure.dax_dev = fsdev_bus_dax(fsdev);
-		words = fsdev_holder_words(failure.dax_dev);
+		notice.dax_dev = fsdev_bus_dax(fsdev);
+		words = fsdev_holder_words(notice.dax_dev);
 		listener = holder_listener(&words);
 	}
 	if (!listener.rc)
-		listener.rc = fsdev_holder_call((const void *)listener.ops, &failure);
+		listener.rc = fsdev_holder_call((const void *)listener.ops, &notice);
 	holder_read_unlock(id);
 	return listener.rc;
 }

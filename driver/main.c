@@ -9,10 +9,12 @@
 #include <linux/slab.h>
 
 #include "access.h"
+#include "badblocks.h"
 #include "blocked.h"
 #include "chardev.h"
 #include "clamp.h"
 #include "device.h"
+#include "discover.h"
 #include "disk.h"
 #include "failure.h"
 #include "geometry.h"
@@ -64,6 +66,7 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct geometry 
 		return ERR_PTR(rc);
 	}
 	access_prepare(fsdev);
+	discover_prepare(fsdev);
 	blocked_init(fsdev);
 	INIT_LIST_HEAD(&fsdev->sleep.list);
 	return fsdev;
@@ -116,6 +119,9 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	rc = failure_start(fsdev);
 	if (rc)
 		return rc;
+	rc = discover_start(fsdev);
+	if (rc)
+		return rc;
 	rc = clamp_start(fsdev);
 	if (rc)
 		return rc;
@@ -123,6 +129,9 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	if (rc)
 		return rc;
 	rc = chardev_attach(fsdev);
+	if (rc)
+		return rc;
+	rc = badblocks_mirror_start(fsdev);
 	if (rc)
 		return rc;
 	rc = disk_add(fsdev);

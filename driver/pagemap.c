@@ -16,6 +16,7 @@
 #include "failure.h"
 #include "geometry.h"
 #include "pagemap.h"
+#include "poison.h"
 
 /* The last byte of a range. */
 static u64 last_of(const struct rangemap_range *range)
@@ -271,19 +272,19 @@ int pagemap_install(struct fsdev *fsdev, void (*end)(struct fsdev *fsdev))
 }
 
 /**
- * pagemap_keep() - keeps page structures from going away
+ * pagemap_get() - take a reference to a page map
  * @fsdev: the device
  * @pgmap: a page map of the device that the caller has a reference to
  *
- * Until pagemap_let_go(): unmapping them waits.
+ * Its page structures stay until pagemap_put(): unmapping them waits.
  *
- * Context: any that may take a mutex; @fsdev->bad_lock is held.
+ * Context: process. Caller must hold the poison lock.
  */
-void pagemap_keep(struct fsdev *fsdev, struct dev_pagemap *pgmap)
+void pagemap_get(struct fsdev *fsdev, struct dev_pagemap *pgmap)
 {
 	struct chunks *chunks = fsdev->chunks;
 
-	lockdep_assert_held(&fsdev->bad_lock);
+	lockdep_assert_held(&fsdev->poison.lock);
 	for (unsigned int i = 0; i < chunks->nr; i++) {
 		struct chunk *chunk = &chunks->chunk[i];
 
@@ -297,16 +298,16 @@ void pagemap_keep(struct fsdev *fsdev, struct dev_pagemap *pgmap)
 }
 
 /**
- * pagemap_let_go() - undoes pagemap_keep(), for all page maps of the device
+ * pagemap_put() - undo pagemap_get(), for all page maps of the device
  * @fsdev: the device
  *
- * Context: any that may take a mutex; @fsdev->bad_lock is held.
+ * Context: process. Caller must hold the poison lock.
  */
-void pagemap_let_go(struct fsdev *fsdev)
+void pagemap_put(struct fsdev *fsdev)
 {
 	struct chunks *chunks = fsdev->chunks;
 
-	lockdep_assert_held(&fsdev->bad_lock);
+	lockdep_assert_held(&fsdev->poison.lock);
 	for (unsigned int i = 0; i < chunks->nr; i++) {
 		struct chunk *chunk = &chunks->chunk[i];
 

@@ -10,7 +10,7 @@ struct fsdev;
 
 int pagemap_install(struct fsdev *fsdev, void (*end)(struct fsdev *fsdev));
 void pagemap_publish(struct fsdev *fsdev);
-void pagemap_keep(struct fsdev *fsdev, struct dev_pagemap *pgmap);
-void pagemap_let_go(struct fsdev *fsdev);
+void pagemap_get(struct fsdev *fsdev, struct dev_pagemap *pgmap);
+void pagemap_put(struct fsdev *fsdev);
 
 #endif

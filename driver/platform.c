@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The platform: what it knows of bad memory, and how it repairs it.
+ * The platform: its list of poisoned memory, and its command to clear poison.
  *
  * Only the NVDIMM bus has both. A devdax namespace hangs below its region there: the DAX device's
  * parent is the namespace's device, and that one's parent the region. For memory of other kinds
- * user space tells what is known, through the character device.
+ * user space adds what is known, through the character device.
  */
 #include <linux/badblocks.h>
 #include <linux/device.h>
@@ -12,7 +12,6 @@
 #include <linux/string.h>
 
 #include "device.h"
-#include "failure.h"
 #include "platform.h"
 
 /* The region of the NVDIMM bus that the memory belongs to, or NULL. */
@@ -27,13 +26,13 @@ static struct device *nvdimm_region(struct fsdev *fsdev)
 }
 
 /**
- * platform_clear() - has the platform repair memory
+ * platform_clear() - have the platform clear the poison of memory
  * @fsdev: the device
  * @phys: physical address
  * @len: bytes
  *
  * Context: may sleep.
- * Return: 0; -EOPNOTSUPP if there is nobody who could, which says nothing of the memory; -EIO if it
+ * Return: 0; -EOPNOTSUPP if the platform cannot, which says nothing of the memory; -EIO if it
  * failed.
  */
 int platform_clear(struct fsdev *fsdev, phys_addr_t phys, unsigned int len)
@@ -57,8 +56,8 @@ int platform_clear(struct fsdev *fsdev, phys_addr_t phys, unsigned int len)
 	return -EIO;
 }
 
-/* Adds what @bb says; its sectors are counted from the device's first byte. */
-static void take_over(struct fsdev *fsdev, struct badblocks *bb)
+/* The sectors of @bb are counted from the device's first byte. */
+static void each_bad_block(struct fsdev *fsdev, struct badblocks *bb, platform_add_t *add)
 {
 	sector_t from = 0, end = rangemap_size(&fsdev->map) >> SECTOR_SHIFT, sectors, first;
 
@@ -66,18 +65,18 @@ static void take_over(struct fsdev *fsdev, struct badblocks *bb)
 		first = compat_badblocks_next(bb, &from, end, &sectors);
 		if (first >= end)
 			return;
-		failure_add_known(fsdev, (u64)first << SECTOR_SHIFT, (u64)sectors << SECTOR_SHIFT);
+		add(fsdev, (u64)first << SECTOR_SHIFT, (u64)sectors << SECTOR_SHIFT);
 	}
 }
 
 /**
- * platform_known() - takes over what the platform knows to be bad
- * @fsdev: a device that nobody can reach yet
+ * platform_each_poison() - walk the poison that the platform knows of
+ * @fsdev: a device that is not yet open for access
+ * @add: called for each range
  *
- * Context: probe, may sleep. A list that cannot be had is said in the log; the device works
- * without it.
+ * Context: probe, may sleep. A list that cannot be had is logged; the device works without it.
  */
-void platform_known(struct fsdev *fsdev)
+void platform_each_poison(struct fsdev *fsdev, platform_add_t *add)
 {
 	struct device *region = nvdimm_region(fsdev);
 	void (*populate)(struct nd_region *nd_region, struct badblocks *bb,
@@ -95,7 +94,7 @@ void platform_known(struct fsdev *fsdev)
 		rangemap_lookup(&fsdev->map, 0, &range.start);
 		range.end = range.start + rangemap_size(&fsdev->map) - 1;
 		populate(to_region(region), &bb, &range);
-		take_over(fsdev, &bb);
+		each_bad_block(fsdev, &bb, add);
 		badblocks_exit(&bb);
 	} else {
 		dev_warn(fsdev_dev(fsdev), "cannot ask %s what of its memory is bad\n",

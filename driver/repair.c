@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Repair: a bad page is overwritten as a whole and becomes good.
+ * Repair: a poisoned page is overwritten as a whole and becomes good.
  *
- * The order keeps readers away from what is not yet right. The page stays in the bad ranges, so
- * that nobody is given it, while the platform clears its poison, the kernel's mapping of it is put
- * back, the new data is written past the caches and read back with care. Then its flag goes, and
- * last of all its place among the bad ranges: whoever finds it good finds the new data.
+ * The page stays in the poison set, so that it is not handed out, until the platform has cleared
+ * the memory's poison, the direct map has the page again, the new data has been written past the
+ * caches and read back by a machine-check-safe copy. The page's flag is cleared then, and the page
+ * taken out of the set last: a reader that finds it good reads the new data.
  */
 #include <linux/dax.h>
 #include <linux/delay.h>
@@ -14,24 +14,27 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "access.h"
 #include "device.h"
-#include "failure.h"
+#include "event.h"
+#include "memory.h"
 #include "platform.h"
+#include "poison.h"
 #include "repair.h"
+#include "uapi/fsdev.h"
 
-#define SETTLE_STEP_MS 10
-#define SETTLE_TRIES 500
+/* Waiting until no memory_failure() is in progress: see poison_report_end(). */
+#define QUIET_POLL_MS 10
+#define QUIET_TRIES 500
 
 #define READ_BACK 256
 
-static bool is_bad(const struct fsdev *fsdev, u64 offset)
+static bool is_poisoned(const struct fsdev *fsdev, u64 offset)
 {
-	return !poison_set_good(&fsdev->bad, offset, PAGE_SIZE);
+	return !poison_good(&fsdev->poison, offset, PAGE_SIZE);
 }
 
-/* Whether physical page @pfn is one of the device's, and where. */
-static bool is_ours(const struct fsdev *fsdev, unsigned long pfn, u64 *offset)
+/* Finds the device offset of a page frame; false if it is none of the device. */
+static bool offset_of_pfn(const struct fsdev *fsdev, unsigned long pfn, u64 *offset)
 {
 	u64 phys = PFN_PHYS(pfn), len = PAGE_SIZE;
 	struct rangemap_piece piece;
@@ -43,21 +46,21 @@ static bool is_ours(const struct fsdev *fsdev, unsigned long pfn, u64 *offset)
 }
 
 /*
- * The page's flag; and that of the first page of its 2 MiB, on which some kernels put the flag of
- * any page of a folio of that size.
+ * Clears the page's flag; and that of the first page of its 2 MiB, which some kernels set for any
+ * page of a folio of that size.
  */
-static void clear_flag(const struct fsdev *fsdev, unsigned long pfn)
+static void clear_hwpoison_flag(const struct fsdev *fsdev, unsigned long pfn)
 {
 	unsigned long head = ALIGN_DOWN(pfn, PTRS_PER_PMD);
 	u64 offset;
 
 	ClearPageHWPoison(pfn_to_page(pfn));
-	if (is_ours(fsdev, head, &offset) && !is_bad(fsdev, offset))
+	if (offset_of_pfn(fsdev, head, &offset) && !is_poisoned(fsdev, offset))
 		ClearPageHWPoison(pfn_to_page(head));
 }
 
-/* Whether memory can be read, and has what was written to it; by pieces that fit on the stack. */
-static bool holds(const void *mem, const void *data)
+/* Reads a page back, in pieces that fit on the stack; true if it has what was written to it. */
+static bool reads_back(const void *mem, const void *data)
 {
 	u8 piece[READ_BACK];
 
@@ -71,53 +74,57 @@ static bool holds(const void *mem, const void *data)
 static int repair_locked(struct fsdev *fsdev, u64 offset, const void *data)
 {
 	u64 len;
-	void *mem = access_read_address(fsdev, offset, &len);
+	void *mem = memory_address(fsdev, offset, &len);
 	unsigned long pfn = PHYS_PFN(__pa(mem));
 	int rc;
 
 	rc = platform_clear(fsdev, PFN_PHYS(pfn), PAGE_SIZE);
 	if (rc && rc != -EOPNOTSUPP)
 		return rc;
-	compat_unfence_page(pfn);
+	compat_direct_map_restore(pfn);
 	/* a cache may hold what the memory had before */
 	arch_invalidate_pmem(mem, PAGE_SIZE);
 	memcpy_flushcache(mem, data, PAGE_SIZE);
 	wmb(); /* in memory before it is read back */
-	if (!holds(mem, data)) {
-		compat_fence_page(pfn);
+	if (!reads_back(mem, data)) {
+		compat_direct_map_remove(pfn);
 		return -EIO;
 	}
-	clear_flag(fsdev, pfn);
-	smp_mb(); /* and visible before it counts as good */
-	return failure_repaired(fsdev, offset, PAGE_SIZE);
+	clear_hwpoison_flag(fsdev, pfn);
+	/* pairs with smp_rmb() in access.c and in disk_page() in disk.c */
+	smp_mb();
+	rc = poison_remove(&fsdev->poison, offset, PAGE_SIZE);
+	if (!rc)
+		event_post(fsdev->events, FSDEV_EVENT_CLEARED, 0, offset, PAGE_SIZE);
+	return rc;
 }
 
 /*
- * Takes the lock when no failure is being reported. Gives up after a while: the report may wait for
- * what the caller's file system has locked.
+ * Takes the lock when no report of a failure is in progress. Gives up after a while: the report may
+ * wait for locks that the caller's file system holds.
  */
-static bool lock_settled(struct fsdev *fsdev)
+static bool lock_quiet(struct fsdev *fsdev)
 {
-	for (int i = 0; i < SETTLE_TRIES; i++) {
-		failure_lock(fsdev);
-		if (failure_settled(fsdev))
+	for (int i = 0; i < QUIET_TRIES; i++) {
+		poison_lock(&fsdev->poison);
+		if (poison_quiet(&fsdev->poison))
 			return true;
-		failure_unlock(fsdev);
-		msleep(SETTLE_STEP_MS);
+		poison_unlock(&fsdev->poison);
+		msleep(QUIET_POLL_MS);
 	}
 	return false;
 }
 
 /**
- * repair_page() - overwrites a page, which makes it good if it was bad
+ * repair_page() - overwrite a page, and make it good if it was poisoned
  * @fsdev: the device
  * @offset: device offset; a multiple of the page size, in the device
  * @data: the page's new contents; NULL for zeros
  *
- * Context: may sleep; takes failure_lock(). Also under input and output: allocates nothing that
- * would wait for it.
- * Return: 0; -EIO if the page could not be written, did not hold what was written, or if failures
- * go on being reported; -ENOMEM. It then is bad still.
+ * Context: may sleep; takes the poison lock. Also under I/O: allocates no memory that would wait
+ * for it.
+ * Return: 0; -EIO if the page could not be written, did not read back as written, or if reports of
+ * failures go on; -ENOMEM. It stays poisoned then.
  */
 int repair_page(struct fsdev *fsdev, u64 offset, const void *data)
 {
@@ -126,42 +133,42 @@ int repair_page(struct fsdev *fsdev, u64 offset, const void *data)
 
 	if (!data)
 		data = page_address(ZERO_PAGE(0));
-	if (!lock_settled(fsdev))
+	if (!lock_quiet(fsdev))
 		return -EIO;
-	if (is_bad(fsdev, offset)) {
+	if (is_poisoned(fsdev, offset)) {
 		rc = repair_locked(fsdev, offset, data);
-		if (rc && __ratelimit(&fsdev->log_limit))
+		if (rc && __ratelimit(&fsdev->failure.log_limit))
 			dev_warn(fsdev_dev(fsdev),
 				 "device offset %#llx, %lu bytes: still bad after an overwrite\n",
 				 offset, PAGE_SIZE);
 	} else {
-		/* somebody was quicker */
-		access_store(fsdev, access_read_address(fsdev, offset, &len), data, PAGE_SIZE);
+		/* repaired by another caller meanwhile */
+		memory_store(fsdev, memory_address(fsdev, offset, &len), data, PAGE_SIZE);
 	}
-	failure_unlock(fsdev);
+	poison_unlock(&fsdev->poison);
 	return rc;
 }
 
 /**
- * failure_repair() - overwrites what is bad of a stretch with zeros
+ * repair_range() - overwrite the poisoned pages of a range with zeros
  * @fsdev: the device
  * @offset: device offset; a multiple of the page size
  * @len: bytes; a multiple of the page size
- * @done: bytes that were bad and are good now
+ * @done: where to put how many bytes were repaired
  *
- * What is not bad is left alone.
+ * Other pages are left alone.
  *
- * Context: may sleep; takes failure_lock() for each page. The device is bound all the while.
- * Return: 0; -EIO if some of it stays bad, after all has been tried; -EINTR.
+ * Context: may sleep; takes the poison lock for each page. The device stays bound.
+ * Return: 0; -EIO if a page stays poisoned, after all have been tried; -EINTR.
  */
-int failure_repair(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
+int repair_range(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 {
 	u64 end = offset + min(len, U64_MAX - offset), at = offset;
 	struct poison_piece piece;
 	int rc = 0;
 
 	*done = 0;
-	while (poison_set_next(&fsdev->bad, &at, &piece) && piece.offset < end) {
+	while (poison_next(&fsdev->poison, &at, &piece) && piece.offset < end) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		if (repair_page(fsdev, piece.offset, NULL))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Repair: a bad page is overwritten as a whole and becomes good.
+ * Repair: a poisoned page is overwritten as a whole and becomes good.
  */
 #ifndef FSDEV_REPAIR_H
 #define FSDEV_REPAIR_H
@@ -10,6 +10,6 @@
 struct fsdev;
 
 int repair_page(struct fsdev *fsdev, u64 offset, const void *data);
-int failure_repair(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);
+int repair_range(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);
 
 #endif

@@ -606,7 +606,7 @@ static void revoke_supers(struct fsdev *fsdev)
 }
 
 /**
- * revoke_bad() - takes one page from every process that has it mapped
+ * revoke_poisoned() - takes one page from every process that has it mapped
  * @page: a page of a device whose page structures stay meanwhile
  *
  * The file keeps it: whoever touches it faults, and is told what became of it. A page that several
@@ -614,7 +614,7 @@ static void revoke_supers(struct fsdev *fsdev)
  *
  * Context: may sleep.
  */
-void revoke_bad(struct page *page)
+void revoke_poisoned(struct page *page)
 {
 	struct folio *folio = page_folio(page);
 	pgoff_t index = folio->index + folio_page_idx(folio, page);

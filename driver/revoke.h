@@ -30,6 +30,6 @@ u64 revoke_holder_start(const struct fsdev *fsdev);
 void revoke_wait_swap(struct fsdev *fsdev);
 void revoke_lost_swap(struct fsdev *fsdev);
 bool __must_check revoke_mappings(struct fsdev *fsdev);
-void revoke_bad(struct page *page);
+void revoke_poisoned(struct page *page);
 
 #endif

@@ -104,15 +104,15 @@ static inline sector_t compat_badblocks_next(struct badblocks *bb, sector_t *fro
 }
 
 /**
- * compat_fence_page() - takes a page out of the kernel's own mapping of memory
+ * compat_direct_map_remove() - unmap a page from the direct map
  * @pfn: a page that cannot be read
  *
- * So that nothing is read from it ahead of time. Kernels that keep this to themselves do it where
- * a machine check arrives, which is the case that matters.
+ * Prevents speculative access. set_mce_nospec() is exported from 7.x on only; older kernels still
+ * call it themselves after a machine check, when memory_failure() has returned.
  *
  * Context: may sleep.
  */
-static inline void compat_fence_page(unsigned long pfn)
+static inline void compat_direct_map_remove(unsigned long pfn)
 {
 #ifdef FSDEV_HAVE_SET_MCE_NOSPEC
 	unsigned int flags = memalloc_noio_save();
@@ -123,14 +123,14 @@ static inline void compat_fence_page(unsigned long pfn)
 }
 
 /**
- * compat_unfence_page() - puts a page back into the kernel's own mapping of memory
+ * compat_direct_map_restore() - map a page in the direct map again
  * @pfn: the page
  *
- * Does nothing where it is there already, which is quick to see.
+ * Does nothing for a page that is mapped there.
  *
  * Context: may sleep.
  */
-static inline void compat_unfence_page(unsigned long pfn)
+static inline void compat_direct_map_restore(unsigned long pfn)
 {
 	unsigned int flags = memalloc_noio_save();
 #ifdef CONFIG_X86_64

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Discovery: poison that the kernel does not report by itself.
+ *
+ * The driver's own machine-check-safe copies find it, and so do those of the DAX core, which only
+ * the decode chain of machine checks tells of; the platform and user space know of it. A page that
+ * was found is added to the set at once and handed to memory_failure() by a worker: it is found
+ * under the locks of a file system that takes them when it is notified. Of poison that was known
+ * before the holder is notified directly.
+ */
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "blocked.h"
+#include "device.h"
+#include "discover.h"
+#include "event.h"
+#include "failure.h"
+#include "holder.h"
+#include "memory.h"
+#include "platform.h"
+#include "poison.h"
+#include "uapi/fsdev.h"
+
+/*
+ * Reports each page as one that the hardware has reported: the kernel calls the driver back through
+ * the page map, and processes lose the page.
+ */
+static void discover_report(struct work_struct *work)
+{
+	struct discover *discover = container_of(work, struct discover, report_work);
+	struct fsdev *fsdev = container_of(discover, struct fsdev, discover);
+	u64 offset;
+
+	while (poison_next_unreported(&fsdev->poison, &offset)) {
+		unsigned long pfn = memory_pfn(fsdev, offset);
+
+		/* repaired meanwhile, or between two such pages where memory was short */
+		if (poison_good(&fsdev->poison, offset, PAGE_SIZE))
+			continue;
+		compat_direct_map_remove(pfn);
+		WRITE_ONCE(fsdev->failure.found, pfn);
+		compat_memory_failure(pfn, 0);
+		WRITE_ONCE(fsdev->failure.found, ULONG_MAX);
+		cond_resched();
+	}
+}
+
+/**
+ * discover_read_error() - mark a page poisoned that the driver could not read
+ * @fsdev: the device
+ * @offset: device offset of the page; a multiple of the page size
+ *
+ * The page is poisoned when this returns; the holder is notified later, once.
+ *
+ * Context: may sleep, also under the locks of a file system; takes the poison lock.
+ */
+void discover_read_error(struct fsdev *fsdev, u64 offset)
+{
+	poison_lock(&fsdev->poison);
+	if (poison_add_found(&fsdev->poison, offset) && !fsdev->discover.stopped)
+		schedule_work(&fsdev->discover.report_work);
+	poison_unlock(&fsdev->poison);
+}
+
+/*
+ * A read() of a file is copied by the DAX core, not by the driver, and poison only makes the copy
+ * short.
+ */
+static int discover_mce(struct notifier_block *mce, unsigned long action, void *data)
+{
+	struct discover *discover = container_of(mce, struct discover, mce);
+	struct fsdev *fsdev = container_of(discover, struct fsdev, discover);
+	u64 phys, len = PAGE_SIZE;
+	struct rangemap_piece piece;
+
+	if (!data || !compat_copy_failed(data, &phys))
+		return NOTIFY_DONE;
+	phys = ALIGN_DOWN(phys, PAGE_SIZE);
+	if (rangemap_next(&fsdev->map, &phys, &len, &piece))
+		discover_read_error(fsdev, piece.offset);
+	return NOTIFY_DONE;
+}
+
+static bool in_device(const struct fsdev *fsdev, u64 offset, u64 len)
+{
+	u64 size = rangemap_size(&fsdev->map);
+
+	return len && offset < size && len <= size - offset;
+}
+
+/**
+ * discover_add() - mark a range poisoned on behalf of the platform or user space
+ * @fsdev: the device
+ * @offset: device offset
+ * @len: bytes; every page that has one of them is poisoned from here on
+ *
+ * The holder is notified.
+ *
+ * Context: may sleep; the device is bound, or probe.
+ * Return: 0; -EINVAL if it is empty or not in the device.
+ */
+int discover_add(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	u64 end;
+
+	if (!in_device(fsdev, offset, len))
+		return -EINVAL;
+	end = PAGE_ALIGN(offset + len);
+	offset = ALIGN_DOWN(offset, PAGE_SIZE);
+	len = end - offset;
+	if (!poison_add(&fsdev->poison, &offset, &len))
+		return 0;
+	fsdev_holder_notify(fsdev, offset, len, 0);
+	poison_update_listeners(&fsdev->poison, offset, len);
+	failure_log(fsdev, "known to be bad: device offset %#llx, %llu bytes", offset, len);
+	event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);
+	return 0;
+}
+
+/**
+ * discover_scrub() - read a range and mark poisoned what cannot be read
+ * @fsdev: the device
+ * @offset: device offset; a multiple of the page size
+ * @len: bytes; a multiple of the page size
+ * @done: where to put how many bytes were read
+ *
+ * Reads with copy_mc_to_kernel().
+ *
+ * Context: may sleep; the device stays bound.
+ * Return: 0; -EINVAL if it is empty or not in the device; -ENOMEM; -EINTR.
+ */
+int discover_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
+{
+	void *page;
+	u64 run;
+	int rc = 0;
+
+	*done = 0;
+	if (!in_device(fsdev, offset, len))
+		return -EINVAL;
+	page = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	for (; *done < len && !rc; *done += PAGE_SIZE) {
+		u64 at = offset + *done;
+
+		if (poison_good(&fsdev->poison, at, PAGE_SIZE) &&
+		    copy_mc_to_kernel(page, memory_address(fsdev, at, &run), PAGE_SIZE))
+			discover_read_error(fsdev, at);
+		if (fatal_signal_pending(current))
+			rc = -EINTR;
+		cond_resched();
+	}
+	kfree(page);
+	return rc;
+}
+
+/**
+ * discover_inject() - have the kernel handle a failure of each page, as a test
+ * @fsdev: the device
+ * @offset: device offset; a multiple of the page size, in the device
+ * @len: bytes; a multiple of the page size
+ * @done: where to put how many bytes have failed
+ *
+ * The hardware stays as it is.
+ *
+ * Context: may sleep; the device stays bound.
+ * Return: 0; what memory_failure() returns if it did not call the driver back.
+ */
+int discover_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
+{
+	unsigned long pfn, before;
+	int rc;
+
+	for (*done = 0; *done < len; *done += PAGE_SIZE) {
+		pfn = memory_pfn(fsdev, offset + *done);
+		before = atomic_long_read(&fsdev->failure.reports);
+		rc = compat_memory_failure(pfn, MF_SW_SIMULATED);
+		/* an unused page, which is an error to the kernel, is none of the injection */
+		if (atomic_long_read(&fsdev->failure.reports) == before)
+			return rc;
+	}
+	return 0;
+}
+
+static void discover_stop(void *data)
+{
+	struct fsdev *fsdev = data;
+
+	if (fsdev->abandoned)
+		return;
+	compat_unwatch_copies(&fsdev->discover.mce);
+	poison_lock(&fsdev->poison);
+	fsdev->discover.stopped = true;
+	poison_unlock(&fsdev->poison);
+	blocked_by(fsdev,
+		   "a memory failure is being handled, on this or another device, waiting for its holder to be told");
+	cancel_work_sync(&fsdev->discover.report_work);
+	blocked_over(fsdev);
+}
+
+/**
+ * discover_prepare() - prepare for the first read that discovers poison
+ * @fsdev: the device
+ *
+ * Context: probe.
+ */
+void discover_prepare(struct fsdev *fsdev)
+{
+	INIT_WORK(&fsdev->discover.report_work, discover_report);
+	fsdev->discover.mce.notifier_call = discover_mce;
+}
+
+/**
+ * discover_start() - take over known poison, and begin to watch machine checks
+ * @fsdev: a device with its page map, which is not yet open for access
+ *
+ * Context: probe, may sleep. Undone by devm.
+ * Return: 0 or -ENOMEM.
+ */
+int discover_start(struct fsdev *fsdev)
+{
+	platform_each_poison(fsdev, discover_add);
+	compat_watch_copies(&fsdev->discover.mce);
+	return devm_add_action_or_reset(fsdev_dev(fsdev), discover_stop, fsdev);
+}

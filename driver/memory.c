@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory: addresses of a device's memory, and stores to it.
+ */
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include "device.h"
+#include "memory.h"
+
+/**
+ * memory_address() - translate a device offset to a kernel address
+ * @fsdev: the device
+ * @offset: device offset in bytes
+ * @len: how many bytes from there on are contiguous
+ *
+ * Context: any.
+ * Return: the address, or NULL with *@len 0 if @offset is outside the device.
+ */
+void *memory_address(const struct fsdev *fsdev, u64 offset, u64 *len)
+{
+	u64 phys;
+
+	*len = rangemap_lookup(&fsdev->map, offset, &phys);
+	return *len ? __va(phys) : NULL;
+}
+
+/**
+ * memory_pfn() - translate a device offset to a page frame number
+ * @fsdev: the device
+ * @offset: device offset in bytes; in the device
+ *
+ * Context: any.
+ * Return: the number.
+ */
+unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset)
+{
+	u64 phys = 0;
+
+	rangemap_lookup(&fsdev->map, offset, &phys);
+	return PHYS_PFN(phys);
+}
+
+/**
+ * memory_store() - write to the memory as the device's kind asks for
+ * @fsdev: the device
+ * @to: address from memory_address()
+ * @from: source
+ * @len: bytes
+ *
+ * Persistent memory is written past the caches; other memory has nothing to flush.
+ *
+ * Context: any.
+ */
+void memory_store(const struct fsdev *fsdev, void *to, const void *from, size_t len)
+{
+	if (fsdev->persistent)
+		memcpy_flushcache(to, from, len);
+	else
+		memcpy(to, from, len);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory: addresses of a device's memory, and stores to it.
+ */
+#ifndef FSDEV_MEMORY_H
+#define FSDEV_MEMORY_H
+
+#include <linux/types.h>
+
+struct fsdev;
+
+void *memory_address(const struct fsdev *fsdev, u64 offset, u64 *len);
+unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset);
+void memory_store(const struct fsdev *fsdev, void *to, const void *from, size_t len);
+
+#endif

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Poison: updates of the set of poisoned pages. poison.h says what it is and what holds.
+ */
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "poison.h"
+
+/*
+ * Ranges that a set has capacity for at first, in a KiB; it is moved to a larger array when fewer
+ * than the second are free.
+ */
+#define POISON_RANGES 31
+#define POISON_RESERVE 16
+
+/*
+ * Moves a set to a larger array while there is still capacity. Without memory it stays as it is,
+ * and the next failure tries again. Caller must hold the lock.
+ */
+static void poison_grow(struct poison_set *set)
+{
+	unsigned int flags;
+	void *list;
+	u32 all;
+
+	if (poison_set_spare(set, &all) >= POISON_RESERVE || all > POISON_SET_CAPACITY_MAX / 2)
+		return;
+	/* a file system may be writing back here to free memory */
+	flags = memalloc_noio_save();
+	list = kvzalloc(poison_set_list_bytes(2 * all), GFP_KERNEL | __GFP_NOWARN);
+	memalloc_noio_restore(flags);
+	if (!list)
+		return;
+	list = poison_set_grow(set, list, 2 * all);
+	synchronize_rcu();
+	kvfree(list);
+}
+
+static void summary_set(struct poison *poison, u64 offset, u64 len)
+{
+	u8 *cell = poison->summary + poison_cell(poison, offset);
+	u8 *last = poison->summary + poison_cell(poison, offset + len - 1);
+
+	for (; cell <= last; cell++)
+		WRITE_ONCE(*cell, 1);
+}
+
+/* Clears the bytes that cover good pages only, after pages were taken out of the set. */
+static void summary_clear(struct poison *poison, u64 offset, u64 len)
+{
+	u64 bytes = PFN_PHYS(1ULL << poison->summary_shift), size = poison->size;
+	u64 last = poison_cell(poison, offset + len - 1);
+
+	for (u64 cell = poison_cell(poison, offset); cell <= last; cell++) {
+		u64 start = cell * bytes, in_device = min(bytes, size - start);
+
+		if (poison_good(poison, start, in_device) == in_device)
+			/* pairs with smp_rmb() in fsdev_checked_access() in access.c */
+			smp_store_release(&poison->summary[cell], 0);
+	}
+}
+
+static void poison_tell(struct poison *poison, u64 offset, u64 len, bool poisoned)
+{
+	struct poison_listener *listener;
+
+	lockdep_assert_held(&poison->lock);
+	list_for_each_entry(listener, &poison->listeners, node)
+		listener->changed(listener, offset, len, poisoned);
+}
+
+/* Tells of what of a range is poisoned: by now some of it may have been repaired. */
+static void poison_tell_added(struct poison *poison, u64 offset, u64 len)
+{
+	u64 at = offset, end = offset + len;
+	struct poison_piece piece;
+
+	while (at < end && poison_next(poison, &at, &piece) && piece.offset < end)
+		poison_tell(poison, piece.offset, min(piece.len, end - piece.offset), true);
+}
+
+/**
+ * poison_lock() - lock the set for update
+ * @poison: the device's poison
+ *
+ * Merges the pending page, if there is one, and closes the slot: invariant P2. Failures that the
+ * kernel reports meanwhile wait for the lock.
+ *
+ * Context: may sleep.
+ */
+void poison_lock(struct poison *poison)
+{
+	struct poison_piece page;
+
+	mutex_lock(&poison->lock);
+	if (!poison_set_close(&poison->set, &page))
+		return;
+	poison->pending_new = page.len;
+	poison->merged = page;
+}
+
+/**
+ * poison_unlock() - unlock the set
+ * @poison: the device's poison
+ *
+ * Tells the listeners of a page that poison_lock() has merged, and opens the slot, but see
+ * invariant P4.
+ *
+ * Context: may sleep.
+ */
+void poison_unlock(struct poison *poison)
+{
+	if (poison->merged.len) {
+		poison_tell_added(poison, poison->merged.offset, poison->merged.len);
+		poison->merged.len = 0;
+	}
+	if (likely(!poison_set_bytes(&poison->unreported)))
+		poison_set_open(&poison->set);
+	mutex_unlock(&poison->lock);
+}
+
+/*
+ * Adds a range to the set. Without memory for one more range the nearest grows to take it in:
+ * @offset and @len become what is poisoned then. Returns true if that is new for some of it.
+ */
+static bool poison_add_locked(struct poison *poison, u64 *offset, u64 *len)
+{
+	bool new;
+
+	lockdep_assert_held(&poison->lock);
+	poison_grow(&poison->set);
+	poison_set_widen(&poison->set, offset, len);
+	summary_set(poison, *offset, *len);
+	new = poison_set_add(&poison->set, *offset, *len);
+	poison->switch_access(poison);
+	return new;
+}
+
+/**
+ * poison_add() - mark a range poisoned that the holder is about to be notified of
+ * @poison: the device's poison
+ * @offset: device offset in bytes; may become less
+ * @len: bytes, in the device; may become more, where memory is short
+ *
+ * No page of it is unreported afterwards. poison_update_listeners() comes after the notification.
+ *
+ * Context: may sleep; takes the lock.
+ * Return: true if some of it was not poisoned before.
+ */
+bool poison_add(struct poison *poison, u64 *offset, u64 *len)
+{
+	bool new;
+
+	poison_lock(poison);
+	new = poison_add_locked(poison, offset, len);
+	if (unlikely(poison_set_bytes(&poison->unreported)))
+		poison_set_remove(&poison->unreported, *offset, *len);
+	poison_unlock(poison);
+	return new;
+}
+
+/**
+ * poison_update_listeners() - tell listeners of a range that poison_add() has added
+ * @poison: the device's poison
+ * @offset: device offset in bytes
+ * @len: bytes
+ *
+ * Context: may sleep; takes the lock.
+ */
+void poison_update_listeners(struct poison *poison, u64 offset, u64 len)
+{
+	poison_lock(poison);
+	poison_tell_added(poison, offset, len);
+	poison_unlock(poison);
+}
+
+/**
+ * poison_add_found() - mark a page poisoned that the driver found, to be reported later
+ * @poison: the device's poison
+ * @offset: device offset of the page
+ *
+ * Context: may sleep. Caller must hold the lock.
+ * Return: true if it was not poisoned before: it is unreported now.
+ */
+bool poison_add_found(struct poison *poison, u64 offset)
+{
+	u64 len = PAGE_SIZE;
+
+	if (!poison_add_locked(poison, &offset, &len))
+		return false;
+	poison_tell_added(poison, offset, len);
+	poison_grow(&poison->unreported);
+	poison_set_add(&poison->unreported, offset, len);
+	return true;
+}
+
+/**
+ * poison_next_unreported() - take the next page that the driver found and has not reported
+ * @poison: the device's poison
+ * @offset: where to put its device offset
+ *
+ * Context: may sleep; takes the lock.
+ * Return: false if there is none.
+ */
+bool poison_next_unreported(struct poison *poison, u64 *offset)
+{
+	struct poison_piece piece;
+	u64 at = 0;
+	bool found;
+
+	poison_lock(poison);
+	found = poison_set_next(&poison->unreported, &at, &piece);
+	if (found) {
+		*offset = piece.offset;
+		poison_set_remove(&poison->unreported, piece.offset, PAGE_SIZE);
+	}
+	poison_unlock(poison);
+	return found;
+}
+
+/**
+ * poison_merge() - finish what poison_add_fast() has begun
+ * @poison: the device's poison
+ * @offset: device offset of the page
+ *
+ * Context: may sleep; takes the lock. After the holder has been notified.
+ * Return: true if the page was not poisoned before.
+ */
+bool poison_merge(struct poison *poison, u64 offset)
+{
+	bool new;
+
+	poison_lock(poison);
+	/* of our page: it is the only one that may have been pending since poison_add_fast() */
+	new = poison->pending_new;
+	poison_grow(&poison->set);
+	if (poison_good(poison, offset, PAGE_SIZE)) {
+		/* repaired already, perhaps before the last steps of adding it */
+		summary_clear(poison, offset, PAGE_SIZE);
+		poison->switch_access(poison);
+	}
+	poison_unlock(poison);
+	return new;
+}
+
+/**
+ * poison_remove() - take repaired pages out of the set
+ * @poison: the device's poison
+ * @offset: device offset; a multiple of the page size
+ * @len: bytes; a multiple of the page size
+ *
+ * What was written there is visible to all processors.
+ *
+ * Context: may sleep. Caller must hold the lock.
+ * Return: 0; -ENOMEM if a range would become two and there is no capacity: it stays poisoned.
+ */
+int poison_remove(struct poison *poison, u64 offset, u64 len)
+{
+	lockdep_assert_held(&poison->lock);
+	poison_grow(&poison->set);
+	if (!poison_set_remove(&poison->set, offset, len))
+		return -ENOMEM;
+	poison_set_remove(&poison->unreported, offset, len);
+	summary_clear(poison, offset, len);
+	poison_tell(poison, offset, len, false);
+	poison->switch_access(poison);
+	return 0;
+}
+
+/**
+ * poison_quiet() - has the last report had its effects on the direct map?
+ * @poison: the device's poison
+ *
+ * Context: any. To rely on it hold the lock: a report that is not seen here as in progress has to
+ * wait for that before it notifies a holder.
+ * Return: true if poisoned pages can be repaired.
+ */
+bool poison_quiet(const struct poison *poison)
+{
+	if (atomic_read(&poison->reporting))
+		return false;
+	smp_rmb(); /* pairs with smp_mb__before_atomic() in poison_report_end() */
+	return time_after_eq(jiffies, READ_ONCE(poison->quiet_after));
+}
+
+/**
+ * poison_listen() - hear of changes
+ * @poison: the device's poison
+ * @listener: called in the order of registration
+ *
+ * Context: Caller must hold the lock.
+ */
+void poison_listen(struct poison *poison, struct poison_listener *listener)
+{
+	lockdep_assert_held(&poison->lock);
+	list_add_tail(&listener->node, &poison->listeners);
+}
+
+/**
+ * poison_unlisten() - undo poison_listen()
+ * @poison: the device's poison
+ * @listener: the listener
+ *
+ * Context: Caller must hold the lock.
+ */
+void poison_unlisten(struct poison *poison, struct poison_listener *listener)
+{
+	lockdep_assert_held(&poison->lock);
+	list_del(&listener->node);
+}
+
+static void free_set(struct poison_set *set)
+{
+	kvfree(poison_set_list(set));
+	*set = (struct poison_set){};
+}
+
+static int init_set(struct poison_set *set, u64 size)
+{
+	void *list = kvzalloc(poison_set_list_bytes(POISON_RANGES), GFP_KERNEL);
+
+	if (!list)
+		return -ENOMEM;
+	if (poison_set_init(set, size, PAGE_SHIFT, list, POISON_RANGES))
+		return 0;
+	kvfree(list);
+	return -EINVAL;
+}
+
+/**
+ * poison_init() - prepare an empty set
+ * @poison: the device's poison, zeroed
+ * @size: bytes of the device
+ * @switch_access: called when the set becomes empty or is no longer
+ *
+ * Context: probe, may sleep.
+ * Return: 0; -ENOMEM; -EINVAL if the device has more than POISON_SET_SIZE_MAX bytes.
+ */
+int poison_init(struct poison *poison, u64 size, void (*switch_access)(struct poison *poison))
+{
+	int rc;
+
+	mutex_init(&poison->lock);
+	INIT_LIST_HEAD(&poison->listeners);
+	poison->switch_access = switch_access;
+	WRITE_ONCE(poison->quiet_after, jiffies);
+	poison->size = size;
+	poison->summary_shift = POISON_SUMMARY_SHIFT_MIN;
+	while ((PHYS_PFN(size) - 1) >> poison->summary_shift >= POISON_SUMMARY)
+		poison->summary_shift++;
+	poison->summary_pages = (POISON_SUMMARY_LOAD - 1ULL) << poison->summary_shift;
+	rc = init_set(&poison->set, size);
+	if (rc)
+		return rc;
+	rc = init_set(&poison->unreported, size);
+	if (rc)
+		free_set(&poison->set);
+	return rc;
+}
+
+/**
+ * poison_free() - undo poison_init()
+ * @poison: the device's poison, which has no readers
+ */
+void poison_free(struct poison *poison)
+{
+	free_set(&poison->unreported);
+	free_set(&poison->set);
+}
