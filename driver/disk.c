@@ -192,18 +192,12 @@ static void disk_submit_bio(struct bio *bio)
 	bio_endio(bio);
 }
 
-/**
- * disk_move_page() - reads or writes what the kernel asks for without a bio
- * @disk: the disk
- * @sector: first one
- * @buf: memory
- * @len: bytes
- * @write: it is a write
- *
- * Context: may sleep. Not while some page may be poisoned: a bio can say more of that.
- * Return: 0, or a negative errno: then a bio comes.
+/*
+ * Transfers what the kernel asks for without a bio; not while some page may be poisoned, as a bio
+ * can say more of that. After an error a bio comes.
  */
-int disk_move_page(struct gendisk *disk, sector_t sector, void *buf, unsigned int len, bool write)
+static int __maybe_unused disk_move_page(struct gendisk *disk, sector_t sector, void *buf,
+					 unsigned int len, bool write)
 {
 	struct fsdev *fsdev = disk->private_data;
 
@@ -258,6 +252,7 @@ static int disk_opened_clamped(struct gendisk *disk, bool claims)
 
 COMPAT_DISK_OPEN(disk_open, disk_opened_clamped)
 COMPAT_DISK_RELEASE(disk_release, disk_released)
+COMPAT_DISK_RW_PAGE(disk_move_page);
 
 static const struct block_device_operations disk_fops = {
 	.owner = THIS_MODULE,

@@ -10,10 +10,7 @@
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 
-#include "access.h"
-#include "clamp.h"
 #include "device.h"
-#include "disk.h"
 #include "holder.h"
 
 /* A DAX device without memory; see holder_drain(). */
@@ -69,7 +66,7 @@ static struct holder_words words_of(struct dax_device *dax_dev)
  *
  * It excludes other claims of the same DAX device. Those of the other one, and claims of the block
  * device, are not seen here: the caller has claimed the block device, or calls
- * fsdev_holder_claim_alone(). fsdev_holder_release() follows once, whether or not the device was
+ * fsdev_holder_claim_bus(). fsdev_holder_release() follows once, whether or not the device was
  * removed meanwhile; until then the dax_device stays, even if the memory does not.
  *
  * @ops are called from memory failure handling and from unbind, may sleep, and are given device
@@ -125,95 +122,33 @@ void fsdev_holder_release(struct dax_device *dax_dev, void *holder)
 	put_dax(dax_dev);
 }
 
-/*
- * A device in fsdev mode, as long as the caller keeps it: put_device() follows. Not one whose
- * removal has begun.
+/**
+ * fsdev_holder_claim_bus() - claim the bus's DAX device
+ * @fsdev: a device that stays bound during the call
+ * @holder: the new holder; an address that no other holder uses
+ * @ops: called when the memory fails or is about to be removed, or NULL
+ *
+ * As fsdev_holder_claim(), but it excludes, and is excluded by, claims of the block device as well:
+ * those deny claims of the bus's DAX device (disk_opened()), and its holder denies theirs. Where a
+ * partition was open already, 6.1 does not tell of a claim of it; XFS at least is then denied the
+ * block device's DAX device. The next claim of the disk allows that again, since nothing tells when
+ * the holder releases.
+ *
+ * Context: may sleep; after disk_look_for_claims(), with the device_lock.
+ * Return: as fsdev_holder_claim(); -EBUSY if the block device is claimed.
  */
-static int find_device(struct dax_device *dax_dev, struct device **dev)
-{
-	int rc = 0, id;
-
-	id = dax_read_lock();
-	if (!dax_dev || !dax_alive(dax_dev) || test_bit(HOLDER_DYING, &dax_dev->flags))
-		rc = -ENODEV;
-	else if (!access_is_ours(dax_dev) || dax_dev != fsdev_bus_dax(fsdev_of(dax_dev)))
-		rc = -EOPNOTSUPP;
-	else
-		*dev = get_device(fsdev_dev(fsdev_of(dax_dev)));
-	dax_read_unlock(id);
-	return rc;
-}
-
-/*
- * The same with the device's lock. An unbind has that lock for as long as something uses the
- * device, and is not waited for: the caller may be a mount, behind which sync(2) waits.
- */
-static int lock_device(struct dax_device *dax_dev, struct device **dev)
-{
-	for (;;) {
-		int rc = find_device(dax_dev, dev);
-
-		if (rc || device_trylock(*dev))
-			return rc;
-		put_device(*dev);
-		schedule_timeout_uninterruptible(1);
-	}
-}
-
-/*
- * Claims of the block device bar the bus's DAX device (disk_opened()), and its holder keeps them
- * away: one word decides. Where a partition was open already, 6.1 does not tell of a claim of it;
- * XFS at least then finds the block device's DAX device barred. The next claim of the disk takes
- * that bar away again, since nothing tells when the holder lets go.
- */
-static int claim_bus_dax(struct fsdev *fsdev, void *holder, const struct dax_holder_operations *ops)
+int fsdev_holder_claim_bus(struct fsdev *fsdev, void *holder,
+			   const struct dax_holder_operations *ops)
 {
 	struct dax_device *bus_dax = fsdev_bus_dax(fsdev);
 	struct holder_words words = words_of(fsdev->dax_dev);
 	int rc;
 
-	disk_look_for_claims(fsdev);
 	rc = fsdev_holder_claim(bus_dax, holder, ops);
 	if (!rc && !holder_deny_claims(&words)) {
 		fsdev_holder_release(bus_dax, holder);
 		rc = -EBUSY;
 	}
-	return rc;
-}
-
-/**
- * fsdev_holder_claim_alone() - become the one user of a device, without its disk
- * @dax_dev: the device; NULL counts as a dead one
- * @holder: who claims it; an address that is the caller's alone
- * @ops: what to call when its memory fails or is about to go, or NULL
- *
- * This is the claim of fs_dax_get(). As fsdev_holder_claim(), but it also excludes, and is excluded
- * by, claims of the block device. An open without a claim does neither.
- *
- * Context: may sleep; does not wait for a removal of the device. Not from inside @ops.
- * Return: 0; -ENODEV if the device is dead, is being removed or has left, -EOPNOTSUPP if it is not
- * in fsdev mode or that of a block device, -EBUSY if it has a holder or its block device is claimed,
- * -EINVAL without @holder.
- */
-int fsdev_holder_claim_alone(struct dax_device *dax_dev, void *holder,
-			     const struct dax_holder_operations *ops)
-{
-	struct device *dev;
-	int rc;
-
-	/* keeps the disk; removal has this lock, and takes the disk's own inside it, as we do */
-	rc = lock_device(dax_dev, &dev);
-	if (rc)
-		return rc;
-	if (!access_is_ours(dax_dev))
-		rc = -ENODEV;
-	else if (rangemap_count(&fsdev_of(dax_dev)->map) > 1)
-		/* a file system outside the kernel's tree may share blocks, too */
-		rc = clamp_get(fsdev_of(dax_dev));
-	if (!rc)
-		rc = claim_bus_dax(fsdev_of(dax_dev), holder, ops);
-	device_unlock(dev);
-	put_device(dev);
 	return rc;
 }
 
@@ -249,7 +184,7 @@ bool fsdev_holder_bar(struct fsdev *fsdev)
 
 	if (!holder_deny_claims(&bus_words))
 		return false;
-	/* of a holder that has let go; see claim_bus_dax() */
+	/* of a holder that has let go; see fsdev_holder_claim_bus() */
 	holder_allow_claims(&words);
 	return true;
 }

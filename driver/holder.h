@@ -86,8 +86,8 @@ int fsdev_holder_init(void);
 void fsdev_holder_exit(void);
 int fsdev_holder_claim(struct dax_device *dax_dev, void *holder,
 		       const struct dax_holder_operations *ops);
-int fsdev_holder_claim_alone(struct dax_device *dax_dev, void *holder,
-			     const struct dax_holder_operations *ops);
+int fsdev_holder_claim_bus(struct fsdev *fsdev, void *holder,
+			   const struct dax_holder_operations *ops);
 void fsdev_holder_release(struct dax_device *dax_dev, void *holder);
 bool fsdev_holder_exists(struct fsdev *fsdev);
 bool fsdev_holder_bar(struct fsdev *fsdev);

@@ -16,11 +16,11 @@
 #include "device.h"
 #include "discover.h"
 #include "disk.h"
+#include "exports.h"
 #include "failure.h"
 #include "geometry.h"
 #include "holder.h"
 #include "late.h"
-#include "lookup.h"
 #include "pagemap.h"
 #include "parent.h"
 #include "sleep.h"
@@ -159,7 +159,7 @@ static int __init fsdev_init(void)
 {
 	int rc;
 
-	lookup_init(&fsdev_driver.drv);
+	exports_init(&fsdev_driver.drv);
 	rc = supers_init();
 	if (rc)
 		return rc;

@@ -96,26 +96,27 @@ static void name(struct gendisk *disk, fmode_t mode)					\
 #endif
 
 /*
- * 6.1 reads into the page cache without making a bio, where a disk has an operation for that:
- * COMPAT_DISK_OPERATIONS is its place. disk_move_page() is what the disk does for it; whatever
- * error it returns, the kernel makes a bio of it then.
+ * 6.1 reads into the page cache without making a bio, where a disk has an operation for that.
+ * COMPAT_DISK_RW_PAGE(inner): that function, around @inner, which gets the disk, the sector,
+ * memory, its length, and whether to write. Whatever error it returns, the kernel makes a bio then.
+ * COMPAT_DISK_OPERATIONS: its place in block_device_operations.
  */
-int disk_move_page(struct gendisk *disk, sector_t sector, void *buf, unsigned int len, bool write);
-
 #ifdef FSDEV_HAVE_BLOCK_DEVICE_OPERATIONS_RW_PAGE
-static inline int compat_disk_rw_page(struct block_device *bdev, sector_t sector,
-				      struct page *page, enum req_op op)
-{
-	int rc = disk_move_page(bdev->bd_disk, sector, page_address(page), thp_size(page),
-				op_is_write(op));
-
-	if (!rc)
-		page_endio(page, op_is_write(op), 0);
-	return rc;
+#define COMPAT_DISK_RW_PAGE(inner)							\
+static int compat_disk_rw_page(struct block_device *bdev, sector_t sector,		\
+			       struct page *page, enum req_op op)			\
+{											\
+	int rc = inner(bdev->bd_disk, sector, page_address(page), thp_size(page),	\
+		       op_is_write(op));						\
+											\
+	if (!rc)									\
+		page_endio(page, op_is_write(op), 0);					\
+	return rc;									\
 }
 
 #define COMPAT_DISK_OPERATIONS .rw_page = compat_disk_rw_page,
 #else
+#define COMPAT_DISK_RW_PAGE(inner) static_assert(sizeof(typeof(inner) *))
 #define COMPAT_DISK_OPERATIONS
 #endif
 

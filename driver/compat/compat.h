@@ -17,6 +17,7 @@
 #include "layout.h"
 #include "dax_private.h"
 #include "dax_ops.h"
+#include "fs_dax.h"
 #include "block.h"
 #include "failure.h"
 #include "revoke.h"

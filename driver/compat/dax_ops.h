@@ -23,20 +23,6 @@
 #define COMPAT_PRE_REMOVE_LEN PAGE_SIZE
 #endif
 
-/* Has the kernel itself an fs_dax_get()? What fsdev.ko exports under that name is not it. */
-#ifdef FSDEV_HAVE_FS_DAX_GET
-#define COMPAT_KERNEL_HAS_FS_DAX_GET true
-#define compat_kernel_fs_dax_get fs_dax_get
-#else
-#define COMPAT_KERNEL_HAS_FS_DAX_GET false
-
-static inline int compat_kernel_fs_dax_get(struct dax_device *dax_dev, void *holder,
-					   const struct dax_holder_operations *ops)
-{
-	return -EOPNOTSUPP;
-}
-#endif
-
 /*
  * A page frame number as dax_operations.direct_access gives it back. Before 6.16 it came in a type
  * with flags, and a page without these two could not be mapped.

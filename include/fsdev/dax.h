@@ -66,7 +66,7 @@ struct dax_device *dax_dev_get(dev_t devt);
  */
 int dax_set_ops(struct dax_device *dax_dev, const struct dax_operations *ops);
 
-/* These two are fsdev.ko's on every kernel; kernel-doc in driver/lookup.c. */
+/* These two are fsdev.ko's on every kernel; kernel-doc in driver/exports.c. */
 struct dax_device *fsdev_find_dax(dev_t devt);
 struct dax_device *fsdev_find_dax_by_path(const char *path);
 

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exports: what other modules call: find the DAX device of a device number or a path, and claim
+ * one as a file system does.
+ */
+#include <linux/dax.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+#include <linux/sched.h>
+
+#include "access.h"
+#include "clamp.h"
+#include "device.h"
+#include "disk.h"
+#include "exports.h"
+#include "holder.h"
+#include "include/fsdev/dax.h"
+
+static const struct device_driver *our_driver;
+
+/**
+ * exports_init() - prepare to find devices
+ * @driver: a driver of the DAX bus
+ *
+ * Context: module load.
+ */
+void exports_init(const struct device_driver *driver)
+{
+	our_driver = driver;
+}
+
+/**
+ * fsdev_find_dax() - the DAX device of a device number
+ * @devt: of a character device /dev/daxX.Y, in whatever mode
+ *
+ * Context: may sleep.
+ * Return: the device, to be given back by put_dax(); NULL if no device on the DAX bus has that
+ * number.
+ */
+struct dax_device *fsdev_find_dax(dev_t devt)
+{
+	struct dax_device *dax_dev;
+	struct device *dev;
+
+	dev = bus_find_device_by_devt(our_driver->bus, devt);
+	if (!dev)
+		return NULL;
+	dax_dev = container_of(dev, struct dev_dax, dev)->dax_dev;
+	/* the device holds a reference, and we hold the device */
+	if (!igrab(dax_inode(dax_dev)))
+		dax_dev = NULL;
+	put_device(dev);
+	return dax_dev;
+}
+EXPORT_SYMBOL_GPL(fsdev_find_dax);
+
+/* What open() asks before it believes a device file. */
+static bool has_no_devices(const struct vfsmount *mnt)
+{
+	return (mnt->mnt_flags & MNT_NODEV) || (mnt->mnt_sb->s_iflags & SB_I_NODEV);
+}
+
+/**
+ * fsdev_find_dax_by_path() - the DAX device of a path
+ * @path: of a character device /dev/daxX.Y, in whatever mode
+ *
+ * Context: may sleep; the path is that of the calling process.
+ * Return: the device, to be given back by put_dax(); -EINVAL if the path is no character device,
+ * -EACCES if its file system has no devices, -ENODEV if no DAX device has its number, or what the
+ * walk along the path gives.
+ */
+struct dax_device *fsdev_find_dax_by_path(const char *path)
+{
+	struct dax_device *dax_dev;
+	const struct inode *inode;
+	struct path found;
+	int rc;
+
+	rc = kern_path(path, LOOKUP_FOLLOW, &found);
+	if (rc)
+		return ERR_PTR(rc);
+	inode = d_backing_inode(found.dentry);
+	if (!S_ISCHR(inode->i_mode)) {
+		dax_dev = ERR_PTR(-EINVAL);
+	} else if (has_no_devices(found.mnt)) {
+		dax_dev = ERR_PTR(-EACCES);
+	} else {
+		dax_dev = fsdev_find_dax(inode->i_rdev);
+		if (!dax_dev)
+			dax_dev = ERR_PTR(-ENODEV);
+	}
+	path_put(&found);
+	return dax_dev;
+}
+EXPORT_SYMBOL_GPL(fsdev_find_dax_by_path);
+
+/* Gets a reference to a device in fsdev mode, for put_device(), if its removal has not begun. */
+static int find_device(struct dax_device *dax_dev, struct device **dev)
+{
+	int rc = 0, id;
+
+	id = dax_read_lock();
+	if (!dax_dev || !dax_alive(dax_dev) || test_bit(HOLDER_DYING, &dax_dev->flags))
+		rc = -ENODEV;
+	else if (!access_is_ours(dax_dev) || dax_dev != fsdev_bus_dax(fsdev_of(dax_dev)))
+		rc = -EOPNOTSUPP;
+	else
+		*dev = get_device(fsdev_dev(fsdev_of(dax_dev)));
+	dax_read_unlock(id);
+	return rc;
+}
+
+/*
+ * The same with the device_lock. An unbind holds that lock for as long as something uses the device,
+ * and is not waited for: the caller may be a mount, behind which sync(2) waits.
+ */
+static int lock_device(struct dax_device *dax_dev, struct device **dev)
+{
+	for (;;) {
+		int rc = find_device(dax_dev, dev);
+
+		if (rc || device_trylock(*dev))
+			return rc;
+		put_device(*dev);
+		schedule_timeout_uninterruptible(1);
+	}
+}
+
+/**
+ * exports_claim() - claim a device without its block device
+ * @dax_dev: the device; NULL counts as a dead one
+ * @holder: the new holder; an address that no other holder uses
+ * @ops: what to call when its memory fails or is about to go, or NULL
+ *
+ * This is the claim of fs_dax_get(). As fsdev_holder_claim(), but it also excludes, and is excluded
+ * by, claims of the block device. An open without a claim does neither.
+ *
+ * Context: may sleep; does not wait for a removal of the device. Not from inside @ops.
+ * Return: 0; -ENODEV if the device is dead, is being removed or was unbound, -EOPNOTSUPP if it is
+ * not in fsdev mode or that of a block device, -EBUSY if it has a holder or its block device is
+ * claimed, -EINVAL without @holder.
+ */
+int exports_claim(struct dax_device *dax_dev, void *holder,
+		  const struct dax_holder_operations *ops)
+{
+	struct device *dev;
+	int rc;
+
+	/* keeps the disk; removal holds this lock and takes the disk's inside it, as here */
+	rc = lock_device(dax_dev, &dev);
+	if (rc)
+		return rc;
+	if (!access_is_ours(dax_dev))
+		rc = -ENODEV;
+	else if (rangemap_count(&fsdev_of(dax_dev)->map) > 1)
+		/* an out-of-tree file system may share blocks, too */
+		rc = clamp_get(fsdev_of(dax_dev));
+	if (!rc) {
+		disk_look_for_claims(fsdev_of(dax_dev));
+		rc = fsdev_holder_claim_bus(fsdev_of(dax_dev), holder, ops);
+	}
+	device_unlock(dev);
+	put_device(dev);
+	return rc;
+}
