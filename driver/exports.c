@@ -113,8 +113,8 @@ static int find_device(struct dax_device *dax_dev, struct device **dev)
 }
 
 /*
- * The same with the device_lock. An unbind holds that lock for as long as something uses the device,
- * and is not waited for: the caller may be a mount, behind which sync(2) waits.
+ * The same with the device_lock. An unbind holds it for as long as something uses the device, and
+ * is not waited for: the caller may be a mount, behind which sync(2) waits.
  */
 static int lock_device(struct dax_device *dax_dev, struct device **dev)
 {
