@@ -9,15 +9,12 @@
 #include <linux/uio.h>
 
 #include "access.h"
-#include "blocked.h"
 #include "clamp.h"
 #include "device.h"
-#include "holder.h"
 #include "include/fsdev/dax.h"
 #include "late.h"
 #include "poison.h"
 #include "repair.h"
-#include "revoke.h"
 
 /*
  * Slow path for pages that the range map does not find at once. Same argument registers as
@@ -294,35 +291,32 @@ bool access_is_ours(const struct dax_device *dax_dev)
 }
 
 /**
- * access_abandon() - give an unbind up, as the machine goes down
- * @fsdev: a device that is being unbound, and that something still uses
+ * access_kill() - have no operation find the device alive any more
+ * @fsdev: a device whose removal is abandoned
  *
- * device_shutdown() takes the device's lock, which the unbind holds, so the unbind has to return.
- * The driver core then clears the driver data, which the operations read after they have found the
- * device alive: so none finds it alive any more.
- *
- * Context: the unbinding task; sleeps.
+ * Context: removal.
  */
-void access_abandon(struct fsdev *fsdev)
+void access_kill(struct fsdev *fsdev)
 {
 	clear_bit(DAXDEV_ALIVE, &fsdev->dax_dev->flags);
 	clear_bit(DAXDEV_ALIVE, &fsdev_bus_dax(fsdev)->flags);
-	blocked_abandon(fsdev);
 }
 
-/*
- * It stays until the last mount that is left has let go of it. The operations are never looked at
- * again, as the device is dead for good.
+/**
+ * access_free() - undo access_create()
+ * @fsdev: the device
+ *
+ * The DAX device stays until the last mount that is left has released it. The operations are never
+ * read again, as the device is dead for good.
+ *
+ * Context: removal; may sleep.
  */
-static void access_free(void *data)
+void access_free(struct fsdev *fsdev)
 {
-	struct fsdev *fsdev = data;
 	struct dax_device *dax_dev = fsdev->dax_dev;
 	bool alive;
 	int id;
 
-	if (fsdev->abandoned)
-		return;
 	id = dax_read_lock();
 	alive = dax_alive(dax_dev);
 	dax_read_unlock(id);
@@ -343,7 +337,7 @@ static void access_free(void *data)
  * It has no private data: fs_dax_get() of 7.x takes that for a device on the bus and refuses a
  * device without.
  *
- * Context: probe, may sleep. Undone by devm.
+ * Context: probe, may sleep. Undone by access_free().
  * Return: 0 or a negative errno.
  */
 int access_create(struct fsdev *fsdev)
@@ -357,40 +351,28 @@ int access_create(struct fsdev *fsdev)
 	set_dax_nocache(dax_dev);
 	set_dax_nomc(dax_dev);
 	fsdev->dax_dev = dax_dev;
-	return devm_add_action_or_reset(fsdev_dev(fsdev), access_free, fsdev);
+	return 0;
 }
 
-/*
- * After fsdev_holder_remove() the holder has been told, no operation starts and none is running.
- * What is left are the mappings of user space, and flushes: those do not ask whether the device is
- * alive, but only whether it has a write cache. kill_dev_dax() finds the device dead, and clears
- * what the bus keeps of it.
+/**
+ * access_stop_flushes() - let no flush begin
+ * @fsdev: the device
+ *
+ * A flush does not ask whether a device is alive, but only whether it has a write cache.
+ *
+ * Context: removal.
  */
-static void access_stop(void *data)
+void access_stop_flushes(struct fsdev *fsdev)
 {
-	struct fsdev *fsdev = data;
-
-	if (fsdev->abandoned)
-		return;
 	dax_write_cache(fsdev->dax_dev, false);
 	dax_write_cache(fsdev_bus_dax(fsdev), false);
-	blocked_by(fsdev,
-		   "a read, write or notice on a DAX device is under way, waiting for its process to go on or end");
-	fsdev_holder_remove(fsdev, revoke_holder_start(fsdev));
-	kill_dev_dax(fsdev->dev_dax);
-	blocked_over(fsdev);
-	if (revoke_mappings(fsdev))
-		late_leave(fsdev);
-	else
-		access_abandon(fsdev);
 }
 
 /**
  * access_start() - opens the device for file systems
  * @fsdev: a device with its page map
  *
- * Context: probe, may sleep. Undone by devm: the holder is told while the device is alive, then
- * no operation starts any more, then every mapping is revoked.
+ * Context: probe, may sleep. Undone by fsdev_holder_remove(), kill_dev_dax() and late_leave().
  * Return: 0; -EBUSY if the device has operations already, or a holder from an earlier binding;
  * -ENOMEM.
  */
@@ -411,5 +393,5 @@ int access_start(struct fsdev *fsdev)
 	dax_write_cache(fsdev->dax_dev, fsdev->persistent);
 	dax_write_cache(bus_dax, fsdev->persistent);
 	run_dax(bus_dax);
-	return devm_add_action_or_reset(fsdev_dev(fsdev), access_stop, fsdev);
+	return 0;
 }

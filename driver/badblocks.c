@@ -48,12 +48,14 @@ static void mirror_changed(struct poison_listener *listener, u64 offset, u64 len
 		mirror_refill(&mirror->list, &fsdev->poison);
 }
 
-static void badblocks_mirror_stop(void *data)
+/**
+ * badblocks_mirror_stop() - undo badblocks_mirror_start()
+ * @fsdev: a device that has no disk any more
+ *
+ * Context: removal; may sleep.
+ */
+void badblocks_mirror_stop(struct fsdev *fsdev)
 {
-	struct fsdev *fsdev = data;
-
-	if (fsdev->abandoned)
-		return;
 	poison_lock(&fsdev->poison);
 	poison_unlisten(&fsdev->poison, &fsdev->badblocks.listener);
 	badblocks_exit(&fsdev->badblocks.list);
@@ -64,7 +66,7 @@ static void badblocks_mirror_stop(void *data)
  * badblocks_mirror_start() - fill the block device's list of bad blocks, and keep it true
  * @fsdev: the device
  *
- * Context: probe, before the disk is made; may sleep. Undone by devm, after the disk.
+ * Context: probe, before the disk is made; may sleep. Undone by badblocks_mirror_stop().
  * Return: 0 or -ENOMEM.
  */
 int badblocks_mirror_start(struct fsdev *fsdev)
@@ -79,5 +81,5 @@ int badblocks_mirror_start(struct fsdev *fsdev)
 		poison_listen(&fsdev->poison, &fsdev->badblocks.listener);
 	}
 	poison_unlock(&fsdev->poison);
-	return rc ?: devm_add_action_or_reset(fsdev_dev(fsdev), badblocks_mirror_stop, fsdev);
+	return rc;
 }

@@ -22,5 +22,6 @@ struct badblocks_mirror {
 };
 
 int badblocks_mirror_start(struct fsdev *fsdev);
+void badblocks_mirror_stop(struct fsdev *fsdev);
 
 #endif

@@ -6,7 +6,7 @@
  * in a function of the kernel.
  *
  * A machine that goes down ends every wait which is a loop of the driver's own: see
- * access_abandon().
+ * removal.c.
  */
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -129,13 +129,12 @@ bool blocked_sleep(unsigned long timeout)
  * Returns when no operation is between finding the device alive and reading its driver data. All
  * stays as it is: the page structures, the page map, this structure, the module.
  *
- * Context: access_abandon(); sleeps.
+ * Context: removal.c; sleeps.
  */
 void blocked_abandon(struct fsdev *fsdev)
 {
 	blocked_over(fsdev);
 	dev_warn(fsdev_dev(fsdev), "unbind given up: the system goes down, the memory stays\n");
-	fsdev->abandoned = true;
 	__module_get(THIS_MODULE);
 	synchronize_rcu_tasks();
 }

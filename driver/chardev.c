@@ -5,7 +5,7 @@
  *
  * Lifetimes. A descriptor may stay open for as long as a program likes, so it must not keep the
  * device. struct chardev is what both know: the device has a reference from probe to the end of
- * its devm actions, every descriptor has one. Descriptors reach the device through
+ * its removal, every descriptor has one. Descriptors reach the device through
  * chardev.device alone, which is taken away before the device dies:
  *
  *  chardev_create()   the object; descriptors of another driver are refused
@@ -203,11 +203,15 @@ static const struct file_operations chardev_operations = {
 	.mmap = chardev_mmap,
 };
 
-static void chardev_put(void *data)
+/**
+ * chardev_put() - undo chardev_create()
+ * @fsdev: the device
+ *
+ * Context: removal.
+ */
+void chardev_put(struct fsdev *fsdev)
 {
-	struct chardev *chardev = data;
-
-	kref_put(&chardev->ref, chardev_release);
+	kref_put(&fsdev->chardev->ref, chardev_release);
 }
 
 /**
@@ -217,7 +221,7 @@ static void chardev_put(void *data)
  * A descriptor that is left from the device's time with another driver could still map the memory,
  * under whatever file system comes now; so there must not be one.
  *
- * Context: probe, may sleep. Undone by devm.
+ * Context: probe, may sleep. Undone by chardev_put().
  * Return: 0; -EBUSY if another driver's descriptors are open; -ENOMEM.
  */
 int chardev_create(struct fsdev *fsdev)
@@ -243,7 +247,7 @@ int chardev_create(struct fsdev *fsdev)
 	chardev->devt = dev->devt;
 	fsdev->chardev = chardev;
 	fsdev->events = &chardev->events;
-	return devm_add_action_or_reset(dev, chardev_put, chardev);
+	return 0;
 }
 
 static void set_device(struct chardev *chardev, struct fsdev *device)
@@ -253,10 +257,16 @@ static void set_device(struct chardev *chardev, struct fsdev *device)
 	up_write(&chardev->lock);
 }
 
-static void chardev_detach(void *data)
+/**
+ * chardev_detach() - undo chardev_attach()
+ * @fsdev: a device that is still alive
+ *
+ * Commands in progress are waited for, and later ones are refused; reading ends.
+ *
+ * Context: removal; may sleep.
+ */
+void chardev_detach(struct fsdev *fsdev)
 {
-	struct fsdev *fsdev = data;
-
 	set_device(fsdev->chardev, NULL);
 	event_leave(&fsdev->chardev->events, rangemap_size(&fsdev->map));
 	event_end(&fsdev->chardev->events);
@@ -266,19 +276,25 @@ static void chardev_detach(void *data)
  * chardev_attach() - lets commands use the device
  * @fsdev: a device that is open for access
  *
- * Context: probe, may sleep. Undone by devm, while the device is still alive: commands in progress
- * are waited for, and later ones are refused.
- * Return: 0 or -ENOMEM.
+ * Context: probe, may sleep. Undone by chardev_detach().
+ * Return: 0.
  */
 int chardev_attach(struct fsdev *fsdev)
 {
 	set_device(fsdev->chardev, fsdev);
-	return devm_add_action_or_reset(fsdev_dev(fsdev), chardev_detach, fsdev);
+	return 0;
 }
 
-static void chardev_close(void *data)
+/**
+ * chardev_close() - undo chardev_open()
+ * @fsdev: the device
+ *
+ * The node cannot be opened any more, and owner and watchers are told of the removal.
+ *
+ * Context: removal; may sleep.
+ */
+void chardev_close(struct fsdev *fsdev)
 {
-	struct fsdev *fsdev = data;
 	struct chardev *chardev = fsdev->chardev;
 
 	mutex_lock(&chardevs_lock);
@@ -295,8 +311,7 @@ static void chardev_close(void *data)
  * chardev_open() - lets programs open the node
  * @fsdev: a device that is complete
  *
- * Context: probe, may sleep. Undone by devm, before anything else is: the node cannot be opened
- * any more, and owner and watchers are told that the device goes.
+ * Context: probe, may sleep. Undone by chardev_close().
  * Return: 0 or a negative errno.
  */
 int chardev_open(struct fsdev *fsdev)
@@ -319,5 +334,5 @@ int chardev_open(struct fsdev *fsdev)
 	mutex_lock(&chardevs_lock);
 	list_add(&chardev->list, &chardevs);
 	mutex_unlock(&chardevs_lock);
-	return devm_add_action_or_reset(fsdev_dev(fsdev), chardev_close, fsdev);
+	return 0;
 }

@@ -10,5 +10,8 @@ struct fsdev;
 int chardev_create(struct fsdev *fsdev);
 int chardev_attach(struct fsdev *fsdev);
 int chardev_open(struct fsdev *fsdev);
+void chardev_close(struct fsdev *fsdev);
+void chardev_detach(struct fsdev *fsdev);
+void chardev_put(struct fsdev *fsdev);
 
 #endif

@@ -11,6 +11,7 @@
 #include "geometry.h"
 
 struct dev_pagemap;
+struct dev_pagemap_ops;
 struct fsdev;
 
 /**
@@ -37,11 +38,13 @@ struct chunk {
  * struct chunks - all the memory of a device
  * @nr: how many; 1 for all but large devices and those of many ranges
  * @threads: how many threads work on them
+ * @ops: the operations of their page maps
  * @chunk: the chunks, in device order
  */
 struct chunks {
 	unsigned int nr;
 	unsigned int threads;
+	const struct dev_pagemap_ops *ops;
 	struct chunk chunk[];
 };
 

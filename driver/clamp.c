@@ -275,27 +275,19 @@ int clamp_get(struct fsdev *fsdev)
 	return rc;
 }
 
-static void clamp_stop(void *data)
+/**
+ * clamp_stop() - undo clamp_get(), if it was called
+ * @fsdev: a device whose last mapping is revoked
+ *
+ * Context: removal; may sleep.
+ */
+void clamp_stop(struct fsdev *fsdev)
 {
-	struct fsdev *fsdev = data;
-
 	mutex_lock(&clamp_lock);
 	if (fsdev->clamp.on && !--clamp_users)
 		clamp_uninstall();
 	fsdev->clamp.on = false;
 	mutex_unlock(&clamp_lock);
-}
-
-/**
- * clamp_start() - prepare a device for clamp_get()
- * @fsdev: a device that is not yet open for access
- *
- * Context: probe. Undone by devm, after the last mapping of the device is revoked.
- * Return: 0 or a negative errno.
- */
-int clamp_start(struct fsdev *fsdev)
-{
-	return devm_add_action_or_reset(fsdev_dev(fsdev), clamp_stop, fsdev);
 }
 
 /**

@@ -23,8 +23,8 @@ struct clamp {
 	bool on;
 };
 
-int clamp_start(struct fsdev *fsdev);
 int clamp_get(struct fsdev *fsdev);
+void clamp_stop(struct fsdev *fsdev);
 void clamp_exit(void);
 
 #endif

@@ -17,6 +17,7 @@
 #include "discover.h"
 #include "failure.h"
 #include "poison.h"
+#include "removal.h"
 #include "revoke.h"
 #include "sleep.h"
 
@@ -41,8 +42,7 @@ struct gendisk;
  * @clamp: mappings of DAX files are clamped for this device
  * @blocked: what the unbind waits for
  * @sleep: its place among the devices that the system's sleep has to look at
- * @abandoned: the unbind has been given up; nothing of the device is freed. Written by the
- *	unbinding task only
+ * @removal: how far probe and removal have come
  * @persistent: the memory keeps its contents, so stores have to be flushed
  * @pages: of the device
  * @failure: what follows reports of failing pages
@@ -51,10 +51,9 @@ struct gendisk;
  * @poison: which pages are poisoned
  * @map: device offset to physical address and back
  *
- * Lives from probe until the last devm action of the device has run; nothing outside the driver
- * keeps a pointer to it after access_stop(), because every path to it begins at the operations
- * that access_stop() takes away and waits for, at the page map, which pagemap.c takes down
- * after that, or at the disk, which goes before. All members but those that only removal uses
+ * Lives from probe until the end of removal_run(). Every path to it begins at the disk, the
+ * character device, the operations of its DAX devices or the page map, which removal takes away in
+ * this order, and waits for. All members but those that only removal uses
  * and what memory failures change are written in probe, before the device can be reached, and never
  * again: readers need no lock.
  */
@@ -72,7 +71,7 @@ struct fsdev {
 	struct clamp clamp;
 	struct blocked blocked;
 	struct sleep sleep;
-	bool abandoned;
+	struct removal removal;
 	bool persistent;
 	u64 pages;
 	struct failure failure;

@@ -186,12 +186,14 @@ int discover_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 	return 0;
 }
 
-static void discover_stop(void *data)
+/**
+ * discover_stop() - undo discover_start()
+ * @fsdev: a device of which no read can discover poison any more
+ *
+ * Context: removal; may sleep.
+ */
+void discover_stop(struct fsdev *fsdev)
 {
-	struct fsdev *fsdev = data;
-
-	if (fsdev->abandoned)
-		return;
 	compat_unwatch_copies(&fsdev->discover.mce);
 	poison_lock(&fsdev->poison);
 	fsdev->discover.stopped = true;
@@ -218,12 +220,12 @@ void discover_prepare(struct fsdev *fsdev)
  * discover_start() - take over known poison, and begin to watch machine checks
  * @fsdev: a device with its page map, which is not yet open for access
  *
- * Context: probe, may sleep. Undone by devm.
- * Return: 0 or -ENOMEM.
+ * Context: probe, may sleep. Undone by discover_stop().
+ * Return: 0.
  */
 int discover_start(struct fsdev *fsdev)
 {
 	platform_each_poison(fsdev, discover_add);
 	compat_watch_copies(&fsdev->discover.mce);
-	return devm_add_action_or_reset(fsdev_dev(fsdev), discover_stop, fsdev);
+	return 0;
 }

@@ -6,12 +6,10 @@
 #include <linux/blkdev.h>
 #include <linux/dax.h>
 #include <linux/module.h>
-#include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "access.h"
-#include "blocked.h"
 #include "clamp.h"
 #include "device.h"
 #include "discover.h"
@@ -21,12 +19,6 @@
 #include "memory.h"
 #include "poison.h"
 #include "repair.h"
-#include "revoke.h"
-
-static bool announce_first;
-module_param(announce_first, bool, 0644);
-MODULE_PARM_DESC(announce_first,
-		 "tell who holds a device of its removal before its block device goes, as the kernel's drivers do; XFS of 7.x may then take for ever (default: N)");
 
 /* Part of a bio, which may lie across ranges. */
 static noinline blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf,
@@ -262,52 +254,43 @@ static const struct block_device_operations disk_fops = {
 	COMPAT_DISK_OPERATIONS
 };
 
-/*
- * A holder that is told of the removal while it has its disk answers with what it knows to do: XFS
- * of 7.x with a walk over four billion pages for each file.
+/**
+ * disk_hide() - let no file system find the DAX device through the disk any more
+ * @fsdev: the device
+ *
+ * Context: removal; may sleep.
  */
-static void announce(struct fsdev *fsdev)
+void disk_hide(struct fsdev *fsdev)
 {
-	if (READ_ONCE(announce_first))
-		fsdev_holder_announce(fsdev, revoke_holder_start(fsdev));
-	else if (fsdev_holder_exists(fsdev) && compat_disk_claimed(fsdev->disk))
-		dev_info(fsdev_dev(fsdev),
-			 "the block device goes before its holder is told of the removal, to keep XFS of 7.x from a walk without end (parameter announce_first is N)\n");
+	dax_remove_host(fsdev->disk);
 }
 
-/*
- * From here on nobody finds the DAX device through the disk. Deleting the disk writes what a
- * mounted file system still has in memory, which needs the device alive, and has the file
- * system shut down.
+/**
+ * disk_delete() - delete the disk
+ * @fsdev: a device that is still alive
+ *
+ * Writes what a mounted file system still has in memory, which needs the device alive, and has the
+ * file system shut down. No bio finds the device afterwards; a process that has the disk open may
+ * close it later.
+ *
+ * Context: removal; sleeps until file systems have synced.
  */
-static void disk_remove(void *data)
+void disk_delete(struct fsdev *fsdev)
 {
-	struct fsdev *fsdev = data;
-
-	dax_remove_host(fsdev->disk);
-	fsdev_holder_kill_unheld(fsdev);
-	if (!revoke_note_supers(fsdev)) {
-		access_abandon(fsdev);
-		return;
-	}
-	revoke_wait_swap(fsdev);
-	blocked_by(fsdev, "%s is claimed, waiting for its holder to be done with the notice",
-		   fsdev->disk->disk_name);
-	announce(fsdev);
-	blocked_by(fsdev,
-		   "%s has a file system that syncs, freezes or is being mounted, waiting for that to end",
-		   fsdev->disk->disk_name);
 	del_gendisk(fsdev->disk);
-	/* no bio finds the device any more; who has the disk open yet will close it at some time */
 	mutex_lock(&fsdev->disk->open_mutex);
 	fsdev->disk->private_data = NULL;
 	mutex_unlock(&fsdev->disk->open_mutex);
-	blocked_over(fsdev);
-	if (!revoke_note_supers(fsdev)) { /* what was being mounted */
-		access_abandon(fsdev);
-		return;
-	}
-	revoke_lost_swap(fsdev);
+}
+
+/**
+ * disk_put() - give the disk up, after disk_delete()
+ * @fsdev: the device
+ *
+ * Context: removal; may sleep.
+ */
+void disk_put(struct fsdev *fsdev)
+{
 	put_disk(fsdev->disk);
 }
 
@@ -338,7 +321,7 @@ static struct gendisk *disk_create(struct fsdev *fsdev)
  * disk_add() - makes the block device
  * @fsdev: a device that is open for access
  *
- * Context: probe, may sleep. Undone by devm.
+ * Context: probe, may sleep. Undone by disk_hide(), disk_delete() and disk_put().
  * Return: 0 or a negative errno.
  */
 int disk_add(struct fsdev *fsdev)
@@ -359,7 +342,7 @@ int disk_add(struct fsdev *fsdev)
 	rc = device_add_disk(dev, disk, NULL);
 	if (rc)
 		goto remove_host;
-	return devm_add_action_or_reset(dev, disk_remove, fsdev);
+	return 0;
 
 remove_host:
 	dax_remove_host(disk);

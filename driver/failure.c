@@ -258,12 +258,14 @@ static void restore_direct_map(struct fsdev *fsdev)
 	}
 }
 
-static void failure_free(void *data)
+/**
+ * failure_free() - undo failure_prepare()
+ * @fsdev: a device whose page maps are unmapped
+ *
+ * Context: removal; may sleep.
+ */
+void failure_free(struct fsdev *fsdev)
 {
-	struct fsdev *fsdev = data;
-
-	if (fsdev->abandoned)
-		return;
 	/* the page maps are unmapped, so it has dropped its references, but it may still run */
 	cancel_delayed_work_sync(&fsdev->failure.put_work);
 	poison_free(&fsdev->poison);
@@ -273,7 +275,7 @@ static void failure_free(void *data)
  * failure_prepare() - prepare for failures of the memory
  * @fsdev: a device with its geometry
  *
- * Context: probe, may sleep. Undone by devm.
+ * Context: probe, may sleep. Undone by failure_free().
  * Return: 0; -ENOMEM; -EINVAL if the device is too large.
  */
 int failure_prepare(struct fsdev *fsdev)
@@ -289,13 +291,11 @@ int failure_prepare(struct fsdev *fsdev)
 	if (rc == -EINVAL)
 		dev_err(fsdev_dev(fsdev), "%#llx bytes: has to be at most %#llx\n", size,
 			POISON_SET_SIZE_MAX);
-	if (rc)
-		return rc;
-	return devm_add_action_or_reset(fsdev_dev(fsdev), failure_free, fsdev);
+	return rc;
 }
 
 /**
- * failure_end() - end what failures have begun
+ * failure_stop() - end what failures have begun
  * @fsdev: the device, whose pages are mapped or some of them
  *
  * The kernel may still report failures; of what follows a report only the page map's reference is
@@ -303,8 +303,9 @@ int failure_prepare(struct fsdev *fsdev)
  *
  * Context: probe that fails, or removal, when no read can discover poison any more. Sleeps, about a
  * second where memory has just failed.
+ * Return: false if the machine goes down meanwhile.
  */
-void failure_end(struct fsdev *fsdev)
+bool failure_stop(struct fsdev *fsdev)
 {
 	poison_lock(&fsdev->poison);
 	fsdev->failure.stopped = true;
@@ -313,32 +314,11 @@ void failure_end(struct fsdev *fsdev)
 	cancel_delayed_work_sync(&fsdev->failure.unmap_work);
 	blocked_over(fsdev);
 	if (!poison_bytes(&fsdev->poison))
-		return;
-	if (!wait_quiet(fsdev)) {
-		access_abandon(fsdev);
-		return;
-	}
+		return true;
+	if (!wait_quiet(fsdev))
+		return false;
 	dev_warn(fsdev_dev(fsdev), "%llu bytes are bad still, which is forgotten now\n",
 		 poison_bytes(&fsdev->poison));
 	restore_direct_map(fsdev);
-}
-
-static void failure_stop(void *data)
-{
-	struct fsdev *fsdev = data;
-
-	if (!fsdev->abandoned)
-		failure_end(fsdev);
-}
-
-/**
- * failure_start() - begin to undo what failures leave behind
- * @fsdev: a device with its page map
- *
- * Context: probe, may sleep. Undone by devm: failure_end().
- * Return: 0 or -ENOMEM.
- */
-int failure_start(struct fsdev *fsdev)
-{
-	return devm_add_action_or_reset(fsdev_dev(fsdev), failure_stop, fsdev);
+	return true;
 }

@@ -38,7 +38,7 @@ extern const struct dev_pagemap_ops failure_pagemap_ops;
 
 void __printf(2, 3) failure_log(struct fsdev *fsdev, const char *format, ...);
 int failure_prepare(struct fsdev *fsdev);
-int failure_start(struct fsdev *fsdev);
-void failure_end(struct fsdev *fsdev);
+bool __must_check failure_stop(struct fsdev *fsdev);
+void failure_free(struct fsdev *fsdev);
 
 #endif

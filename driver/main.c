@@ -2,8 +2,7 @@
 /*
  * fsdev: storage for DAX file systems on a character DAX device.
  *
- * The driver of the DAX bus. Probe reads from top to bottom; what it builds is undone by the
- * devm actions that each step registers, in the reverse order.
+ * The driver of the DAX bus. probe_steps[] is what probe does; removal.c undoes it.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -23,20 +22,9 @@
 #include "late.h"
 #include "pagemap.h"
 #include "parent.h"
+#include "removal.h"
 #include "sleep.h"
 #include "supers.h"
-
-static void fsdev_free(void *data)
-{
-	struct fsdev *fsdev = data;
-
-	if (fsdev->abandoned)
-		return;
-	sleep_forget(fsdev);
-	dev_set_drvdata(fsdev_dev(fsdev), NULL);
-	kvfree(fsdev->geometry);
-	kvfree(fsdev);
-}
 
 static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct geometry *geometry)
 {
@@ -72,12 +60,11 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct geometry 
 	return fsdev;
 }
 
-/* Allocates the device's state with its geometry; freed when the device is unbound. */
+/* Allocates the device's state with its geometry, for removal_run(). */
 static struct fsdev *fsdev_create(struct dev_dax *dev_dax)
 {
 	struct geometry *geometry;
 	struct fsdev *fsdev;
-	int rc;
 
 	geometry = geometry_read(dev_dax);
 	if (IS_ERR(geometry))
@@ -89,9 +76,34 @@ static struct fsdev *fsdev_create(struct dev_dax *dev_dax)
 	}
 	fsdev->geometry = geometry;
 	dev_set_drvdata(&dev_dax->dev, fsdev);
-	rc = devm_add_action_or_reset(&dev_dax->dev, fsdev_free, fsdev);
-	return rc ? ERR_PTR(rc) : fsdev;
+	return fsdev;
 }
+
+/* Failures of the memory's pages are for failure.c. */
+static int fsdev_make_pagemap(struct fsdev *fsdev)
+{
+	return pagemap_create(fsdev, &failure_pagemap_ops);
+}
+
+/* What probe does, in this order; removal_run() undoes it. */
+static const struct {
+	int (*start)(struct fsdev *fsdev);
+	enum removal_stage stage;
+} probe_steps[] = {
+	{ parent_precede, STAGE_PARENT },
+	{ chardev_create, STAGE_CHARDEV },
+	{ access_create, STAGE_DAX },
+	{ failure_prepare, STAGE_POISON },
+	{ fsdev_make_pagemap, STAGE_PAGEMAP },
+	{ pagemap_map, STAGE_PAGEMAP },
+	{ discover_start, STAGE_DISCOVER },
+	{ access_start, STAGE_ACCESS },
+	{ chardev_attach, STAGE_COMMANDS },
+	{ badblocks_mirror_start, STAGE_BADBLOCKS },
+	{ disk_add, STAGE_DISK },
+	{ chardev_open, STAGE_NODE },
+	{ sleep_bind, STAGE_BOUND },
+};
 
 static int fsdev_probe(struct dev_dax *dev_dax)
 {
@@ -101,57 +113,29 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	fsdev = fsdev_create(dev_dax);
 	if (IS_ERR(fsdev))
 		return PTR_ERR(fsdev);
-	rc = parent_precede(fsdev);
-	if (rc)
-		return rc;
-	rc = chardev_create(fsdev);
-	if (rc)
-		return rc;
-	rc = access_create(fsdev);
-	if (rc)
-		return rc;
-	rc = failure_prepare(fsdev);
-	if (rc)
-		return rc;
-	rc = pagemap_install(fsdev, failure_end);
-	if (rc)
-		return rc;
-	rc = failure_start(fsdev);
-	if (rc)
-		return rc;
-	rc = discover_start(fsdev);
-	if (rc)
-		return rc;
-	rc = clamp_start(fsdev);
-	if (rc)
-		return rc;
-	rc = access_start(fsdev);
-	if (rc)
-		return rc;
-	rc = chardev_attach(fsdev);
-	if (rc)
-		return rc;
-	rc = badblocks_mirror_start(fsdev);
-	if (rc)
-		return rc;
-	rc = disk_add(fsdev);
-	if (rc)
-		return rc;
-	rc = chardev_open(fsdev);
-	if (rc)
-		return rc;
-	rc = sleep_bind(fsdev);
-	if (rc)
-		return rc;
+	for (size_t i = 0; i < ARRAY_SIZE(probe_steps); i++) {
+		rc = probe_steps[i].start(fsdev);
+		if (rc) {
+			removal_run(fsdev);
+			return rc;
+		}
+		fsdev->removal.stage = probe_steps[i].stage;
+	}
 	pagemap_publish(fsdev);
 	dev_info(&dev_dax->dev, "%llu MiB in %u ranges\n", rangemap_size(&fsdev->map) >> 20,
 		 rangemap_count(&fsdev->map));
 	return 0;
 }
 
+static void fsdev_remove(struct dev_dax *dev_dax)
+{
+	removal_run(dev_get_drvdata(&dev_dax->dev));
+}
+
 static struct dax_device_driver fsdev_driver = {
 	.drv.name = "fsdev",
 	.probe = fsdev_probe,
+	.remove = fsdev_remove,
 	COMPAT_DAX_DRIVER_TYPE
 };
 

@@ -13,7 +13,6 @@
 #include "blocked.h"
 #include "chunk.h"
 #include "device.h"
-#include "failure.h"
 #include "geometry.h"
 #include "pagemap.h"
 #include "poison.h"
@@ -53,34 +52,10 @@ static struct dev_pagemap *acquire_static(const struct fsdev *fsdev)
 	return pgmap;
 }
 
-/* Memory of a device that stays if its unbind is given up, as the page structures do. */
-struct kept {
-	struct fsdev *fsdev;
-	u64 data[];
-};
-
-static void kept_free(void *data)
-{
-	struct kept *kept = data;
-
-	if (!kept->fsdev->abandoned)
-		kfree(kept);
-}
-
-static void *kept_zalloc(struct fsdev *fsdev, size_t size)
-{
-	struct kept *kept = kzalloc(size_add(sizeof(*kept), size), GFP_KERNEL);
-
-	if (!kept)
-		return NULL;
-	kept->fsdev = fsdev;
-	return devm_add_action_or_reset(fsdev_dev(fsdev), kept_free, kept) ? NULL : kept->data;
-}
-
 static struct chunks *alloc_chunks(struct fsdev *fsdev, unsigned int nr)
 {
 	struct device *dev = fsdev_dev(fsdev);
-	struct chunks *chunks = kept_zalloc(fsdev, struct_size(chunks, chunk, nr));
+	struct chunks *chunks = kzalloc(struct_size(chunks, chunk, nr), GFP_KERNEL);
 
 	if (!chunks)
 		return NULL;
@@ -91,6 +66,14 @@ static struct chunks *alloc_chunks(struct fsdev *fsdev, unsigned int nr)
 		chunks->chunk[i].node = dev_to_node(dev);
 	}
 	return chunks;
+}
+
+static void free_chunks(struct fsdev *fsdev, struct chunks *chunks)
+{
+	/* a static device keeps its page map */
+	for (unsigned int i = 0; i < chunks->nr && !static_dev_dax(fsdev->dev_dax); i++)
+		kfree(chunks->chunk[i].pgmap);
+	kfree(chunks);
 }
 
 static struct chunks *chunk_static(struct fsdev *fsdev)
@@ -116,7 +99,7 @@ static struct dev_pagemap *cut_pagemap(struct fsdev *fsdev, struct chunk_place *
 	unsigned int nr;
 
 	nr = chunk_cut(geometry, at, len, NULL);
-	pgmap = kept_zalloc(fsdev, struct_size(pgmap, ranges, nr));
+	pgmap = kzalloc(struct_size(pgmap, ranges, nr), GFP_KERNEL);
 	if (!pgmap)
 		return NULL;
 	*at = from;
@@ -150,8 +133,10 @@ static struct chunks *chunk_dynamic(struct fsdev *fsdev)
 		struct chunk *chunk = &chunks->chunk[chunks->nr++];
 
 		chunk->pgmap = cut_pagemap(fsdev, &at, chunks->nr < threads ? len : U64_MAX);
-		if (!chunk->pgmap)
+		if (!chunk->pgmap) {
+			free_chunks(fsdev, chunks);
 			return ERR_PTR(-ENOMEM);
+		}
 	}
 	return chunks;
 }
@@ -172,35 +157,16 @@ static int reserve_ranges(const struct fsdev *fsdev)
 	return 0;
 }
 
-/*
- * A static page map outlives the driver. Without this a later failure of its memory would be
- * sent into code that may have been unloaded.
- */
-static void pagemap_clear(void *data)
-{
-	struct dev_pagemap *pgmap = data;
-	struct fsdev *fsdev = pgmap->owner;
-
-	if (fsdev->abandoned)
-		return;
-	pgmap->ops = NULL;
-	pgmap->owner = NULL;
-}
-
 static int map_chunk(struct chunk *chunk)
 {
 	struct device *dev = fsdev_dev(chunk->fsdev);
 	struct dev_pagemap *pgmap = chunk->pgmap;
 	void *addr;
-	int rc;
 
 	pgmap->vmemmap_shift = 0;
 	pgmap->type = MEMORY_DEVICE_FS_DAX;
-	pgmap->ops = &failure_pagemap_ops;
+	pgmap->ops = chunk->fsdev->chunks->ops;
 	pgmap->owner = chunk->fsdev;
-	rc = devm_add_action_or_reset(dev, pagemap_clear, pgmap);
-	if (rc)
-		return rc;
 	addr = memremap_pages(pgmap, chunk->node);
 	if (IS_ERR(addr)) {
 		dev_err(dev, "cannot map %#llx-%#llx and what follows: error %ld\n",
@@ -219,34 +185,16 @@ static int unmap_chunk(struct chunk *chunk)
 	return 0;
 }
 
-/* All at the same time, which devm would do one after the other. */
-static void unmap_chunks(void *data)
-{
-	struct chunks *chunks = data;
-	struct fsdev *fsdev = chunks->chunk[0].fsdev;
-
-	if (fsdev->abandoned)
-		return;
-	blocked_by(fsdev,
-		   "the page map is in use by the handling of a memory failure, waiting for that to end");
-	chunk_each(chunks, unmap_chunk);
-	blocked_over(fsdev);
-}
-
 /**
- * pagemap_install() - gives the device's memory page structures, and failures of it a way here
+ * pagemap_create() - prepare page maps for the device's memory, and reserve it
  * @fsdev: a device with its geometry
- * @end: ends what a failure of a page has begun, where not all can be mapped
+ * @ops: where failures of its pages are reported
  *
- * Every page is a clean order-0 folio afterwards: mapping the memory writes every page
- * structure anew, whatever driver had it before, and without vmemmap_shift it makes no compound
- * pages. So there is no second pass over them.
- *
- * Context: probe, may sleep. Undone by devm.
+ * Context: probe, may sleep. Undone by pagemap_stop(); the driver core frees the ranges.
  * Return: 0; -EINVAL where the device's shape does not allow it; -EBUSY where a range is taken;
  * -ENOMEM.
  */
-int pagemap_install(struct fsdev *fsdev, void (*end)(struct fsdev *fsdev))
+int pagemap_create(struct fsdev *fsdev, const struct dev_pagemap_ops *ops)
 {
 	struct chunks *chunks;
 	int rc;
@@ -257,18 +205,54 @@ int pagemap_install(struct fsdev *fsdev, void (*end)(struct fsdev *fsdev))
 		chunks = chunk_dynamic(fsdev);
 	if (IS_ERR(chunks))
 		return PTR_ERR(chunks);
-	fsdev->chunks = chunks;
+	chunks->ops = ops;
 	rc = reserve_ranges(fsdev);
 	if (rc)
-		return rc;
-	rc = chunk_each(chunks, map_chunk) ?:
-	     devm_add_action(fsdev_dev(fsdev), unmap_chunks, chunks);
-	if (rc) {
-		/* a page of a chunk that was mapped may have failed already */
-		end(fsdev);
-		unmap_chunks(chunks);
-	}
+		free_chunks(fsdev, chunks);
+	else
+		fsdev->chunks = chunks;
 	return rc;
+}
+
+/**
+ * pagemap_map() - give the device's memory page structures
+ * @fsdev: a device with its page maps
+ *
+ * Every page is a clean order-0 folio afterwards: mapping the memory writes every page
+ * structure anew, whatever driver had it before, and without vmemmap_shift it makes no compound
+ * pages. So there is no second pass over them.
+ *
+ * Context: probe, may sleep. Undone by pagemap_stop(), also where only some could be mapped: a page
+ * of these may have failed already.
+ * Return: 0 or a negative errno.
+ */
+int pagemap_map(struct fsdev *fsdev)
+{
+	return chunk_each(fsdev->chunks, map_chunk);
+}
+
+/**
+ * pagemap_stop() - undo pagemap_create() and pagemap_map()
+ * @fsdev: a device whose pages are in no use
+ *
+ * Unmaps all chunks at the same time. A static page map outlives the driver. Without clearing its
+ * operations a later failure of its memory would be sent into code that may have been unloaded.
+ *
+ * Context: removal; may sleep.
+ */
+void pagemap_stop(struct fsdev *fsdev)
+{
+	struct chunks *chunks = fsdev->chunks;
+
+	blocked_by(fsdev,
+		   "the page map is in use by the handling of a memory failure, waiting for that to end");
+	chunk_each(chunks, unmap_chunk);
+	blocked_over(fsdev);
+	for (unsigned int i = 0; i < chunks->nr; i++) {
+		chunks->chunk[i].pgmap->ops = NULL;
+		chunks->chunk[i].pgmap->owner = NULL;
+	}
+	free_chunks(fsdev, chunks);
 }
 
 /**

@@ -47,9 +47,15 @@ static int leave_of(struct device *parent, void *res, void *dev)
 	return leave->dev == dev;
 }
 
-static void parent_forget(void *data)
+/**
+ * parent_forget() - undo parent_precede()
+ * @fsdev: the device
+ *
+ * Context: removal.
+ */
+void parent_forget(struct fsdev *fsdev)
 {
-	struct device *dev = data;
+	struct device *dev = fsdev_dev(fsdev);
 
 	/* not there if leave_now() has it, which may be what unbinds */
 	if (!devres_destroy(dev->parent, leave_now, leave_of, dev))
@@ -60,7 +66,7 @@ static void parent_forget(void *data)
  * parent_precede() - has this driver leave before the driver of the device above does
  * @fsdev: a device with nothing but its geometry
  *
- * Context: probe, may sleep. Undone by devm.
+ * Context: probe, may sleep. Undone by parent_forget().
  * Return: 0; -EPROBE_DEFER if the device above is still being bound: the driver core asks again
  * when it is; -ENODEV if it is being unbound; -ENOMEM.
  */
@@ -79,11 +85,11 @@ int parent_precede(struct fsdev *fsdev)
 	devres_add(parent, leave);
 	/* from when this is so its things are released, and this may have come too late */
 	if (READ_ONCE(parent->links.status) == DL_DEV_UNBINDING) {
-		parent_forget(dev);
+		parent_forget(fsdev);
 		dev_err(dev, "%s is being removed\n", dev_name(parent));
 		return -ENODEV;
 	}
-	return devm_add_action_or_reset(dev, parent_forget, dev);
+	return 0;
 }
 
 /**

@@ -8,6 +8,7 @@
 struct fsdev;
 
 int parent_precede(struct fsdev *fsdev);
+void parent_forget(struct fsdev *fsdev);
 void parent_exit(void);
 
 #endif

@@ -501,7 +501,7 @@ static bool note_supers(struct fsdev *fsdev)
  * fs/xfs/xfs_notify_failure.c). It lets go of the device just after the disk.
  *
  * Context: removal; may sleep.
- * Return: false if the machine goes down meanwhile: access_abandon() is next.
+ * Return: false if the machine goes down meanwhile: removal is abandoned.
  */
 bool revoke_note_supers(struct fsdev *fsdev)
 {
@@ -656,7 +656,7 @@ static bool wait_pages(struct pass *pass)
  * that hangs, a socket that does not send); the log says so.
  *
  * Context: may sleep; takes each file's invalidate lock in turn.
- * Return: false if the machine goes down meanwhile: access_abandon() is next.
+ * Return: false if the machine goes down meanwhile: removal is abandoned.
  */
 bool revoke_mappings(struct fsdev *fsdev)
 {

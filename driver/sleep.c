@@ -63,28 +63,32 @@ static struct notifier_block sleep_block = {
 	.notifier_call = sleep_notify,
 };
 
-static void sleep_bound_end(void *data)
-{
-	struct fsdev *fsdev = data;
-
-	mutex_lock(&sleep_lock);
-	list_move(&fsdev->sleep.list, &sleep_unbinding);
-	mutex_unlock(&sleep_lock);
-}
-
 /**
  * sleep_bind() - have the device looked at before the system sleeps
  * @fsdev: a device whose probe is about to succeed
  *
- * Context: probe, may sleep. The first that devm undoes.
- * Return: 0 or -ENOMEM.
+ * Context: probe, may sleep.
+ * Return: 0.
  */
 int sleep_bind(struct fsdev *fsdev)
 {
 	mutex_lock(&sleep_lock);
 	list_move(&fsdev->sleep.list, &sleep_bound);
 	mutex_unlock(&sleep_lock);
-	return devm_add_action_or_reset(fsdev_dev(fsdev), sleep_bound_end, fsdev);
+	return 0;
+}
+
+/**
+ * sleep_unbind() - refuse suspend and hibernation while a device is being unbound
+ * @fsdev: the device
+ *
+ * Context: removal; may sleep.
+ */
+void sleep_unbind(struct fsdev *fsdev)
+{
+	mutex_lock(&sleep_lock);
+	list_move(&fsdev->sleep.list, &sleep_unbinding);
+	mutex_unlock(&sleep_lock);
 }
 
 /**

@@ -20,6 +20,7 @@ struct sleep {
 int sleep_init(void);
 void sleep_exit(void);
 int sleep_bind(struct fsdev *fsdev);
+void sleep_unbind(struct fsdev *fsdev);
 void sleep_forget(struct fsdev *fsdev);
 
 #endif

@@ -19,7 +19,7 @@ rounds=8 leak=6
 # that has asked for too much (dax_driver_register: the module does not load).
 cannot_fail='
 	__SCT__ __SCK__ __x86_ __stack_chk_fail __ref_stack_chk_guard __ubsan __fentry__ __tracepoint __traceiter
-	__rcu_read_ _dev_ _printk ___ratelimit snprintf scnprintf sprintf mem str __mem copy_mc_to_kernel _copy_
+	__rcu_read_ _dev_ __dynamic_ _printk ___ratelimit snprintf scnprintf sprintf mem str __mem copy_mc_to_kernel _copy_
 	fortify_panic __fortify_panic dax_remap_file_range_prep for_each_kernel_tracepoint ftrace_set_filter_ip register_ftrace_function tracepoint_
 	sized_strscpy unmap_mapping_pages ihold set_dax_
 	kvfree kfree vfree iput igrab deactivate_super down_ up_ mutex_ __mutex _raw_spin __raw_spin wake_up __wake_up
