@@ -60,7 +60,8 @@ static void chardev_release(struct kref *ref)
 /* The descriptor's queue, or NULL; without a lock, since it stays once it is there. */
 static struct event_queue *queue_of(struct chardev_file *file)
 {
-	return smp_load_acquire(&file->queue); /* complete when it is seen */
+	/* pairs with smp_store_release() in listen_locked() in chardev_owner.c */
+	return smp_load_acquire(&file->queue);
 }
 
 static bool readable(struct chardev_file *file, struct event_queue *queue)

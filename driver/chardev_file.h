@@ -26,7 +26,7 @@ struct fsdev;
  * @node: the node while it can be opened
  * @lock: guards @device and @leaving
  * @device: the device; NULL before it works and when it does no longer
- * @leaving: nobody becomes the owner any more
+ * @leaving: no descriptor becomes the owner any more
  * @owning: guards @owner, and makes one step of that and the claim
  * @owner: the descriptor that owns the device; NULL if none
  * @events: what happens to the device

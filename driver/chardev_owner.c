@@ -105,7 +105,7 @@ static int listen_locked(struct chardev_file *file, struct fsdev_listen *get, bo
 	chardev_leave(chardev);
 	if (!rc) {
 		get->queue = event_room(queue);
-		/* readers look at it without a lock */
+		/* pairs with smp_load_acquire() in queue_of() in chardev.c */
 		smp_store_release(&file->queue, queue);
 	} else if (!IS_ERR(queue) && queue != file->queue) {
 		event_forget(queue);

@@ -115,7 +115,7 @@ int discover_add(struct fsdev *fsdev, u64 offset, u64 len)
 		return 0;
 	fsdev_holder_notify(fsdev, offset, len, 0);
 	poison_update_listeners(&fsdev->poison, offset, len);
-	failure_log(fsdev, "known to be bad: device offset %#llx, %llu bytes", offset, len);
+	failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", offset, len);
 	event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);
 	return 0;
 }

@@ -178,7 +178,7 @@ static void disk_submit_bio(struct bio *bio)
 		start = bio_start_io_acct(bio);
 	bio->bi_status = disk_move(fsdev, bio, write);
 	if (fsdev->persistent && (bio->bi_opf & (REQ_PREFLUSH | REQ_FUA)))
-		wmb(); /* the stores went past the caches; they come before the completion */
+		wmb(); /* pairs with power failure: what went past the caches is durable first */
 	if (account)
 		bio_end_io_acct(bio, start);
 	bio_endio(bio);
@@ -211,8 +211,8 @@ static int disk_opened(struct gendisk *disk, bool claims)
 	if (!claims || fsdev_holder_bar(fsdev))
 		return 0;
 	dev_notice_ratelimited(fsdev_dev(fsdev),
-			       "%s (%d) does not get /dev/%s: the memory has an owner without the block device\n",
-			       current->comm, task_pid_nr(current), disk->disk_name);
+			       "exclusive open of /dev/%s by %s (%d) refused: the DAX device is held via fs_dax_get()\n",
+			       disk->disk_name, current->comm, task_pid_nr(current));
 	return -EBUSY;
 }
 
@@ -318,7 +318,7 @@ static struct gendisk *disk_create(struct fsdev *fsdev)
 }
 
 /**
- * disk_add() - makes the block device
+ * disk_add() - make the block device
  * @fsdev: a device that is open for access
  *
  * Context: probe, may sleep. Undone by disk_hide(), disk_delete() and disk_put().
@@ -376,15 +376,15 @@ void disk_look_for_claims(struct fsdev *fsdev)
 }
 
 /**
- * disk_claim() - keeps everybody else from claiming the block device
+ * disk_claim() - claim the block device, to exclude other claims
  * @fsdev: a device that is bound, and stays so during the call
- * @holder: who claims it; an address that is the caller's alone
+ * @holder: the claimer; an address that no other claimer uses
  * @claim: for disk_unclaim()
  *
  * A file system that does not hold the DAX device, as ext4, claims the block device alone.
  *
  * Context: may sleep.
- * Return: 0; -EBUSY if somebody has it, or the DAX device; -ENXIO if it is gone; another negative
+ * Return: 0; -EBUSY if it is claimed, or the DAX device; -ENXIO if it is deleted; another negative
  * errno.
  */
 int disk_claim(struct fsdev *fsdev, void *holder, struct compat_disk_claim *claim)
@@ -393,7 +393,7 @@ int disk_claim(struct fsdev *fsdev, void *holder, struct compat_disk_claim *clai
 }
 
 /**
- * disk_unclaim() - undoes disk_claim()
+ * disk_unclaim() - undo disk_claim()
  * @claim: of a disk that may be gone meanwhile
  *
  * Context: may sleep.

@@ -128,7 +128,7 @@ void event_post(struct event_source *source, u32 kind, u32 flags, u64 offset, u6
 }
 
 /**
- * event_leave() - announces that the device goes, once, and lets nobody else listen
+ * event_leave() - announce removal, once, and accept no more listeners
  * @source: the device's source
  * @size: bytes of the device
  *
@@ -234,7 +234,7 @@ struct event_queue *event_listen(struct event_source *source, u32 room, u64 *las
 
 /**
  * event_forget() - undoes event_listen()
- * @queue: a queue that nobody reads any more
+ * @queue: a queue that has no readers any more
  *
  * Context: may sleep.
  */

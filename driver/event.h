@@ -17,13 +17,13 @@
 #define EVENT_QUEUE_MAX 65536u
 
 /**
- * struct event_source - where the events of a device come from
- * @lock: guards the other members, and the queues; innermost, and taken in any context
+ * struct event_source - the events of a device
+ * @lock: protects the other members and the queues; innermost, and taken in any context
  * @sequence: number of the last event
- * @leaving: the removal has been announced: nobody starts to listen any more
+ * @leaving: the removal has been announced: no listener is added any more
  * @over: there will be no more events
- * @queues: who listens
- * @wait: those who wait for an event, or for @over
+ * @queues: of the listeners
+ * @wait: waits for an event, or for @over
  */
 struct event_source {
 	spinlock_t lock;	/* all else, and the queues */

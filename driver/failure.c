@@ -113,7 +113,7 @@ static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *pie
 			   u32 flags)
 {
 	failure_log(fsdev, "memory failure at %#llx: device offset %#llx, %llu bytes%s",
-		    piece->phys, piece->offset, piece->len, new ? "" : ", as before");
+		    piece->phys, piece->offset, piece->len, new ? "" : ", already poisoned");
 	event_post(fsdev->events, FSDEV_EVENT_FAILURE, flags, piece->offset, piece->len);
 	atomic_long_inc(&fsdev->failure.reports);
 }
@@ -317,7 +317,7 @@ bool failure_stop(struct fsdev *fsdev)
 		return true;
 	if (!wait_quiet(fsdev))
 		return false;
-	dev_warn(fsdev_dev(fsdev), "%llu bytes are bad still, which is forgotten now\n",
+	dev_warn(fsdev_dev(fsdev), "unbinding with %llu bytes of poisoned memory\n",
 		 poison_bytes(&fsdev->poison));
 	restore_direct_map(fsdev);
 	return true;

@@ -97,10 +97,10 @@ static void complain(enum holder_verdict verdict, const struct dax_device *dax_d
 		     const void *holder)
 {
 	WARN_RATELIMIT(verdict == HOLDER_WRONG,
-		       "fsdev: %p releases DAX device %p, which somebody else holds\n", holder,
+		       "fsdev: %p releases DAX device %p, which has another holder\n", holder,
 		       dax_dev);
 	WARN_RATELIMIT(verdict == HOLDER_REPEATED,
-		       "fsdev: %p releases DAX device %p, which nobody holds\n", holder, dax_dev);
+		       "fsdev: %p releases DAX device %p, which has no holder\n", holder, dax_dev);
 }
 
 /**
@@ -193,7 +193,7 @@ bool fsdev_holder_bar(struct fsdev *fsdev)
  * fsdev_holder_unbar() - undo fsdev_holder_bar()
  * @fsdev: the device
  *
- * Context: the disk's open_mutex; nobody has claimed the block device.
+ * Context: the disk's open_mutex; the block device is not claimed.
  */
 void fsdev_holder_unbar(struct fsdev *fsdev)
 {

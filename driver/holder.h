@@ -15,7 +15,7 @@
 #include "core/holder.h"
 #include "device.h"
 
-/* What a holder is told. */
+/* What notify_failure() gets. */
 struct holder_notice {
 	struct dax_device *dax_dev;
 	u64 offset;
@@ -43,7 +43,7 @@ static inline int fsdev_holder_call(const void *ops, void *arg)
 }
 
 /**
- * fsdev_holder_notify() - tells the holder of a device that its memory has failed
+ * fsdev_holder_notify() - notify the holder of failing memory
  * @fsdev: the device
  * @offset: device offset in bytes
  * @len: bytes
@@ -54,7 +54,7 @@ static inline int fsdev_holder_call(const void *ops, void *arg)
  * page poisoned.
  *
  * Context: may sleep.
- * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP if nobody listens.
+ * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP without a holder.
  */
 static __always_inline int fsdev_holder_notify(const struct fsdev *fsdev, u64 offset, u64 len,
 					       int mf_flags)

@@ -154,7 +154,7 @@ static void late_wait(const struct fsdev *fsdev, const struct late *late)
 
 /**
  * late_leave() - takes the operations off the bus's DAX device
- * @fsdev: a device that is dead, and whose memory is in nobody's hands any more
+ * @fsdev: a device that is dead, and whose mappings are revoked
  *
  * Leaves some that refuse everything if it was taken from a holder that has not let go.
  *

@@ -149,7 +149,7 @@ static int reserve_ranges(const struct fsdev *fsdev)
 		const struct rangemap_range *range = &fsdev->geometry->range[i];
 
 		if (!devm_request_mem_region(dev, range->start, range->len, dev_name(dev))) {
-			dev_err(dev, "mapping%u: %#llx-%#llx is in use by somebody else\n", i,
+			dev_err(dev, "mapping%u: %#llx-%#llx is in use by another driver\n", i,
 				range->start, last_of(range));
 			return -EBUSY;
 		}

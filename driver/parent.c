@@ -4,7 +4,7 @@
  *
  * When it loses its driver, the kernel first makes the DAX device dead and tells the holder, and
  * unbinds this driver only then. What a file system still has could not be written any more, XFS
- * of 7.x would walk four billion pages, and ext4 would wait for ever. So this driver is unbound
+ * of 7.x would walk four billion pages, and ext4 would wait without end. So this driver is unbound
  * before that, in its own order: by something that the device above has to release. It releases
  * the latest first, which is why it has to have all of its own when this is added. (A device link
  * would do the same, but NVDIMM devices cannot have one.)
@@ -17,34 +17,34 @@
 #include "device.h"
 #include "parent.h"
 
-struct leave {
+struct parent_hook {
 	struct device *dev;
 };
 
 /* How many of them there are: the code that releases them is this module's. */
-static atomic_t leaves = ATOMIC_INIT(0);
+static atomic_t parent_hooks = ATOMIC_INIT(0);
 
-static void leave_gone(struct device *dev)
+static void hook_put(struct device *dev)
 {
 	put_device(dev);
-	if (atomic_dec_and_test(&leaves))
-		wake_up_var(&leaves);
+	if (atomic_dec_and_test(&parent_hooks))
+		wake_up_var(&parent_hooks);
 }
 
 /* The device above is losing its driver. */
-static void leave_now(struct device *parent, void *res)
+static void hook_release(struct device *parent, void *res)
 {
-	struct leave *leave = res;
+	struct parent_hook *hook = res;
 
-	device_release_driver(leave->dev);
-	leave_gone(leave->dev);
+	device_release_driver(hook->dev);
+	hook_put(hook->dev);
 }
 
-static int leave_of(struct device *parent, void *res, void *dev)
+static int hook_is_of(struct device *parent, void *res, void *dev)
 {
-	struct leave *leave = res;
+	struct parent_hook *hook = res;
 
-	return leave->dev == dev;
+	return hook->dev == dev;
 }
 
 /**
@@ -57,13 +57,13 @@ void parent_forget(struct fsdev *fsdev)
 {
 	struct device *dev = fsdev_dev(fsdev);
 
-	/* not there if leave_now() has it, which may be what unbinds */
-	if (!devres_destroy(dev->parent, leave_now, leave_of, dev))
-		leave_gone(dev);
+	/* not there if hook_release() has it, which may be what unbinds */
+	if (!devres_destroy(dev->parent, hook_release, hook_is_of, dev))
+		hook_put(dev);
 }
 
 /**
- * parent_precede() - has this driver leave before the driver of the device above does
+ * parent_precede() - unbind this driver before the device above loses its own
  * @fsdev: a device with nothing but its geometry
  *
  * Context: probe, may sleep. Undone by parent_forget().
@@ -73,17 +73,17 @@ void parent_forget(struct fsdev *fsdev)
 int parent_precede(struct fsdev *fsdev)
 {
 	struct device *dev = fsdev_dev(fsdev), *parent = dev->parent;
-	struct leave *leave;
+	struct parent_hook *hook;
 
 	if (READ_ONCE(parent->links.status) == DL_DEV_PROBING)
 		return -EPROBE_DEFER;
-	leave = devres_alloc(leave_now, sizeof(*leave), GFP_KERNEL);
-	if (!leave)
+	hook = devres_alloc(hook_release, sizeof(*hook), GFP_KERNEL);
+	if (!hook)
 		return -ENOMEM;
-	leave->dev = get_device(dev);
-	atomic_inc(&leaves);
-	devres_add(parent, leave);
-	/* from when this is so its things are released, and this may have come too late */
+	hook->dev = get_device(dev);
+	atomic_inc(&parent_hooks);
+	devres_add(parent, hook);
+	/* its devres may have been released already: then our entry would never run */
 	if (READ_ONCE(parent->links.status) == DL_DEV_UNBINDING) {
 		parent_forget(fsdev);
 		dev_err(dev, "%s is being removed\n", dev_name(parent));
@@ -99,7 +99,7 @@ int parent_precede(struct fsdev *fsdev)
  */
 void parent_exit(void)
 {
-	wait_var_event(&leaves, !atomic_read(&leaves));
+	wait_var_event(&parent_hooks, !atomic_read(&parent_hooks));
 	/* tasks that were preempted between atomic_dec_and_test() and their return to the kernel */
 	synchronize_rcu_tasks();
 }

@@ -97,7 +97,7 @@ void platform_each_poison(struct fsdev *fsdev, platform_add_t *add)
 		each_bad_block(fsdev, &bb, add);
 		badblocks_exit(&bb);
 	} else {
-		dev_warn(fsdev_dev(fsdev), "cannot ask %s what of its memory is bad\n",
+		dev_warn(fsdev_dev(fsdev), "cannot read the poison list of %s\n",
 			 dev_name(region));
 	}
 	if (to_region)

@@ -81,7 +81,7 @@ static void notify_first(struct fsdev *fsdev)
 		fsdev_holder_announce(fsdev, revoke_holder_start(fsdev));
 	else if (fsdev_holder_exists(fsdev) && compat_disk_claimed(fsdev->disk))
 		dev_info(fsdev_dev(fsdev),
-			 "the block device goes before its holder is told of the removal, to keep XFS of 7.x from a walk without end (parameter announce_first is N)\n");
+			 "deleting the disk before its holder is notified of removal, as XFS of 7.x may loop for a very long time otherwise (announce_first=N)\n");
 }
 
 /**
@@ -111,7 +111,7 @@ void removal_run(struct fsdev *fsdev)
 	}
 	if (step(fsdev, STAGE_DISK, 5, "notify the holder first, if asked to")) {
 		blocked_by(fsdev,
-			   "%s is claimed, waiting for its holder to be done with the notice",
+			   "%s is claimed, waiting for its holder to handle the notification",
 			   fsdev->disk->disk_name);
 		notify_first(fsdev);
 	}

@@ -85,7 +85,7 @@ static int repair_locked(struct fsdev *fsdev, u64 offset, const void *data)
 	/* a cache may hold what the memory had before */
 	arch_invalidate_pmem(mem, PAGE_SIZE);
 	memcpy_flushcache(mem, data, PAGE_SIZE);
-	wmb(); /* in memory before it is read back */
+	wmb(); /* pairs with reads_back() below: in memory before it is read */
 	if (!reads_back(mem, data)) {
 		compat_direct_map_remove(pfn);
 		return -EIO;
@@ -139,7 +139,7 @@ int repair_page(struct fsdev *fsdev, u64 offset, const void *data)
 		rc = repair_locked(fsdev, offset, data);
 		if (rc && __ratelimit(&fsdev->failure.log_limit))
 			dev_warn(fsdev_dev(fsdev),
-				 "device offset %#llx, %lu bytes: still bad after an overwrite\n",
+				 "device offset %#llx, %lu bytes: still poisoned after an overwrite\n",
 				 offset, PAGE_SIZE);
 	} else {
 		/* repaired by another caller meanwhile */

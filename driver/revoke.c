@@ -492,7 +492,7 @@ static bool note_supers(struct fsdev *fsdev)
  * revoke_note_supers() - remembers which file systems are mounted from the disk
  * @fsdev: a device whose disk is about to be deleted, or has just been
  *
- * Called before, since of a deleted disk's partitions nobody knows any more; and after, for what
+ * Called before, since a deleted disk no longer has its partitions; and after, for what
  * was being mounted: the deletion has waited for that to succeed or fail. They stay in memory until
  * revoke_mappings().
  *
@@ -609,7 +609,7 @@ static void revoke_supers(struct fsdev *fsdev)
  * revoke_poisoned() - takes one page from every process that has it mapped
  * @page: a page of a device whose page structures stay meanwhile
  *
- * The file keeps it: whoever touches it faults, and is told what became of it. A page that several
+ * The file keeps it: a process that touches it faults, and gets SIGBUS. A page that several
  * files share names none, and is left.
  *
  * Context: may sleep.

@@ -61,7 +61,7 @@ static inline struct gendisk *compat_alloc_dax_disk(const struct compat_disk_lim
 
 /*
  * COMPAT_DISK_OPEN(name, inner): the function for block_device_operations.open, around @inner,
- * which gets the disk, and whether whoever opens it claims it or a partition of it.
+ * which gets the disk, and whether the opener claims it or a partition of it.
  * COMPAT_DISK_RELEASE(name, inner): the same for .release, around @inner, which gets the disk.
  */
 #ifdef FSDEV_HAVE_DISK_OPEN_GENDISK
@@ -121,12 +121,12 @@ static int compat_disk_rw_page(struct block_device *bdev, sector_t sector,		\
 #endif
 
 /**
- * compat_disk_claimed() - has somebody claimed a disk or a partition of it?
+ * compat_disk_claimed() - is a disk or a partition of it claimed?
  * @disk: the disk
  *
  * Context: the disk's open_mutex. A claim that is about to be made with the open that is under way
  * does not count yet.
- * Return: true if somebody has.
+ * Return: true if it is.
  */
 static inline bool compat_disk_claimed(const struct gendisk *disk)
 {
@@ -149,8 +149,9 @@ static inline struct inode *compat_bdev_inode(const struct block_device *bdev)
 }
 
 /**
- * struct compat_disk_claim - a disk that is open so that nobody else may claim it
- * @file: or @bdev: what is open
+ * struct compat_disk_claim - a disk that is open exclusively
+ * @file: the open file, where the kernel opens disks as files
+ * @bdev: the open disk, elsewhere
  */
 struct compat_disk_claim {
 #ifdef FSDEV_HAVE_BDEV_FILE_OPEN_BY_DEV
@@ -161,12 +162,12 @@ struct compat_disk_claim {
 };
 
 /**
- * compat_claim_disk() - opens a disk so that nobody else may claim it
+ * compat_claim_disk() - open a disk exclusively
  * @devt: number of the disk
- * @holder: who claims it
+ * @holder: the claimer
  * @claim: for compat_unclaim_disk()
  *
- * Context: may sleep, also until somebody else's claim has come about or failed.
+ * Context: may sleep, also until another claim has come about or failed.
  * Return: 0 or a negative errno.
  */
 static inline int compat_claim_disk(dev_t devt, void *holder, struct compat_disk_claim *claim)
@@ -181,7 +182,7 @@ static inline int compat_claim_disk(dev_t devt, void *holder, struct compat_disk
 }
 
 /**
- * compat_unclaim_disk() - undoes compat_claim_disk()
+ * compat_unclaim_disk() - undo compat_claim_disk()
  * @claim: what it has filled
  */
 static inline void compat_unclaim_disk(struct compat_disk_claim *claim)

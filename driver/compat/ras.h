@@ -144,8 +144,8 @@ static inline void compat_direct_map_restore(unsigned long pfn)
 }
 
 /*
- * Machine checks that the kernel's own copying survived. It reports these to nobody: whoever copied
- * knows only that something was missing. Other architectures have no such list of listeners.
+ * Machine checks in machine-check-safe copies of the kernel. It reports them to no driver: the
+ * caller of the copy knows only that it was short. Other architectures have no decode chain.
  */
 #ifdef CONFIG_X86_MCE
 #include <asm/mce.h>

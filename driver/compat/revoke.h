@@ -14,7 +14,7 @@
 #include <linux/string.h>
 #include <linux/xarray.h>
 
-/* References of a DAX page that nobody uses: one before 6.15, none later. */
+/* References of an idle DAX page: one before 6.15, none later. */
 #ifdef FSDEV_HAVE_DAX_DELETE_MAPPING_RANGE
 #define COMPAT_DAX_IDLE_REFERENCES 0
 #else
@@ -25,15 +25,15 @@
 #define COMPAT_DAX_LOOK 16
 
 /**
- * compat_dax_idle() - are these pages of nobody?
+ * compat_dax_idle() - are these pages in no file and in no use?
  * @page: the first of COMPAT_DAX_LOOK pages, whose structures follow each other
  *
- * Every page of a device is looked at when it goes, so this is made to be cheap: all words of all
- * pages that can say that a page is used are joined, and compared once. That is one instruction for
- * each word, if it is joined as it lies in memory and not made longer first. Plain reads, as nobody
- * begins to use a page any more; who ends to use one is seen by the next look.
+ * Removal looks at every page of a device, so this is made to be cheap: all words of all pages that
+ * can say that a page is used are joined, and compared once. That is one instruction for each word,
+ * if it is joined as it lies in memory. Plain reads: no page comes into use any more, and one whose
+ * use ends is seen by the next look.
  *
- * Return: true if no file has one of them and nobody uses one; false if that may be.
+ * Return: true if no file has one of them and none is in use; false if that may be.
  */
 static inline bool compat_dax_idle(const struct page *page)
 {
@@ -52,12 +52,15 @@ static inline bool compat_dax_idle(const struct page *page)
 }
 
 /**
- * compat_dax_shared() - do several files have this page, so that it names none of them?
+ * compat_dax_shared() - do several files share a page, so that it names none?
  * @page: a page that is no tail
  *
  * Before 6.15 the mapping is then a small number instead of an address; later it is NULL, and the
  * word that otherwise is the index counts the files. 6.1 counts them down to 0 and leaves the
  * mapping (upstream/dax-cow-count-left.md): no file has such a page.
+ *
+ * Context: any.
+ * Return: true if they do.
  */
 static inline bool compat_dax_shared(const struct page *page)
 {
@@ -86,14 +89,21 @@ static inline struct address_space *compat_dax_file(const struct page *page)
 	return (unsigned long)mapping < PAGE_SIZE ? NULL : mapping;
 }
 
+/* DAX_LOCKED, DAX_PMD, DAX_ZERO_PAGE, DAX_EMPTY and DAX_SHIFT of fs/dax.c. */
+#define COMPAT_DAX_LOCKED BIT(0)
+#define COMPAT_DAX_PMD BIT(1)
+#define COMPAT_DAX_ZERO_PAGE BIT(2)
+#define COMPAT_DAX_EMPTY BIT(3)
+#define COMPAT_DAX_SHIFT 4
+
 /**
  * compat_dax_entry() - which pages an entry of a DAX file stands for
  * @entry: of the mapping's i_pages
  * @pfn: gets the first page's number
  * @nr: gets how many there are
  *
- * fs/dax.c keeps a page number and four flags in the entry: locked, 2 MiB, the zero page, empty.
- * It has done so on all kernels that this runs on, and no header says it.
+ * fs/dax.c keeps a page number and four flags in the entry. It has done so on all kernels that this
+ * runs on, and no header says it: see COMPAT_DAX_LOCKED and below.
  *
  * Return: false if there are none, as for a hole.
  */
@@ -104,10 +114,10 @@ static inline bool compat_dax_entry(const void *entry, unsigned long *pfn, unsig
 	if (!xa_is_value(entry))
 		return false;
 	value = xa_to_value(entry);
-	if (value & (BIT(2) | BIT(3)))
+	if (value & (COMPAT_DAX_ZERO_PAGE | COMPAT_DAX_EMPTY))
 		return false;
-	*pfn = value >> 4;
-	*nr = value & BIT(1) ? HPAGE_PMD_NR : 1;
+	*pfn = value >> COMPAT_DAX_SHIFT;
+	*nr = value & COMPAT_DAX_PMD ? HPAGE_PMD_NR : 1;
 	return true;
 }
 
@@ -121,7 +131,7 @@ static inline bool compat_dax_entry(const void *entry, unsigned long *pfn, unsig
  */
 static inline bool compat_dax_locked(const void *entry)
 {
-	return xa_is_value(entry) && (xa_to_value(entry) & BIT(0));
+	return xa_is_value(entry) && (xa_to_value(entry) & COMPAT_DAX_LOCKED);
 }
 
 /**
@@ -150,16 +160,16 @@ static inline void compat_dax_drop(struct address_space *mapping, pgoff_t index,
  * compat_pin_super() - keeps a superblock active
  * @sb: a superblock that is not freed meanwhile; or NULL
  *
- * Not one that is being mounted: where that fails, whoever mounts has to be the last one to have
- * it. Else nobody says that it is dying, and the deletion of its disk waits for that, or for the
- * mount, without end (super_lock() in fs/super.c). Nobody has a file of it open or mapped yet.
+ * Fails for a superblock that is not SB_BORN: an extra active reference would keep a failing mount
+ * from setting SB_DYING, and bdev_mark_dead() would wait in super_lock() without end. No file of it
+ * is open or mapped yet.
  *
  * Context: any.
  * Return: @sb, active until deactivate_super(); NULL if it is not mounted.
  */
 static inline struct super_block *compat_pin_super(struct super_block *sb)
 {
-	/* the other half of what vfs_get_tree() does when all of it is there */
+	/* pairs with smp_wmb() in vfs_get_tree() in fs/super.c: it is complete */
 	if (!sb || !(smp_load_acquire(&sb->s_flags) & SB_BORN))
 		return NULL;
 	return atomic_inc_not_zero(&sb->s_active) ? sb : NULL;
@@ -259,7 +269,7 @@ static inline struct super_block *compat_bdev_super(struct block_device *bdev)
  * 6.1 does not say; nor does its XFS do anything when it hears of a removal.
  *
  * Context: the caller has a reference to @bdev; sleeps.
- * Return: true if there is one that nobody can keep any more.
+ * Return: true if there is one that cannot be kept active any more.
  */
 static inline bool compat_bdev_unmounting(struct block_device *bdev)
 {

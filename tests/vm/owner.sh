@@ -55,7 +55,7 @@ dax-file fill $mnt/file 0 $MIB 1
 like "XFS holds the device" "holder=set" "$(state 10 holder)"
 umount $mnt
 excludes XFS xfs
-like "the log says why it was not mounted" "mount \([0-9]+\) does not get $disk: the memory has an owner" "$(dmesg)"
+like "the log says why it was not mounted" "exclusive open of $disk by mount \([0-9]+\) refused" "$(dmesg)"
 # the others claim the block device only
 mkfs.ext4 -q -F -b 4096 $disk 16M || fail "mkfs.ext4"
 mount -o dax=always $disk $mnt || fail "mount"

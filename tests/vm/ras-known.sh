@@ -22,7 +22,7 @@ like "a failure while the device has no driver: the bus knows" "^[0-9]+ [0-9]+$"
 
 ok "bound" give "$dev" fsdev
 is "what the bus knows is bad" "$((3 * MIB + 8192))+4096" "$(bad)"
-like "it is in the log" "known to be bad: device offset 0x302000, 4096 bytes" "$(dmesg)"
+like "it is in the log" "known poison: device offset 0x302000, 4096 bytes" "$(dmesg)"
 is "it cannot be read" "2 read, 1 EIO, 5 read" "$(ras-file read "$disk" $((3 * MIB)) 32768)"
 is "until it is overwritten" 32768 "$(ras-file write "$disk" $((3 * MIB)) 32768 1)"
 sync

@@ -214,7 +214,7 @@ neighbours
 
 parameter=/sys/module/fsdev/parameters/announce_first
 is "the disk goes before XFS is told" "deleted announced" "$(order)"
-like "which the log says" "goes before its holder is told of the removal" "$(dmesg | grep announce_first)"
+like "which the log says" "deleting the disk before its holder is notified of removal" "$(dmesg | grep announce_first)"
 echo Y >$parameter
 is "with announce_first it is the other way round" "announced deleted" "$(order)"
 echo N >$parameter
