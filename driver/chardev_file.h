@@ -21,9 +21,9 @@ struct fsdev;
 /**
  * struct chardev - what the device and its descriptors have in common
  * @ref: one of the device, one of each descriptor
- * @list: in @chardevs while the node can be opened
- * @devt: number of the node
- * @node: the node while it can be opened
+ * @list: in @chardevs while the node can be opened; protected by chardevs_lock
+ * @devt: number of the node; immutable
+ * @node: the node while it can be opened; written by bind and unbind only
  * @lock: guards @device and @leaving
  * @device: the device; NULL before it works and when it does no longer
  * @leaving: no descriptor becomes the owner any more

@@ -20,8 +20,9 @@ struct fsdev;
  * @unmap_work: unmaps poisoned pages from processes that memory_failure() has not signalled
  * @put_work: drops the page map references of pagemap_get()
  * @put_after: earliest time for that, in jiffies; protected by the poison lock
- * @found: number of the page that discover.c is reporting; ULONG_MAX if none
- * @reports: pieces of failing memory that holders have been notified of
+ * @found: number of the page that discover.c is reporting; ULONG_MAX if none. Written by its worker
+ *	only, read without a lock
+ * @reports: pieces of failing memory that holders have been notified of; atomic
  * @log_limit: rate limit of the device's messages about poison, repair.c's as well
  */
 struct failure {

@@ -30,11 +30,13 @@
 #include "late.h"
 
 /**
- * struct late - a DAX device that a holder of an earlier binding has not let go of
+ * struct late - a DAX device that a holder of an earlier binding has not released
  * @list: in @late_holders
  * @dax_dev: the device, with a reference
  * @references: that it had a second after the binding had ended; 0 before that
  * @holder: who that is: the name of its operations
+ *
+ * All members are protected by late_lock.
  */
 struct late {
 	struct list_head list;

@@ -71,8 +71,9 @@ struct poison_listener {
  * @merged: the pending page that poison_lock() has merged, for poison_unlock(); its length is 0 if
  *	there was none or it was in the set already; protected by @lock
  * @pending_new: the last pending page was not in the set before; protected by @lock
- * @reporting: how many reports of failing memory are in progress
- * @quiet_after: when the last one of failing hardware has had its effects, in jiffies
+ * @reporting: how many reports of failing memory are in progress; atomic
+ * @quiet_after: when the last one of failing hardware has had its effects, in jiffies; written
+ *	before @reporting drops, without a lock
  * @size: bytes of the device; immutable after probe
  * @summary_pages: pages that one load of the summary map covers; immutable after probe
  * @summary_shift: log2 of the pages that one byte covers; immutable after probe

@@ -370,7 +370,7 @@ static void revoke_page(struct pass *pass, struct page *page)
 }
 
 /* Pages of one memory section, whose structures follow each other. */
-static void revoke_stretch(struct pass *pass, unsigned long pfn, unsigned long end)
+static void revoke_run(struct pass *pass, unsigned long pfn, unsigned long end)
 {
 	struct page *page = pfn_to_page(pfn), *last = page + (end - pfn);
 
@@ -395,7 +395,7 @@ static void revoke_range(struct pass *pass, const struct rangemap_piece *piece)
 		unsigned long before = pass->pages;
 
 		if (pass->first || !pass->left || test_bit(pass->run, pass->left)) {
-			revoke_stretch(pass, pfn, next);
+			revoke_run(pass, pfn, next);
 			if (pass->left)
 				__assign_bit(pass->run, pass->left, pass->pages != before);
 			cond_resched();
