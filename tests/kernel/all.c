@@ -17,6 +17,7 @@
 #include "late.c"
 #include "drop.c"
 #include "remap.c"
+#include "flush.c"
 #include "geometry.c"
 #include "early.c"
 #include "rivals.c"

@@ -210,6 +210,10 @@ void drop_exit(void);
 extern const struct test_verb remap_verbs[];
 void remap_exit(void);
 
+/* flush.c */
+extern const struct test_verb flush_verbs[];
+void flush_exit(void);
+
 /* early.c */
 extern const struct test_verb early_verbs[];
 void early_exit(void);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Flushes of virtio's persistent memory that fail, as they do when its host cannot write the file.
+ *
+ *   flush-fails   from now on each flush that the host is asked for ends with EIO
+ *   flush-works
+ *   synchronous NODE   are stores to the memory of this DAX device durable by themselves?
+ */
+#include <linux/cdev.h>
+#include <linux/fs.h>
+#include <linux/kprobes.h>
+
+#include "fsdev_test.h"
+
+static bool flush_is_failing;
+
+static int flush_returns(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	regs_set_return_value(regs, -EIO);
+	return 0;
+}
+
+static struct kretprobe flush_probe;
+
+static int flush_fail(char **word)
+{
+	int rc;
+
+	if (flush_is_failing)
+		return -EBUSY;
+	/* what register_kretprobe() leaves in it is not for a second time */
+	flush_probe = (struct kretprobe){
+		.kp.symbol_name = "async_pmem_flush",
+		.handler = flush_returns,
+	};
+	rc = register_kretprobe(&flush_probe);
+	flush_is_failing = !rc;
+	return rc;
+}
+
+static int flush_succeed(char **word)
+{
+	if (flush_is_failing)
+		unregister_kretprobe(&flush_probe);
+	flush_is_failing = false;
+	return 0;
+}
+
+static int flush_synchronous(char **word)
+{
+	struct file *file = filp_open(word[0], O_RDONLY, 0);
+	struct dax_device *dax_dev;
+	int rc;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	dax_dev = container_of(file_inode(file)->i_cdev, struct dax_device, cdev);
+	rc = dax_synchronous(dax_dev) ? 0 : -EOPNOTSUPP;
+	filp_close(file, NULL);
+	return rc;
+}
+
+const struct test_verb flush_verbs[] = {
+	{ "flush-fails", 0, flush_fail },
+	{ "flush-works", 0, flush_succeed },
+	{ "synchronous", 1, flush_synchronous },
+	{ }
+};
+
+/**
+ * flush_exit() - flushes work again
+ */
+void flush_exit(void)
+{
+	flush_succeed(NULL);
+}
