@@ -346,8 +346,9 @@ int access_create(struct fsdev *fsdev)
 
 	if (IS_ERR(dax_dev))
 		return PTR_ERR(dax_dev);
-	/* as the bus has it */
-	set_dax_synchronous(dax_dev);
+	/* as the bus has it, but for memory that has to be flushed */
+	if (fsdev->platform.synchronous)
+		set_dax_synchronous(dax_dev);
 	set_dax_nocache(dax_dev);
 	set_dax_nomc(dax_dev);
 	fsdev->dax_dev = dax_dev;
@@ -366,6 +367,17 @@ void access_stop_flushes(struct fsdev *fsdev)
 {
 	dax_write_cache(fsdev->dax_dev, false);
 	dax_write_cache(fsdev_bus_dax(fsdev), false);
+}
+
+/**
+ * access_restore() - leave the bus's DAX device as the bus has made it
+ * @fsdev: a device that is dead
+ *
+ * Context: removal.
+ */
+void access_restore(struct fsdev *fsdev)
+{
+	set_dax_synchronous(fsdev_bus_dax(fsdev));
 }
 
 /**
@@ -390,8 +402,10 @@ int access_start(struct fsdev *fsdev)
 			"another driver's operations are still on the device: error %d\n", rc);
 		return rc;
 	}
-	dax_write_cache(fsdev->dax_dev, fsdev->persistent);
-	dax_write_cache(bus_dax, fsdev->persistent);
+	dax_write_cache(fsdev->dax_dev, fsdev->platform.cached);
+	dax_write_cache(bus_dax, fsdev->platform.cached);
+	if (!fsdev->platform.synchronous)
+		clear_bit(DAXDEV_SYNC, &bus_dax->flags);
 	run_dax(bus_dax);
 	return 0;
 }

@@ -49,6 +49,7 @@ static inline void access_check_poison(struct access *access)
 int access_create(struct fsdev *fsdev);
 int access_start(struct fsdev *fsdev);
 void access_stop_flushes(struct fsdev *fsdev);
+void access_restore(struct fsdev *fsdev);
 void access_kill(struct fsdev *fsdev);
 void access_free(struct fsdev *fsdev);
 bool access_is_ours(const struct dax_device *dax_dev);

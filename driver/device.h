@@ -16,6 +16,7 @@
 #include "core/rangemap.h"
 #include "discover.h"
 #include "failure.h"
+#include "platform.h"
 #include "poison.h"
 #include "removal.h"
 #include "revoke.h"
@@ -40,6 +41,7 @@ struct gendisk;
  * @holder_ops: of the holder that the bus's DAX device had when removal began; only for its name
  * @revoke: the file systems that were mounted from it when removal began
  * @clamp: mappings of DAX files are clamped for this device
+ * @platform: how stores become durable
  * @blocked: what the unbind waits for
  * @sleep: its place among the devices that the system's sleep has to look at
  * @removal: how far probe and removal have come
@@ -69,6 +71,7 @@ struct fsdev {
 	const void *holder_ops;
 	struct revoke revoke;
 	struct clamp clamp;
+	struct platform platform;
 	struct blocked blocked;
 	struct sleep sleep;
 	struct removal removal;

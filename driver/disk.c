@@ -17,6 +17,7 @@
 #include "fstype.h"
 #include "holder.h"
 #include "memory.h"
+#include "platform.h"
 #include "poison.h"
 #include "repair.h"
 
@@ -167,6 +168,20 @@ static __always_inline blk_status_t disk_move(struct fsdev *fsdev, struct bio *b
 	return status;
 }
 
+/* On persistent memory: what comes before a flush, or is to be durable at once. */
+static noinline blk_status_t disk_move_flushed(struct fsdev *fsdev, struct bio *bio, bool write)
+{
+	blk_status_t status = BLK_STS_OK;
+
+	if (bio->bi_opf & REQ_PREFLUSH)
+		status = errno_to_blk_status(platform_flush(fsdev));
+	if (!status)
+		status = disk_move(fsdev, bio, write);
+	if (!status && (bio->bi_opf & REQ_FUA))
+		status = errno_to_blk_status(platform_flush(fsdev));
+	return status;
+}
+
 static void disk_submit_bio(struct bio *bio)
 {
 	struct fsdev *fsdev = bio->bi_bdev->bd_disk->private_data;
@@ -176,9 +191,10 @@ static void disk_submit_bio(struct bio *bio)
 
 	if (account)
 		start = bio_start_io_acct(bio);
-	bio->bi_status = disk_move(fsdev, bio, write);
-	if (fsdev->persistent && (bio->bi_opf & (REQ_PREFLUSH | REQ_FUA)))
-		wmb(); /* pairs with power failure: what went past the caches is durable first */
+	if (unlikely(fsdev->persistent && (bio->bi_opf & (REQ_PREFLUSH | REQ_FUA))))
+		bio->bi_status = disk_move_flushed(fsdev, bio, write);
+	else
+		bio->bi_status = disk_move(fsdev, bio, write);
 	if (account)
 		bio_end_io_acct(bio, start);
 	bio_endio(bio);

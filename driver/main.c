@@ -22,6 +22,7 @@
 #include "late.h"
 #include "pagemap.h"
 #include "parent.h"
+#include "platform.h"
 #include "removal.h"
 #include "sleep.h"
 #include "supers.h"
@@ -91,6 +92,7 @@ static const struct {
 	enum removal_stage stage;
 } probe_steps[] = {
 	{ parent_precede, STAGE_PARENT },
+	{ platform_start, STAGE_PLATFORM },
 	{ chardev_create, STAGE_CHARDEV },
 	{ access_create, STAGE_DAX },
 	{ failure_prepare, STAGE_POISON },
@@ -132,8 +134,18 @@ static void fsdev_remove(struct dev_dax *dev_dax)
 	removal_run(dev_get_drvdata(&dev_dax->dev));
 }
 
+/* The machine goes down with the device bound. */
+static void fsdev_shutdown(struct device *dev)
+{
+	struct fsdev *fsdev = dev_get_drvdata(dev);
+
+	if (platform_flush(fsdev))
+		dev_err(dev, "the last flush failed\n");
+}
+
 static struct dax_device_driver fsdev_driver = {
 	.drv.name = "fsdev",
+	.drv.shutdown = fsdev_shutdown,
 	.probe = fsdev_probe,
 	.remove = fsdev_remove,
 	COMPAT_DAX_DRIVER_TYPE

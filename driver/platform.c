@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The platform: its list of poisoned memory, and its command to clear poison.
+ * The platform: its list of poisoned memory, its command to clear poison, and its flush.
  *
- * Only the NVDIMM bus has both. A devdax namespace hangs below its region there: the DAX device's
+ * Only the NVDIMM bus has these. A devdax namespace hangs below its region there: the DAX device's
  * parent is the namespace's device, and that one's parent the region. For memory of other kinds
  * user space adds what is known, through the character device.
  */
@@ -23,6 +23,92 @@ static struct device *nvdimm_region(struct fsdev *fsdev)
 		if (dev->bus && !strcmp(dev->bus->name, "nd") && strstarts(dev_name(dev), "region"))
 			return dev;
 	return NULL;
+}
+
+/**
+ * platform_stop() - make the last stores durable
+ * @fsdev: the device, which nothing stores to any more
+ *
+ * Context: removal, also one that was abandoned as the machine goes down; may sleep.
+ */
+void platform_stop(struct fsdev *fsdev)
+{
+	int rc = platform_flush(fsdev);
+
+	if (rc)
+		dev_err(fsdev_dev(fsdev), "the last flush failed: error %d\n", rc);
+	/* a removal that was abandoned leaves a disk that may still flush */
+	if (fsdev->platform.flush && !fsdev->removal.abandoned)
+		symbol_put(nvdimm_flush);
+}
+
+/**
+ * platform_start() - learn how stores to a device's memory become durable
+ * @fsdev: a device that nothing can reach yet
+ *
+ * Context: probe, may sleep. Undone by platform_stop().
+ * Return: 0; -ENXIO if the NVDIMM bus cannot be asked.
+ */
+int platform_start(struct fsdev *fsdev)
+{
+	struct device *region = nvdimm_region(fsdev);
+	struct platform *platform = &fsdev->platform;
+	struct nd_region *(*to_region)(struct device *dev);
+	int (*has_cache)(struct nd_region *nd_region);
+	bool (*is_sync)(struct nd_region *nd_region);
+
+	platform->cached = fsdev->persistent;
+	platform->synchronous = true;
+	if (!region)
+		return 0;
+	to_region = symbol_get(to_nd_region);
+	has_cache = symbol_get(nvdimm_has_cache);
+	is_sync = symbol_get(is_nvdimm_sync);
+	platform->flush = symbol_get(nvdimm_flush);
+	if (to_region && has_cache && is_sync && platform->flush) {
+		platform->region = to_region(region);
+		platform->cached = has_cache(platform->region);
+		platform->synchronous = is_sync(platform->region);
+	} else if (platform->flush) {
+		symbol_put(nvdimm_flush);
+		platform->flush = NULL;
+	}
+	if (is_sync)
+		symbol_put(is_nvdimm_sync);
+	if (has_cache)
+		symbol_put(nvdimm_has_cache);
+	if (to_region)
+		symbol_put(to_nd_region);
+	if (!platform->flush) {
+		dev_err(fsdev_dev(fsdev), "cannot ask %s how its memory is flushed\n",
+			dev_name(region));
+		return -ENXIO;
+	}
+	return 0;
+}
+
+/**
+ * platform_flush() - make stores durable that have left the processor's caches
+ * @fsdev: the device
+ *
+ * Also those that another processor has made before, as of a bio that has ended. Waits where the
+ * platform answers later: its own way of ending a bio then differs from kernel to kernel.
+ *
+ * Context: may sleep.
+ * Return: 0; a negative errno if they may not be.
+ */
+int platform_flush(struct fsdev *fsdev)
+{
+	const struct platform *platform = &fsdev->platform;
+	int rc;
+
+	if (!platform->flush) {
+		wmb();	/* non-temporal stores are weakly ordered; pairs with no other */
+		return 0;
+	}
+	rc = platform->flush(platform->region, NULL);
+	/* a positive one would mean that the flush goes on */
+	return rc > 0 ? -EIO : rc;
 }
 
 /**

@@ -7,7 +7,29 @@
 
 #include <linux/types.h>
 
+struct bio;
 struct fsdev;
+struct nd_region;
+
+/**
+ * struct platform - how stores to the memory become durable
+ * @region: of the NVDIMM bus; NULL for other memory
+ * @flush: the region's flush, of libnvdimm; NULL for other memory
+ * @cached: a store is durable only once its cache line is written back
+ * @synchronous: it is then; else only after @flush as well
+ *
+ * Written in probe.
+ */
+struct platform {
+	struct nd_region *region;
+	int (*flush)(struct nd_region *nd_region, struct bio *bio);
+	bool cached;
+	bool synchronous;
+};
+
+int platform_start(struct fsdev *fsdev);
+void platform_stop(struct fsdev *fsdev);
+int platform_flush(struct fsdev *fsdev);
 
 typedef int (platform_add_t)(struct fsdev *fsdev, u64 offset, u64 len);
 

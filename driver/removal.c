@@ -25,6 +25,7 @@
 #include "late.h"
 #include "pagemap.h"
 #include "parent.h"
+#include "platform.h"
 #include "removal.h"
 #include "revoke.h"
 #include "sleep.h"
@@ -145,6 +146,7 @@ void removal_run(struct fsdev *fsdev)
 		fsdev_holder_remove(fsdev, revoke_holder_start(fsdev));
 		/* finds it dead, and clears what the bus keeps of it */
 		kill_dev_dax(fsdev->dev_dax);
+		access_restore(fsdev);
 		blocked_over(fsdev);
 	}
 
@@ -172,8 +174,10 @@ void removal_run(struct fsdev *fsdev)
 		access_free(fsdev);
 	if (step_always(fsdev, STAGE_CHARDEV, 20, "put what descriptors share"))
 		chardev_put(fsdev);
-	if (step_always(fsdev, STAGE_PARENT, 21, "forget the device above"))
+	if (step_always(fsdev, STAGE_PLATFORM, 21, "flush the last stores"))
+		platform_stop(fsdev);
+	if (step_always(fsdev, STAGE_PARENT, 22, "forget the device above"))
 		parent_forget(fsdev);
-	if (step(fsdev, STAGE_CREATED, 22, "free the device"))
+	if (step(fsdev, STAGE_CREATED, 23, "free the device"))
 		free_device(fsdev);
 }

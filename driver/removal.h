@@ -13,6 +13,7 @@ struct fsdev;
  * enum removal_stage - how far probe has come: what there is to undo
  * @STAGE_CREATED: struct fsdev
  * @STAGE_PARENT: parent_precede()
+ * @STAGE_PLATFORM: platform_start()
  * @STAGE_CHARDEV: chardev_create()
  * @STAGE_DAX: access_create()
  * @STAGE_POISON: failure_prepare()
@@ -28,6 +29,7 @@ struct fsdev;
 enum removal_stage {
 	STAGE_CREATED,
 	STAGE_PARENT,
+	STAGE_PLATFORM,
 	STAGE_CHARDEV,
 	STAGE_DAX,
 	STAGE_POISON,

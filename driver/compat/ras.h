@@ -207,6 +207,7 @@ static inline void arch_invalidate_pmem(void *addr, size_t size)
  * Of libnvdimm, which has them in no public header. They are looked up by name when they are
  * needed, as a machine without persistent memory need not have that module loaded.
  */
+struct bio;
 struct device;
 struct nd_region;
 
@@ -214,5 +215,8 @@ long nvdimm_clear_poison(struct device *dev, phys_addr_t phys, unsigned int len)
 struct nd_region *to_nd_region(struct device *dev);
 void nvdimm_badblocks_populate(struct nd_region *nd_region, struct badblocks *bb,
 			       const struct range *range);
+bool is_nvdimm_sync(struct nd_region *nd_region);
+int nvdimm_has_cache(struct nd_region *nd_region);
+int nvdimm_flush(struct nd_region *nd_region, struct bio *bio);
 
 #endif

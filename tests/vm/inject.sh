@@ -25,7 +25,7 @@ cannot_fail='
 	kvfree kfree vfree iput igrab deactivate_super down_ up_ mutex_ __mutex _raw_spin __raw_spin wake_up __wake_up
 	run_dax kill_dax kill_dev_dax dax_flush dax_write_cache dax_remove_host dax_holder_notify_failure static_dev_dax
 	dax_inode dax_alive dax_read_ dax_driver_unregister __dax_driver_register dax_break_layout_final dax_direct_access
-	bio_ page_endio blk_queue_ blk_mark_disk_dead bdev_mark_dead del_gendisk put_disk set_capacity set_disk_ro
+	bio_ page_endio errno_to_blk_status blk_queue_ blk_mark_disk_dead bdev_mark_dead del_gendisk put_disk set_capacity set_disk_ro
 	truncate_inode_pages unmap_mapping_range dax_layout_busy_page dax_delete_mapping_range xa_find xa_load vscnprintf system_state
 	destroy_workqueue alloc_workqueue register_pm_notifier
 	devres_add devres_destroy device_release_driver get_fs_type sget_fc try_module_get __module_get module_put fs_holder_ops copy_from_kernel_nofault kstrtou invalidate_ sync_ filemap_ lock_ unlock_
