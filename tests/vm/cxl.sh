@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# stack: --cxl 512M --cxl 512M
+# stack: --cxl 512M
 # kernels: 6.12 7 (6.1 makes no regions of volatile CXL memory)
 # CXL memory as QEMU emulates it: a volatile type-3 device becomes a region, the region a DAX device, and that a file system.
-# The region and then the memory device go away under the mounted file system; then one of two regions under a striped LVM volume.
-# Every access is emulated: little data. 6.1 cannot make a region of volatile memory.
+# The region and then the memory device go away under the mounted file system. Every access is emulated: little data. 6.1
+# cannot make a region of volatile memory.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
@@ -37,7 +37,7 @@ mounted() {
 	esac
 	ok "$1: $2" mount -o dax=always "$disk" $mnt
 	mountpoint -q $mnt || finish
-	for file in read written; do dax-file fill "$mnt/$file" 0 $len 1; done
+	for file in read written; do dax-file fill $mnt/$file 0 $len 1; done
 	is "$1: is DAX" yes "$(dax-file is-dax $mnt/read)"
 	good "$1: the data" $mnt/read $len 1
 }
@@ -71,38 +71,6 @@ ok "is overwritten" dd if=/dev/zero of=$mnt/written bs=4k seek=2 count=1 conv=no
 is "and good again" "" "$(cat "/sys/block/${disk##*/}/badblocks")"
 goes "region removed" cxl destroy-region -f region0
 
-# Two regions, all of both, under a striped volume: one goes, then the other.
-striped() {
-	local config='devices { use_devicesfile=0 obtain_device_list_from_udev=0 scan="/dev" } activation { udev_sync=0 udev_rules=0 }'
-	local disks=() file n
-
-	export LVM_SUPPRESS_FD_WARNINGS=1
-	for n in 0 1; do
-		ok "striped: region of mem$n" cxl create-region -m -t ram -d decoder0.0 -w 1 mem$n
-		for _ in {1..100}; do [ ! -e /sys/bus/dax/devices/dax$n.0 ] || break; sleep 0.1; done
-		ok "striped: dax$n.0 to fsdev" give dax$n.0 fsdev
-		disks+=("/dev/fsdev$n.0")
-	done
-	ok "striped: pvcreate" pvcreate -q -y --config "$config" --dataalignment 2m "${disks[@]}"
-	ok "striped: vgcreate" vgcreate -q --config "$config" -s 2m vg "${disks[@]}"
-	ok "striped: lvcreate" lvcreate -q -y -Wn -Zn --config "$config" -i 2 -I 64k -L 64m -n lv vg
-	disk=/dev/mapper/vg-lv dev=dax0.0
-	mounted striped ext4
-	none_yet
-	start read dax-file hold $mnt/read
-	start written dax-file hold-write $mnt/written
-	all_ready
-	ok "striped: one region goes" unwaited cxl destroy-region -f region0
-	all_ended ""
-	for file in read written; do like "striped: who has $file mapped is told" "SIGBUS BUS_ADRERR" "$(met $file)"; done
-	refused "striped: a new mapping finds no such page" dax-file verify $mnt/read 0 $len 1
-	ok "striped: the other goes" unwaited cxl destroy-region -f region1
-	refused "striped: a new mapping finds nothing" dax-file verify $mnt/read 65536 4096 1
-	ok "striped: unmount" umount $mnt
-	ok "striped: the volume goes" dmsetup remove vg-lv
-}
-
-striped
 region "second region"
 mounted "second region" ext4
 host=$(cxl list -M | jq -r 'if type == "array" then .[0] else . end | .host')

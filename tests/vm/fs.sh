@@ -87,23 +87,7 @@ ok "unmount" umount $mnt
 ok "then fsdev takes it" give $dev fsdev
 ok "mount what is there" mount -t slotfs $node $mnt
 good "it has its data" $mnt/file0 $((32 * MIB)) 1
-
-# a mapping and a descriptor from before, while the memory of the device's next user is full of a pattern
-coproc late { exec dax-file late $mnt/file0 w 2>&1; }
-read -r answer <&"${late[0]}"
-is "a file is in use" ready "$answer"
-ok "unbind once more" give $dev none
-ok "to device_dax" give $dev device_dax
-dax-file paint $node $((48 * MIB)) 1
-echo go >&"${late[1]}"
-read -r -t 60 answer <&"${late[0]}"
-like "nothing is reached by what is left" "^((SIGBUS|E[A-Z]+) ?)+\$" "$answer"
-is "and nothing has changed" "0 pages differ" "$(dax-file painted $node $((48 * MIB)) 1)"
-eval "exec ${late[1]}>&-"
-# shellcheck disable=SC2154  # coproc sets it
-wait "$late_PID"
 umount $mnt
-ok "to fsdev again" give $dev fsdev
 mkfs.xfs -q -f $disk
 ok "unmounted, the device is for XFS" mount -o dax=always $disk $mnt
 umount $mnt
