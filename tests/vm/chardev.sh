@@ -375,5 +375,21 @@ is "nothing is left open" "0 holder=none" "$(references) $(info holder)"
 give $dev none
 give $dev fsdev
 ok "a file system works after it" mkfs.xfs -q -f -m rmapbt=1 $disk
+
+# --- a process without the capability asks for many ranges: each question is a line in the audit log --------------------------
+
+give $dev none
+# shellcheck disable=SC2046  # one word for each range
+shape $dev $(for n in {0..39}; do echo $((n * 4)):2; done)
+give $dev fsdev
+trace=/sys/kernel/tracing
+echo 'p:asked capable cap=%di:u32' >$trace/kprobe_events
+echo 'cap == 21' >$trace/events/kprobes/asked/filter
+: >$trace/trace
+echo 1 >$trace/events/kprobes/asked/enable
+is "many ranges" 40 "$(fsdev-node ranges $node 0 64 | grep -vc of)"
+echo 0 >$trace/events/kprobes/asked/enable
+is "the capability is asked for once" 1 "$(grep -c '^ *fsdev-node.*asked:' $trace/trace)"
+echo >$trace/kprobe_events
 ok "the module can go" sh -c "echo $dev >/sys/bus/dax/drivers/fsdev/unbind && modprobe -r fsdev"
 finish
