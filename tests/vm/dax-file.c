@@ -265,6 +265,16 @@ static int cmd_cat(char **argv)
 }
 
 /* pattern SEED LEN: that many bytes of the seed's pattern on standard output */
+/* Through a mapping, and nothing is synchronized. */
+static int cmd_store(char **argv)
+{
+	uint64_t offset = number(argv[1]), len = number(argv[2]);
+	int fd = open_file(argv[0], O_RDWR);
+
+	pattern(map(fd, MAP_SHARED, offset, len), offset, len, number(argv[3]));
+	return 0;
+}
+
 static int cmd_pattern(char **argv)
 {
 	uint64_t seed = number(argv[0]), len = number(argv[1]);
@@ -789,6 +799,7 @@ static const struct command commands[] = {
 	{ "map-sync", "FILE", 1, cmd_map_sync },
 	{ "where", "FILE DEVICE-OFFSET", 2, cmd_where },
 	{ "fill", "FILE OFFSET LEN SEED", 4, cmd_fill },
+	{ "store", "FILE OFFSET LEN SEED", 4, cmd_store },
 	{ "verify", "FILE OFFSET LEN SEED", 4, cmd_verify },
 	{ "phys", "FILE OFFSET", 2, cmd_phys },
 	{ "cat", "FILE OFFSET LEN", 3, cmd_cat },
