@@ -5,11 +5,15 @@
  *
  *   fail-pages ID    by memory_failure(): the first and last page of every range
  *   fail-holes ID    by memory_failure(): the pages of the region beside each range
+ *   fail-on ID       by memory_failure(): the device's last page, again and again
+ *   fail-off         no more
  *   fail-spans ID    by the page map's operation: spans of several pages in every position
  *   fail-unheld ID   without a holder
  *   fail-padding ID  on a static device: everything that its page map has beside the data
  */
 #include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -278,7 +282,59 @@ static int fail_padding(char **word)
 	return 0;
 }
 
+static struct task_struct *failing;
+static unsigned long failing_pfn;
+
+/* As memory fails, not as a trial of that. */
+static int fail_again(void *data)
+{
+	while (!kthread_should_stop()) {
+		memory_failure(failing_pfn, 0);
+		msleep(100);
+	}
+	return 0;
+}
+
+static int fail_on(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	const struct dev_dax *dev_dax;
+
+	if (!device || failing)
+		return -EINVAL;
+	dev_dax = device->dev_dax;
+	if (!dev_dax->nr_range)
+		return -EINVAL;
+	failing_pfn = PHYS_PFN(dev_dax->ranges[dev_dax->nr_range - 1].range.end);
+	failing = kthread_run(fail_again, NULL, "fsdev_failing");
+	if (IS_ERR(failing)) {
+		int rc = PTR_ERR(failing);
+
+		failing = NULL;
+		return rc;
+	}
+	return 0;
+}
+
+static int fail_off(char **word)
+{
+	if (failing)
+		kthread_stop(failing);
+	failing = NULL;
+	return 0;
+}
+
+/**
+ * failure_exit() - let no page fail any more
+ */
+void failure_exit(void)
+{
+	fail_off(NULL);
+}
+
 const struct test_verb failure_verbs[] = {
+	{ "fail-on", 1, fail_on },
+	{ "fail-off", 0, fail_off },
 	{ "fail-pages", 1, fail_pages },
 	{ "fail-holes", 1, fail_holes },
 	{ "fail-spans", 1, fail_spans },

@@ -186,6 +186,7 @@ long access_direct(struct dax_device *dax_dev, pgoff_t page, long pages, void **
 
 /* failure.c */
 extern const struct test_verb failure_verbs[];
+void failure_exit(void);
 
 /* removal.c */
 extern const struct test_verb removal_verbs[];

@@ -112,6 +112,7 @@ module_init(test_init);
 static void __exit test_exit(void)
 {
 	debugfs_remove_recursive(folder);
+	failure_exit();
 	removal_exit();
 	inject_exit();
 	ras_exit();

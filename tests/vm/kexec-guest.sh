@@ -33,6 +33,15 @@ there() {
 	is "$1: what was written to a mapping and not synchronized" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $mnt/dirty 0 $((4 * MIB)) 2)"
 }
 
+# dumped ADDRESS: the parts of the dump that have it
+dumped() {
+	local type phys size
+
+	readelf -lW /proc/vmcore | while read -r type _ _ phys size _; do
+		[ "$type" != LOAD ] || (($1 < phys || $1 >= phys + size)) || echo "$phys $size"
+	done
+}
+
 case $life in
 1)
 	ok "bound" give $dev fsdev
@@ -65,6 +74,8 @@ case $life in
 4)
 	ok "after a panic: this is the crash kernel" test -e /proc/vmcore
 	refused "after a panic: it has no DAX device there" test -e /sys/bus/dax/devices/$dev
+	like "after a panic: the dump has the kernel's memory" "^0x" "$(dumped $((32 * MIB)))"
+	is "after a panic: the dump has nothing of it" "" "$(dumped $(($(cat "$dir/start"))))"
 	is "after a panic: the memory is as it was" "$(cat "$dir/sum")" \
 		"$(kexec-into look $(($(cat "$dir/start") + $(cat "$dir/block") * 4096)) 4096 | sha256sum)"
 	;;

@@ -4,19 +4,22 @@
 # The device goes in other ways than by unbinding, and from under other things than a plain mount: device-mapper with an XFS
 # whose files share pages, EROFS; from under a mount or unmount that is under way; the module, the platform device or the
 # NVDIMM region that the device belongs to; and what has to be refused while it is in use.
+# shellcheck disable=SC2086  # names without spaces
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
 . "$(dirname -- "$0")/tap.sh"
 # shellcheck source=tests/vm/removal-lib.sh
 . "$(dirname -- "$0")/removal-lib.sh"
+# shellcheck source=tests/vm/stack-lib.sh
+. "$(dirname -- "$0")/stack-lib.sh"
 
 # as in removal.sh
 # shellcheck disable=SC2034  # for quiet_log
 case $(uname -r) in 6.1.*) stock_complaint='fs/dax\.c:[0-9]+ dax_(insert|disassociate)_entry' ;; esac
 
 watch_walks
-dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/under mapped=/dev/mapper/under
+dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/under mapped=/dev/mapper/under tracing=/sys/kernel/tracing
 mkdir -p $mnt
 shape $dev 0:400 512:200
 give $dev fsdev
@@ -94,10 +97,10 @@ in_kernel() {
 # mounting TARGET: a mount that waits for its log, on another disk, has the device already; how it will end is not known yet. It
 # ends when its log becomes TARGET. Where that is good it finds its place before the file system shuts down, or does not.
 mounting() {
-	local what="mounting, ${1%% *} log" mounter taker status=0
+	local what="mounting ${disk##*/}, ${1%% *} log" mounter taker status=0
 
 	dmsetup create log --table "0 $log_sectors linear $log 0"
-	mkfs.xfs -q -f -m rmapbt=1 -l logdev=/dev/mapper/log $disk
+	mkfs.xfs -q -f -m rmapbt=1,reflink=0 -l logdev=/dev/mapper/log $disk
 	dmsetup suspend --nolockfs log
 	mount -o dax=always,logdev=/dev/mapper/log $disk $mnt 2>/dev/null &
 	mounter=$!
@@ -105,6 +108,9 @@ mounting() {
 	give $dev none &
 	taker=$!
 	ok "$what: unbinding waits for it" in_kernel $taker del_gendisk
+	echo "common_pid == $taker" >$tracing/events/kprobes/kept/filter
+	: >$tracing/trace
+	echo 1 >$tracing/events/kprobes/kept/enable
 	dmsetup load log --table "0 $log_sectors $1"
 	dmsetup resume log
 	wait $mounter || status=$?
@@ -112,8 +118,10 @@ mounting() {
 	status=0
 	wait $taker || status=$?
 	is "$what: then unbinding goes on" 0 "$status"
+	echo 0 >$tracing/events/kprobes/kept/enable
 	is "$what: the device has no driver" none "$(driver_of $dev)"
 	if grep -q " $mnt " /proc/mounts; then
+		ok "$what: the file system was kept in memory for the rest of the unbinding" grep -q ' kept: ' $tracing/trace
 		refused "$what: nothing can be written" sh -c "echo no >$mnt/file && sync $mnt/file"
 		ok "$what: unmount" umount $mnt
 	fi
@@ -155,6 +163,33 @@ unmounting() {
 	dmsetup remove log
 }
 
+# The same where XFS has only its real-time part on the device: the disk is not the one that its superblock names.
+unmounting_realtime() {
+	local data=$1 sectors unmounter taker status=0
+
+	sectors=$(blockdev --getsz "$data")
+	dmsetup create data --table "0 $sectors linear $data 0"
+	mkfs.xfs -q -f -m rmapbt=0,reflink=0 -d rtinherit=1 -r rtdev=$disk /dev/mapper/data >/tmp/mkfs 2>&1 || cat /tmp/mkfs
+	ok "unmounting, real-time: mount" mount -o dax=always,rtdev=$disk /dev/mapper/data $mnt
+	dax-file fill $mnt/file 0 $((4 * MIB)) 3
+	is "unmounting, real-time: the file is mapped with DAX" yes "$(dax-file is-dax $mnt/file)"
+	touch $mnt/other
+	dmsetup suspend --nolockfs data
+	umount $mnt &
+	unmounter=$!
+	ok "unmounting, real-time: an unmount is under way" in_kernel $unmounter generic_shutdown_super
+	give $dev none &
+	taker=$!
+	ok "unmounting, real-time: unbinding waits for it" in_kernel $taker revoke_note_supers
+	dmsetup resume data
+	wait $unmounter || status=$?
+	is "unmounting, real-time: it goes well" 0 "$status"
+	wait $taker || status=$?
+	is "unmounting, real-time: then unbinding goes on" 0 "$status"
+	ok "unmounting, real-time: bind again" give $dev fsdev
+	dmsetup remove --retry data
+}
+
 mounts() {
 	local log log_sectors
 
@@ -164,10 +199,26 @@ mounts() {
 	truncate -s 128M /tmp/log
 	log=$(losetup -f --show /tmp/log)
 	log_sectors=$(blockdev --getsz "$log")
+	# by the driver, which gives it up at the end
+	echo 'p:kept deactivate_super' >>$tracing/kprobe_events
 	mounting error
 	mounting "linear $log 0"
+	# of a disk that has been deleted its table of partitions tells nothing
+	partition 1 4096 $((390 * 2048))
+	printf '\x55\xaa' | dd of=$disk bs=1 seek=510 conv=notrunc,fsync status=none
+	blockdev --rereadpt $disk
+	there ${disk}p1
+	disk=${disk}p1
+	mounting "linear $log 0"
+	disk=${disk%p1}
+	echo '-:kept' >>$tracing/kprobe_events
 	# XFS of 6.1 does not look
 	case $(uname -r) in 6.1.*) ;; *) unmounting ;; esac
+	losetup -d "$log"
+	trap 'dmsetup resume data' EXIT
+	truncate -s 400M /tmp/log
+	log=$(losetup -f --show /tmp/log)
+	case $(uname -r) in 6.1.*) ;; *) unmounting_realtime "$log" ;; esac
 	losetup -d "$log"
 	rm /tmp/log
 	trap - EXIT

@@ -104,6 +104,22 @@ many_pins() {
 	umount $mnt
 }
 
+# A page that fails more often than once a second: reports that have no effects any more are not waited for
+failing() {
+	local taker
+
+	fresh
+	run fail-on 10
+	until said dax10.0 | grep -q "memory failure at"; do sleep 0.1; done
+	unbind dax10.0 &
+	taker=$!
+	ok "memory that goes on failing: unbind ends" ended $taker
+	run fail-off
+	wait $taker
+	is "memory that goes on failing: the device has no driver" none "$(driver_of dax10.0)"
+	umount $mnt
+}
+
 # Hibernation is refused while a device is in use that does not keep its contents, and suspend to RAM is not; a trial of either freezes
 # the processes and thaws them.
 asleep() {
@@ -160,6 +176,7 @@ make_dynamic 10 0 256
 ok "a device" shape dax10.0 0:256
 stuck_writer
 many_pins
+failing
 asleep
 down
 finish
