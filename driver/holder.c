@@ -208,10 +208,12 @@ void fsdev_holder_unbar(struct fsdev *fsdev)
  */
 static struct holder_notice removal_of(struct dax_device *dax_dev, u64 start)
 {
+	u64 len = COMPAT_PRE_REMOVE_LEN;
+
 	return (struct holder_notice){
 		.dax_dev = dax_dev,
-		.offset = COMPAT_PRE_REMOVE_LEN == U64_MAX ? 0 : start,
-		.len = COMPAT_PRE_REMOVE_LEN,
+		.offset = len == U64_MAX ? 0 : start,
+		.len = len,
 		.mf_flags = COMPAT_MF_PRE_REMOVE,
 	};
 }

@@ -15,7 +15,10 @@
  *
  * The cast: A and B claim the device, and may let it go again. R releases what it does not hold,
  * or what A holds, at the same time as A. N reports a failure. M denies claims for a while, as a
- * claim of the block device does. K removes the device, and C claims it in its next life. */
+ * claim of the block device does. K removes the device, and C claims it in its next life. With
+ * IF_UNHELD K marks a device without a holder dead before all else, as removal does with the bus's
+ * DAX device; M, whose lock it takes for that, may have yet to allow claims.
+ */
 #ifndef HOLDER_CAST_H
 #define HOLDER_CAST_H
 

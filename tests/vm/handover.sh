@@ -115,13 +115,13 @@ case_random_order() {
 
 # The node that device_dax has had open, once that has been unloaded: the operations of the mapping that it gave the node are gone
 case_node() {
-	ok "to device_dax" give $dev device_dax
+	ok "to device_dax" give "$dev" device_dax
 	ok "its node opens" sh -c ": </dev/$dev"
-	give $dev none
+	give "$dev" none
 	ok "device_dax is unloaded" modprobe -r device_dax
-	ok "to fsdev" give $dev fsdev
+	ok "to fsdev" give "$dev" fsdev
 	ok "its node opens" sh -c ": </dev/$dev"
-	give $dev none
+	give "$dev" none
 	modprobe device_dax
 }
 
