@@ -103,7 +103,7 @@ int platform_flush(struct fsdev *fsdev)
 	int rc;
 
 	if (!platform->flush) {
-		wmb();	/* non-temporal stores are weakly ordered; pairs with no other */
+		wmb(); /* pairs with power failure: what went past the caches is durable first */
 		return 0;
 	}
 	rc = platform->flush(platform->region, NULL);
