@@ -11,16 +11,16 @@
 
 mnt=/mnt/durable
 tracing=/sys/kernel/tracing
-mkdir -p $mnt
+mkdir -p "$mnt"
 
 # each answer of the host is one flush
-[ -e $tracing/kprobe_events ] || mount -t tracefs tracefs $tracing
-echo "p:answered virtio_pmem_host_ack" >$tracing/kprobe_events
-echo 1 >$tracing/events/kprobes/answered/enable
+[ -e "$tracing"/kprobe_events ] || mount -t tracefs tracefs "$tracing"
+echo "p:answered virtio_pmem_host_ack" >"$tracing"/kprobe_events
+echo 1 >"$tracing"/events/kprobes/answered/enable
 modprobe fsdev_test
 
 answers() {
-	awk '$1 == "answered" { print $2 }' $tracing/kprobe_profile
+	awk '$1 == "answered" { print $2 }' "$tracing"/kprobe_profile
 }
 
 # flushes COMMAND...: how often the host was asked to flush meanwhile; "failed" if the command failed
@@ -44,23 +44,19 @@ ours() {
 	give "$dev" fsdev
 }
 
-store() {
-	dax-file fill $mnt/mapped 0 $MIB 3
-}
-
 # uses DISK: what each kind of use costs in flushes
 uses() {
 	echo "fsync of the disk: $(flushes xfs_io -c fsync "$1")"
 	echo "direct write of the disk with O_DSYNC: $(flushes dd if=/dev/zero of="$1" bs=4k count=1 oflag=direct,dsync)"
 	echo "buffered write of the disk, and fsync: $(flushes dd if=/dev/zero of="$1" bs=4k count=1 conv=fsync)"
-	mkfs.xfs -q -f -m reflink=0 "$1" && mount -o dax=always "$1" $mnt
-	dax-file fill $mnt/file 0 $MIB 5
-	sync -f $mnt
-	echo "fsync of a file that was written: $(flushes xfs_io -c "pwrite 0 64k" -c fsync $mnt/file)"
-	echo "8 writes with O_DSYNC: $(flushes dd if=/dev/zero of=$mnt/file bs=4k count=8 conv=notrunc oflag=dsync)"
-	echo "msync of a mapping: $(flushes xfs_io -c "mmap 0 64k" -c "mwrite 0 4k" -c "msync -s 0 64k" $mnt/file)"
-	echo "mapping with MAP_SYNC: $(dax-file map-sync $mnt/file)"
-	umount $mnt
+	mkfs.xfs -q -f -m reflink=0 "$1" && mount -o dax=always "$1" "$mnt"
+	dax-file fill "$mnt"/file 0 "$MIB" 5
+	sync -f "$mnt"
+	echo "fsync of a file that was written: $(flushes xfs_io -c "pwrite 0 64k" -c fsync "$mnt"/file)"
+	echo "8 writes with O_DSYNC: $(flushes dd if=/dev/zero of="$mnt"/file bs=4k count=8 conv=notrunc oflag=dsync)"
+	echo "msync of a mapping: $(flushes xfs_io -c "mmap 0 64k" -c "mwrite 0 4k" -c "msync -s 0 64k" "$mnt"/file)"
+	echo "mapping with MAP_SYNC: $(dax-file map-sync "$mnt"/file)"
+	umount "$mnt"
 }
 
 case_flushes_as_nd_pmem() {
@@ -84,15 +80,15 @@ case_failing_flush_is_an_error() {
 	local one
 
 	for one in fsdev pmem; do
-		if [ $one = fsdev ]; then ours; else namespace fsdax && disk=/dev/pmem0; fi
+		if [ "$one" = fsdev ]; then ours; else namespace fsdax && disk=/dev/pmem0; fi
 		run flush-fails || fail "cannot have flushes fail"
 		is "$one: fsync of the disk" "fsync: Input/output error" "$(xfs_io -c fsync "$disk" 2>&1)"
 		# nd_pmem leaves the end of such a write to who is kept from it here
-		[ $one = pmem ] || refused "$one: a write with O_DSYNC" \
+		[ "$one" = pmem ] || refused "$one: a write with O_DSYNC" \
 			dd if=/dev/zero of="$disk" bs=4k count=1 oflag=direct,dsync
 		run flush-works
 		is "$one: fsync of the disk after that" "" "$(xfs_io -c fsync "$disk" 2>&1)"
-		[ $one = pmem ] || give "$dev" none
+		[ "$one" = pmem ] || give "$dev" none
 	done
 }
 
