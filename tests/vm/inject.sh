@@ -22,7 +22,7 @@ cannot_fail='
 	__rcu_read_ _dev_ __dynamic_ _printk ___ratelimit snprintf scnprintf sprintf mem str __mem copy_mc_to_kernel _copy_
 	fortify_panic __fortify_panic dax_remap_file_range_prep for_each_kernel_tracepoint ftrace_set_filter_ip register_ftrace_function tracepoint_
 	sized_strscpy unmap_mapping_pages ihold set_dax_
-	kvfree kfree vfree iput igrab deactivate_super down_ up_ mutex_ __mutex _raw_spin __raw_spin wake_up __wake_up
+	kvfree kfree vfree iput igrab deactivate_super down_ up_ mutex_ __mutex dump_stack _raw_spin __raw_spin wake_up __wake_up
 	run_dax kill_dax kill_dev_dax dax_flush dax_write_cache dax_remove_host dax_holder_notify_failure static_dev_dax
 	dax_inode dax_alive dax_read_ dax_driver_unregister __dax_driver_register dax_break_layout_final dax_direct_access
 	bio_ page_endio errno_to_blk_status blk_queue_ blk_mark_disk_dead bdev_mark_dead del_gendisk put_disk set_capacity set_disk_ro
