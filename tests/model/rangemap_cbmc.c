@@ -114,7 +114,7 @@ void layout(void)
 	prove(l.address % sizeof(u64) == 0 && subtable_bytes(nr) % sizeof(u64) == 0);
 }
 
-/* Crowds fit however ranges fall into them: one more subtable leaves the rest of the room. */
+/* Subtables fit however ranges fall into them: one more subtable leaves the rest of the room. */
 void layout_subtable(void)
 {
 	u32 nr = nondet_u32(), subtable = nondet_u32();
@@ -356,7 +356,7 @@ static bool cell_well_formed(u64 offset)
 }
 
 /* In place of make_subtable(), which has its own proof: that it gets all that begin in one cell. */
-static u32 subtable_before = N, subtable;
+static u32 subtable_before = N, subtable_nr;
 
 void make_subtable_expected(const struct rangemap *map, struct rangemap_subtable *subtable,
 			    const struct rangemap_entry *before, u32 nr)
@@ -365,7 +365,7 @@ void make_subtable_expected(const struct rangemap *map, struct rangemap_subtable
 
 	prove(map == &space.map && subtable == &apart.subtable);
 	subtable_before = index_of((char *)before - (char *)map);
-	subtable = nr;
+	subtable_nr = nr;
 	prove(nr >= SUBTABLE_RANGES && reaches(subtable_before, nr, cell, cell_last(cell)));
 	prove(before[1].start > cell);
 }
@@ -382,7 +382,7 @@ void build_outer(void)
 	prove(in_table(offset));
 	if (names_subtable(offset)) {
 		prove(subtable_before < N);
-		prove(reaches(subtable_before, subtable, cell_start(offset), cell_last(offset)));
+		prove(reaches(subtable_before, subtable_nr, cell_start(offset), cell_last(offset)));
 	} else {
 		prove(cell_well_formed(offset));
 	}
