@@ -104,12 +104,9 @@ void removal_run(struct fsdev *fsdev)
 		disk_hide(fsdev);
 		fsdev_holder_kill_unheld(fsdev);
 	}
-	if (step(fsdev, STAGE_DISK, 4, "pin what is mounted, wait for unmounts and swapoff")) {
-		if (revoke_note_supers(fsdev))
-			revoke_wait_swap(fsdev);
-		else
-			abandon(fsdev);
-	}
+	if (step(fsdev, STAGE_DISK, 4, "pin what is mounted, wait for unmounts and swapoff") &&
+	    (!revoke_note_supers(fsdev) || !revoke_wait_swap(fsdev)))
+		abandon(fsdev);
 	if (step(fsdev, STAGE_DISK, 5, "notify the holder first, if asked to")) {
 		blocked_by(fsdev,
 			   "%s is claimed, waiting for its holder to handle the notification",

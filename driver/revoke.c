@@ -564,17 +564,19 @@ static bool has_swap(const struct fsdev *fsdev)
  * it for swapoff(2) any more, and kills each process that needs a page of it. So it is waited for
  * while the disk still works. Swap on device-mapper or a loop device above is not seen.
  *
- * Context: removal; may sleep. Returns as well if the machine goes down.
+ * Context: removal; may sleep.
+ * Return: false if the machine goes down meanwhile.
  */
-void revoke_wait_swap(struct fsdev *fsdev)
+bool revoke_wait_swap(struct fsdev *fsdev)
 {
 	while (has_swap(fsdev)) {
 		blocked_by(fsdev, "%s is in use as swap, waiting for swapoff",
 			   fsdev->disk->disk_name);
 		if (!blocked_sleep(HZ / 10))
-			break;
+			return false;
 	}
 	blocked_over(fsdev);
+	return true;
 }
 
 /**

@@ -27,7 +27,7 @@ struct revoke {
 
 bool __must_check revoke_note_supers(struct fsdev *fsdev);
 u64 revoke_holder_start(const struct fsdev *fsdev);
-void revoke_wait_swap(struct fsdev *fsdev);
+bool __must_check revoke_wait_swap(struct fsdev *fsdev);
 void revoke_lost_swap(struct fsdev *fsdev);
 bool __must_check revoke_mappings(struct fsdev *fsdev);
 void revoke_poisoned(struct page *page);
