@@ -349,6 +349,8 @@ int access_create(struct fsdev *fsdev)
 	/* as the bus has it, but for memory that has to be flushed */
 	if (fsdev->platform.synchronous)
 		set_dax_synchronous(dax_dev);
+	else	/* alloc_dax() leaves the flags of the last device in the same memory */
+		clear_bit(DAXDEV_SYNC, &dax_dev->flags);
 	set_dax_nocache(dax_dev);
 	set_dax_nomc(dax_dev);
 	fsdev->dax_dev = dax_dev;
