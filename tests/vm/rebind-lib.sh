@@ -145,7 +145,9 @@ rebind_start() {
 	echo offline >/sys/devices/system/memory/auto_online_blocks
 	ok "a device of $device_mib MiB" shape $dev "0:$device_mib"
 	dax-file pattern 2 $size >$pattern
+	# shellcheck disable=SC2034  # for the scenarios
 	others="device_dax fsdev"
 	every="device_dax kmem fsdev"
+	# shellcheck disable=SC2034  # for the scenarios
 	! modprobe fsdev_dax 2>/dev/null || every="device_dax fsdev_dax kmem fsdev"
 }
