@@ -131,6 +131,7 @@ swap_file() {
 case_swap() {
 	local where
 
+	requires "a kernel with swap" test -e /proc/swaps || return
 	for where in disk ext4; do
 		begin "swap on $where"
 		area=$disk
