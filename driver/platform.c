@@ -92,7 +92,7 @@ int platform_start(struct fsdev *fsdev)
  * @fsdev: the device
  *
  * Also those that another processor has made before, as of a bio that has ended. Waits where the
- * platform answers later: its own way of ending a bio then differs from kernel to kernel.
+ * platform answers later: how nvdimm_flush() would end a bio by itself differs between kernels.
  *
  * Context: may sleep.
  * Return: 0; a negative errno if they may not be.

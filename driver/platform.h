@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The platform: its list of poisoned memory, and its command to clear poison.
+ * The platform: its list of poisoned memory, its command to clear poison, and its flush.
  */
 #ifndef FSDEV_PLATFORM_H
 #define FSDEV_PLATFORM_H
