@@ -24,9 +24,13 @@
 #include "poison.h"
 #include "uapi/fsdev.h"
 
+/* How much of a page is read at a time: it is on the stack. */
+#define DISCOVER_PIECE 256
+
 /*
  * Reports each page as one that the hardware has reported: the kernel calls the driver back through
- * the page map, and processes lose the page.
+ * the page map, and processes lose the page. A page that is repaired before that, while
+ * memory_failure() waits for its lock, is reported no more.
  */
 static void discover_report(struct work_struct *work)
 {
@@ -35,39 +39,92 @@ static void discover_report(struct work_struct *work)
 	u64 offset;
 
 	while (poison_next_unreported(&fsdev->poison, &offset)) {
-		unsigned long pfn = memory_pfn(fsdev, offset);
-
-		/* repaired meanwhile, or between two such pages where memory was short */
-		if (poison_good(&fsdev->poison, offset, PAGE_SIZE))
-			continue;
-		compat_direct_map_remove(pfn);
-		WRITE_ONCE(fsdev->failure.found, pfn);
-		compat_memory_failure(pfn, 0);
-		WRITE_ONCE(fsdev->failure.found, ULONG_MAX);
+		WRITE_ONCE(fsdev->failure.reporter, current);
+		compat_memory_failure(memory_pfn(fsdev, offset), 0);
+		WRITE_ONCE(fsdev->failure.reporter, NULL);
+		/* where the kernel has not called back */
+		poison_take_unreported(&fsdev->poison, offset);
 		cond_resched();
 	}
 }
 
+/* Reads a page; false if that is not possible. */
+static bool page_reads(const struct fsdev *fsdev, u64 offset)
+{
+	u8 piece[DISCOVER_PIECE];
+	u64 run;
+	const void *mem = memory_address(fsdev, offset, &run);
+
+	for (size_t at = 0; at < PAGE_SIZE; at += sizeof(piece))
+		if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)))
+			return false;
+	return true;
+}
+
 /**
- * discover_read_error() - mark a page poisoned that the driver could not read
+ * discover_read_error() - mark a page poisoned that could not be read
  * @fsdev: the device
  * @offset: device offset of the page; a multiple of the page size
  *
- * The page is poisoned when this returns; the holder is notified later, once.
+ * Reads it once more with the lock held: since the read that failed it may have been repaired, and
+ * what was written to it then must not be lost to that news. The holder is notified later, once.
  *
  * Context: may sleep, also under the locks of a file system; takes the poison lock.
+ * Return: true if the page is poisoned; false if it can be read.
  */
-void discover_read_error(struct fsdev *fsdev, u64 offset)
+bool discover_read_error(struct fsdev *fsdev, u64 offset)
 {
+	bool poisoned;
+
 	poison_lock(&fsdev->poison);
-	if (poison_add_found(&fsdev->poison, offset) && !fsdev->discover.stopped)
-		schedule_work(&fsdev->discover.report_work);
+	poisoned = !poison_good(&fsdev->poison, offset, PAGE_SIZE);
+	if (!poisoned && !page_reads(fsdev, offset)) {
+		poisoned = true;
+		poison_add_found(&fsdev->poison, offset);
+		if (!fsdev->discover.stopped)
+			schedule_work(&fsdev->discover.report_work);
+	}
 	poison_unlock(&fsdev->poison);
+	return poisoned;
+}
+
+static bool queue_take(struct discover *discover, u64 *offset)
+{
+	bool any;
+
+	spin_lock(&discover->queue_lock);
+	any = discover->queued;
+	if (any)
+		*offset = discover->queue[--discover->queued];
+	spin_unlock(&discover->queue_lock);
+	return any;
+}
+
+static bool queue_put(struct discover *discover, u64 offset)
+{
+	bool free;
+
+	spin_lock(&discover->queue_lock);
+	free = discover->queued < DISCOVER_QUEUE;
+	if (free)
+		discover->queue[discover->queued++] = offset;
+	spin_unlock(&discover->queue_lock);
+	return free;
+}
+
+static void discover_queued(struct work_struct *work)
+{
+	struct discover *discover = container_of(work, struct discover, queue_work);
+	struct fsdev *fsdev = container_of(discover, struct fsdev, discover);
+	u64 offset;
+
+	while (queue_take(discover, &offset))
+		discover_read_error(fsdev, offset);
 }
 
 /*
  * A read() of a file is copied by the DAX core, not by the driver, and poison only makes the copy
- * short.
+ * short. The poison lock is not taken here, where every machine check would wait for it.
  */
 static int discover_mce(struct notifier_block *mce, unsigned long action, void *data)
 {
@@ -79,7 +136,11 @@ static int discover_mce(struct notifier_block *mce, unsigned long action, void *
 	if (!data || !compat_copy_failed(data, &phys))
 		return NOTIFY_DONE;
 	phys = ALIGN_DOWN(phys, PAGE_SIZE);
-	if (rangemap_next(&fsdev->map, &phys, &len, &piece))
+	if (!rangemap_next(&fsdev->map, &phys, &len, &piece))
+		return NOTIFY_DONE;
+	if (queue_put(discover, piece.offset))
+		schedule_work(&discover->queue_work);
+	else
 		discover_read_error(fsdev, piece.offset);
 	return NOTIFY_DONE;
 }
@@ -195,6 +256,7 @@ int discover_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 void discover_stop(struct fsdev *fsdev)
 {
 	compat_unwatch_copies(&fsdev->discover.mce);
+	cancel_work_sync(&fsdev->discover.queue_work);
 	poison_lock(&fsdev->poison);
 	fsdev->discover.stopped = true;
 	poison_unlock(&fsdev->poison);
@@ -213,6 +275,8 @@ void discover_stop(struct fsdev *fsdev)
 void discover_prepare(struct fsdev *fsdev)
 {
 	INIT_WORK(&fsdev->discover.report_work, discover_report);
+	INIT_WORK(&fsdev->discover.queue_work, discover_queued);
+	spin_lock_init(&fsdev->discover.queue_lock);
 	fsdev->discover.mce.notifier_call = discover_mce;
 }
 

@@ -6,27 +6,39 @@
 #define FSDEV_DISCOVER_H
 
 #include <linux/notifier.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
 struct fsdev;
+
+/* Machine checks that wait to be looked at; more of them wait in the decode chain. */
+#define DISCOVER_QUEUE 64
 
 /**
  * struct discover - discovery of poison on a device
  * @stopped: @report_work is not scheduled any more; protected by the poison lock
  * @report_work: reports pages that the driver found to memory_failure()
  * @mce: on the decode chain of machine checks
+ * @queue_lock: protects @queue and @queued
+ * @queue: device offsets of pages that a machine check names
+ * @queued: how many they are
+ * @queue_work: looks at them
  */
 struct discover {
 	bool stopped;
 	struct work_struct report_work;
 	struct notifier_block mce;
+	spinlock_t queue_lock;	/* see above */
+	u64 queue[DISCOVER_QUEUE];
+	unsigned int queued;
+	struct work_struct queue_work;
 };
 
 void discover_prepare(struct fsdev *fsdev);
 int discover_start(struct fsdev *fsdev);
 void discover_stop(struct fsdev *fsdev);
-void discover_read_error(struct fsdev *fsdev, u64 offset);
+bool discover_read_error(struct fsdev *fsdev, u64 offset);
 int discover_add(struct fsdev *fsdev, u64 offset, u64 len);
 int discover_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);
 int discover_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);

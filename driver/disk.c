@@ -96,8 +96,10 @@ static blk_status_t disk_part(struct fsdev *fsdev, struct bio *bio, struct bvec_
 		struct bio_vec bv = bio_iter_iovec(bio, *iter);
 		unsigned int part = min(n, bv.bv_len);
 
-		if (disk_copy(fsdev, offset, bvec_virt(&bv), part, write)) {
-			discover_read_error(fsdev, ALIGN_DOWN(offset, PAGE_SIZE));
+		/* again where it was repaired meanwhile */
+		if (disk_copy(fsdev, offset, bvec_virt(&bv), part, write) &&
+		    (discover_read_error(fsdev, ALIGN_DOWN(offset, PAGE_SIZE)) ||
+		     disk_copy(fsdev, offset, bvec_virt(&bv), part, write))) {
 			bio_advance_iter(bio, iter, n);
 			return BLK_STS_IOERR;
 		}

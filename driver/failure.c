@@ -65,11 +65,17 @@ static int merge_notify_rc(int a, int b)
 	return a;
 }
 
-static u32 event_flags(const struct fsdev *fsdev, unsigned long pfn, int mf_flags)
+/* Does discover.c report a page that it found? Its worker alone sees itself here. */
+static bool reports_found(const struct fsdev *fsdev)
+{
+	return READ_ONCE(fsdev->failure.reporter) == current;
+}
+
+static u32 event_flags(const struct fsdev *fsdev, int mf_flags)
 {
 	return (mf_flags & MF_ACTION_REQUIRED ? FSDEV_EVENT_ACTION_REQUIRED : 0) |
 	       (mf_flags & MF_SW_SIMULATED ? FSDEV_EVENT_SIMULATED : 0) |
-	       (READ_ONCE(fsdev->failure.found) == pfn ? FSDEV_EVENT_READ : 0);
+	       (reports_found(fsdev) ? FSDEV_EVENT_READ : 0);
 }
 
 /*
@@ -120,12 +126,14 @@ static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *pie
 
 /*
  * Any failure, with the lock. Memory in front of the data or between the ranges is logged and
- * reported to no holder.
+ * reported to no holder; neither is a page that discover.c found and that was repaired before its
+ * report came back here (invariant P4).
  */
 static noinline int failure_notify_span(struct fsdev *fsdev, unsigned long pfn,
 					unsigned long nr_pages, int mf_flags)
 {
 	u64 phys = PFN_PHYS(pfn), len = PFN_PHYS(nr_pages), reported = 0;
+	bool found = reports_found(fsdev);
 	struct rangemap_piece piece;
 	int rc = 0;
 
@@ -133,13 +141,15 @@ static noinline int failure_notify_span(struct fsdev *fsdev, unsigned long pfn,
 		bool new;
 
 		reported += piece.len;
+		if (found && !poison_take_unreported(&fsdev->poison, piece.offset))
+			continue;
 		new = poison_add(&fsdev->poison, &piece.offset, &piece.len);
 		rc = merge_notify_rc(rc, fsdev_holder_notify(fsdev, piece.offset, piece.len,
 							     mf_flags));
 		/* the holder has been notified; everything below is bookkeeping */
 		if (new)
 			poison_update_listeners(&fsdev->poison, piece.offset, piece.len);
-		record_failure(fsdev, &piece, new, event_flags(fsdev, pfn, mf_flags));
+		record_failure(fsdev, &piece, new, event_flags(fsdev, mf_flags));
 	}
 	if (!reported)
 		failure_log(fsdev, "memory failure at %#llx, %lu pages: outside the data",
@@ -157,7 +167,7 @@ static noinline void finish_fast_report(struct fsdev *fsdev, u64 offset, int mf_
 	bool new = poison_merge(&fsdev->poison, offset);
 
 	rangemap_lookup(&fsdev->map, offset, &piece.phys);
-	record_failure(fsdev, &piece, new, event_flags(fsdev, PHYS_PFN(piece.phys), mf_flags));
+	record_failure(fsdev, &piece, new, event_flags(fsdev, mf_flags));
 }
 
 /* Reports one page without the lock; false if that cannot be done. */
@@ -199,9 +209,13 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 	    unlikely(!rangemap_offset_fast(&fsdev->map, PFN_PHYS(pfn), &offset)) ||
 	    unlikely(!failure_notify_fast(fsdev, offset, mf_flags, &rc)))
 		rc = failure_notify_slow(fsdev, pfn, nr_pages, mf_flags);
-	/* the kernel unmaps only after reports that went well, or that it goes on with */
+	/*
+	 * The kernel unmaps only after reports that went well, or that it goes on with; none that
+	 * discover.c makes.
+	 */
 	poison_report_end(&fsdev->poison,
-			  !(mf_flags & MF_SW_SIMULATED) && (!rc || rc == -EOPNOTSUPP));
+			  !(mf_flags & MF_SW_SIMULATED) && (!rc || rc == -EOPNOTSUPP) &&
+			  !reports_found(fsdev));
 	schedule_works(fsdev, pgmap);
 	return rc;
 }
@@ -284,7 +298,6 @@ int failure_prepare(struct fsdev *fsdev)
 	int rc;
 
 	ratelimit_state_init(&fsdev->failure.log_limit, LOG_INTERVAL, LOG_BURST);
-	WRITE_ONCE(fsdev->failure.found, ULONG_MAX);
 	INIT_DELAYED_WORK(&fsdev->failure.unmap_work, failure_unmap);
 	INIT_DELAYED_WORK(&fsdev->failure.put_work, failure_put_pagemaps);
 	rc = poison_init(&fsdev->poison, size, access_switch);

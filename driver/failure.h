@@ -13,6 +13,7 @@
 
 struct dev_pagemap_ops;
 struct fsdev;
+struct task_struct;
 
 /**
  * struct failure - what follows the reports of failing pages of a device
@@ -20,8 +21,8 @@ struct fsdev;
  * @unmap_work: unmaps poisoned pages from processes that memory_failure() has not signalled
  * @put_work: drops the page map references of pagemap_get()
  * @put_after: earliest time for that, in jiffies; protected by the poison lock
- * @found: number of the page that discover.c is reporting; ULONG_MAX if none. Written by its worker
- *	only, read without a lock
+ * @reporter: discover.c's worker while it reports a page that it found, or NULL; written by it only,
+ *	read without a lock
  * @reports: pieces of failing memory that holders have been notified of; atomic
  * @log_limit: rate limit of the device's messages about poison, repair.c's as well
  */
@@ -30,7 +31,7 @@ struct failure {
 	struct delayed_work unmap_work;
 	struct delayed_work put_work;
 	unsigned long put_after;
-	unsigned long found;
+	struct task_struct *reporter;
 	atomic_long_t reports;
 	struct ratelimit_state log_limit;
 };

@@ -116,7 +116,7 @@ void poison_unlock(struct poison *poison)
 		poison_tell_added(poison, poison->merged.offset, poison->merged.len);
 		poison->merged.len = 0;
 	}
-	if (likely(!poison_set_bytes(&poison->unreported)))
+	if (likely(!poison_set_bytes(&poison->unreported) && !poison->reporting_found))
 		poison_set_open(&poison->set);
 	mutex_unlock(&poison->lock);
 }
@@ -197,27 +197,60 @@ bool poison_add_found(struct poison *poison, u64 offset)
 }
 
 /**
- * poison_next_unreported() - take the next page that the driver found and has not reported
+ * poison_next_unreported() - find the next page that the driver found and has not reported
  * @poison: the device's poison
  * @offset: where to put its device offset
  *
- * Context: may sleep; takes the lock.
+ * It stays unreported until poison_take_unreported() or a repair. Invariant P4 holds until this
+ * returns false.
+ *
+ * Context: may sleep; takes the lock. One caller at a time.
  * Return: false if there is none.
  */
 bool poison_next_unreported(struct poison *poison, u64 *offset)
 {
 	struct poison_piece piece;
 	u64 at = 0;
-	bool found;
 
 	poison_lock(poison);
-	found = poison_set_next(&poison->unreported, &at, &piece);
-	if (found) {
+	poison->reporting_found = poison_set_next(&poison->unreported, &at, &piece);
+	if (poison->reporting_found)
 		*offset = piece.offset;
-		poison_set_remove(&poison->unreported, piece.offset, PAGE_SIZE);
-	}
 	poison_unlock(poison);
-	return found;
+	return poison->reporting_found;
+}
+
+/**
+ * poison_unreported() - is a page still to be reported?
+ * @poison: the device's poison
+ * @offset: device offset of the page
+ *
+ * Context: Caller must hold the lock.
+ * Return: true if the driver found it and memory_failure() has not come back with it.
+ */
+bool poison_unreported(const struct poison *poison, u64 offset)
+{
+	lockdep_assert_held(&poison->lock);
+	return poison_set_good(&poison->unreported, offset, PAGE_SIZE) < PAGE_SIZE;
+}
+
+/**
+ * poison_take_unreported() - begin the report of a page that the driver found
+ * @poison: the device's poison
+ * @offset: device offset of the page
+ *
+ * Context: may sleep; takes the lock. The report has begun: see poison_report_begin().
+ * Return: false if the page was repaired, or reported by the kernel itself, meanwhile.
+ */
+bool poison_take_unreported(struct poison *poison, u64 offset)
+{
+	bool taken;
+
+	poison_lock(poison);
+	taken = poison_set_remove(&poison->unreported, offset, PAGE_SIZE) &&
+		!poison_good(poison, offset, PAGE_SIZE);
+	poison_unlock(poison);
+	return taken;
 }
 
 /**

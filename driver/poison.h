@@ -15,8 +15,8 @@
  *      poisoned page in the set, and no page is added beside it.
  *  P3. A reader looks at the pending slot and then at the set; poison_lock() inserts into the set
  *      and then empties the slot. So every reader finds the page in one of the two.
- *  P4. While pages are unreported the pending slot stays closed: the report that takes a page from
- *      there holds the lock.
+ *  P4. While pages are unreported, or discover.c reports one, the pending slot stays closed: the
+ *      report takes the page from there under the lock, and not if it was repaired before.
  *  P5. Listeners are called with the lock held: for pages that poison_remove() takes out at once,
  *      for a merged pending page by poison_unlock(), for pages that poison_add() has added by
  *      poison_update_listeners(), which the caller calls when the holder has been notified.
@@ -71,6 +71,8 @@ struct poison_listener {
  * @merged: the pending page that poison_lock() has merged, for poison_unlock(); its length is 0 if
  *	there was none or it was in the set already; protected by @lock
  * @pending_new: the last pending page was not in the set before; protected by @lock
+ * @reporting_found: discover.c reports a page of @unreported; protected by @lock
+ * @stuck: a repair has given up waiting for reports, and none has ended since; protected by @lock
  * @reporting: how many reports of failing memory are in progress; atomic
  * @quiet_after: when the last one of failing hardware has had its effects, in jiffies; written
  *	before @reporting drops, without a lock
@@ -87,6 +89,8 @@ struct poison {
 	void (*switch_access)(struct poison *poison);
 	struct poison_piece merged;
 	bool pending_new;
+	bool reporting_found;
+	bool stuck;
 	atomic_t reporting;
 	unsigned long quiet_after;
 	u64 size;
@@ -105,6 +109,8 @@ bool poison_add(struct poison *poison, u64 *offset, u64 *len);
 bool poison_add_found(struct poison *poison, u64 offset);
 void poison_update_listeners(struct poison *poison, u64 offset, u64 len);
 bool poison_next_unreported(struct poison *poison, u64 *offset);
+bool poison_unreported(const struct poison *poison, u64 offset);
+bool poison_take_unreported(struct poison *poison, u64 offset);
 bool poison_merge(struct poison *poison, u64 offset);
 int poison_remove(struct poison *poison, u64 offset, u64 len);
 bool poison_quiet(const struct poison *poison);

@@ -24,9 +24,13 @@
 
 /* Waiting until no memory_failure() is in progress: see poison_report_end(). */
 #define QUIET_POLL_MS 10
-#define QUIET_TRIES 500
+#define QUIET_PATIENCE (5 * HZ)
 
+/* How much is read back at a time: it is on the stack. */
 #define READ_BACK 256
+
+/* A process that has the page mapped may store to it while it is read back. */
+#define WRITE_TRIES 3
 
 static bool is_poisoned(const struct fsdev *fsdev, u64 offset)
 {
@@ -51,7 +55,7 @@ static bool offset_of_pfn(const struct fsdev *fsdev, unsigned long pfn, u64 *off
  */
 static void clear_hwpoison_flag(const struct fsdev *fsdev, unsigned long pfn)
 {
-	unsigned long head = ALIGN_DOWN(pfn, PTRS_PER_PMD);
+	unsigned long head = ALIGN_DOWN(pfn, 1UL << (PMD_SHIFT - PAGE_SHIFT));
 	u64 offset;
 
 	ClearPageHWPoison(pfn_to_page(pfn));
@@ -59,22 +63,49 @@ static void clear_hwpoison_flag(const struct fsdev *fsdev, unsigned long pfn)
 		ClearPageHWPoison(pfn_to_page(head));
 }
 
-/* Reads a page back, in pieces that fit on the stack; true if it has what was written to it. */
-static bool reads_back(const void *mem, const void *data)
+/* Reads a page back: 0 if it has what was written to it, -EAGAIN if not, -EIO if it has poison. */
+static int read_back(const void *mem, const void *data)
 {
 	u8 piece[READ_BACK];
+	int rc = 0;
 
-	for (size_t at = 0; at < PAGE_SIZE; at += sizeof(piece))
-		if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)) ||
-		    memcmp(piece, data + at, sizeof(piece)))
-			return false;
-	return true;
+	for (size_t at = 0; at < PAGE_SIZE; at += sizeof(piece)) {
+		if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)))
+			return -EIO;
+		if (memcmp(piece, data + at, sizeof(piece)))
+			rc = -EAGAIN;
+	}
+	return rc;
+}
+
+static int write_verified(void *mem, const void *data)
+{
+	int rc = -EAGAIN;
+
+	for (int i = 0; i < WRITE_TRIES && rc == -EAGAIN; i++) {
+		memcpy_flushcache(mem, data, PAGE_SIZE);
+		wmb(); /* pairs with read_back() above: in memory before it is read */
+		rc = read_back(mem, data);
+	}
+	return rc;
+}
+
+/*
+ * The page is good again. Of one that the driver found, and memory_failure() has not come back
+ * with, watchers hear only here that it had failed.
+ */
+static void record_repair(struct fsdev *fsdev, u64 offset, bool unreported)
+{
+	if (unreported)
+		event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_READ, offset, PAGE_SIZE);
+	event_post(fsdev->events, FSDEV_EVENT_CLEARED, 0, offset, PAGE_SIZE);
 }
 
 static int repair_locked(struct fsdev *fsdev, u64 offset, const void *data)
 {
 	u64 len;
 	void *mem = memory_address(fsdev, offset, &len);
+	bool unreported = poison_unreported(&fsdev->poison, offset);
 	unsigned long pfn = PHYS_PFN(__pa(mem));
 	int rc;
 
@@ -84,35 +115,54 @@ static int repair_locked(struct fsdev *fsdev, u64 offset, const void *data)
 	compat_direct_map_restore(pfn);
 	/* a cache may hold what the memory had before */
 	arch_invalidate_pmem(mem, PAGE_SIZE);
-	memcpy_flushcache(mem, data, PAGE_SIZE);
-	wmb(); /* pairs with reads_back() below: in memory before it is read */
-	if (!reads_back(mem, data)) {
-		compat_direct_map_remove(pfn);
+	if (write_verified(mem, data))
 		return -EIO;
-	}
 	clear_hwpoison_flag(fsdev, pfn);
 	/* pairs with smp_rmb() in access.c and in disk_page() in disk.c */
 	smp_mb();
 	rc = poison_remove(&fsdev->poison, offset, PAGE_SIZE);
 	if (!rc)
-		event_post(fsdev->events, FSDEV_EVENT_CLEARED, 0, offset, PAGE_SIZE);
+		record_repair(fsdev, offset, unreported);
 	return rc;
 }
 
 /*
- * Takes the lock when no report of a failure is in progress. Gives up after a while: the report may
- * wait for locks that the caller's file system holds.
+ * Takes the lock when no report of a failure is in progress; if asked to, also after the report of
+ * a page that the driver found. Gives up after a while: the report may wait for locks that the
+ * caller's file system holds. Once a caller has given up, others do so at once, until a report has
+ * ended: a request may have thousands of poisoned pages.
  */
-static bool lock_quiet(struct fsdev *fsdev)
+static bool lock_quiet(struct fsdev *fsdev, u64 offset, bool reported)
 {
-	for (int i = 0; i < QUIET_TRIES; i++) {
-		poison_lock(&fsdev->poison);
-		if (poison_quiet(&fsdev->poison))
+	struct poison *poison = &fsdev->poison;
+	unsigned long end = jiffies + QUIET_PATIENCE;
+
+	for (;;) {
+		poison_lock(poison);
+		if (poison_quiet(poison) && !(reported && poison_unreported(poison, offset))) {
+			poison->stuck = false;
 			return true;
-		poison_unlock(&fsdev->poison);
+		}
+		if (time_after(jiffies, end))
+			poison->stuck = true;
+		if (poison->stuck) {
+			poison_unlock(poison);
+			return false;
+		}
+		poison_unlock(poison);
 		msleep(QUIET_POLL_MS);
 	}
-	return false;
+}
+
+static int repair_logged(struct fsdev *fsdev, u64 offset, const void *data)
+{
+	int rc = repair_locked(fsdev, offset, data);
+
+	if (rc && __ratelimit(&fsdev->failure.log_limit))
+		dev_warn(fsdev_dev(fsdev),
+			 "device offset %#llx, %lu bytes: still poisoned after an overwrite\n",
+			 offset, PAGE_SIZE);
+	return rc;
 }
 
 /**
@@ -133,17 +183,30 @@ int repair_page(struct fsdev *fsdev, u64 offset, const void *data)
 
 	if (!data)
 		data = page_address(ZERO_PAGE(0));
-	if (!lock_quiet(fsdev))
+	if (!lock_quiet(fsdev, offset, false))
+		return -EIO;
+	if (is_poisoned(fsdev, offset))
+		rc = repair_logged(fsdev, offset, data);
+	else	/* repaired by another caller meanwhile */
+		memory_store(fsdev, memory_address(fsdev, offset, &len), data, PAGE_SIZE);
+	poison_unlock(&fsdev->poison);
+	return rc;
+}
+
+/*
+ * Overwrites a page with zeros if it is poisoned, once its holder has heard that. If a writer has
+ * repaired it meanwhile, what was written stays.
+ */
+static int clear_page_poison(struct fsdev *fsdev, u64 offset, u64 *done)
+{
+	int rc = 0;
+
+	if (!lock_quiet(fsdev, offset, true))
 		return -EIO;
 	if (is_poisoned(fsdev, offset)) {
-		rc = repair_locked(fsdev, offset, data);
-		if (rc && __ratelimit(&fsdev->failure.log_limit))
-			dev_warn(fsdev_dev(fsdev),
-				 "device offset %#llx, %lu bytes: still poisoned after an overwrite\n",
-				 offset, PAGE_SIZE);
-	} else {
-		/* repaired by another caller meanwhile */
-		memory_store(fsdev, memory_address(fsdev, offset, &len), data, PAGE_SIZE);
+		rc = repair_logged(fsdev, offset, page_address(ZERO_PAGE(0)));
+		if (!rc)
+			*done += PAGE_SIZE;
 	}
 	poison_unlock(&fsdev->poison);
 	return rc;
@@ -156,7 +219,7 @@ int repair_page(struct fsdev *fsdev, u64 offset, const void *data)
  * @len: bytes; a multiple of the page size
  * @done: where to put how many bytes were repaired
  *
- * Other pages are left alone.
+ * Other pages are left alone, also those that a writer repairs meanwhile.
  *
  * Context: may sleep; takes the poison lock for each page. The device stays bound.
  * Return: 0; -EIO if a page stays poisoned, after all have been tried; -EINTR.
@@ -171,10 +234,8 @@ int repair_range(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 	while (poison_next(&fsdev->poison, &at, &piece) && piece.offset < end) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		if (repair_page(fsdev, piece.offset, NULL))
+		if (clear_page_poison(fsdev, piece.offset, done))
 			rc = -EIO;
-		else
-			*done += PAGE_SIZE;
 		at = piece.offset + PAGE_SIZE;
 		cond_resched();
 	}

@@ -68,7 +68,6 @@ static const struct export_rule rules[] = {
 	{ "memory_failure", 0 },
 	{ "memory_failure_queue", 0 },
 	{ "mf_dax_kill_procs", 0 },
-	{ "set_mce_nospec", 0 },
 	{ "clear_mce_nospec", 0 },
 	{ "copy_mc_to_kernel", 0 },
 	{ "_copy_mc_to_iter", 0 },

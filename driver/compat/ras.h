@@ -104,25 +104,6 @@ static inline sector_t compat_badblocks_next(struct badblocks *bb, sector_t *fro
 }
 
 /**
- * compat_direct_map_remove() - unmap a page from the direct map
- * @pfn: a page that cannot be read
- *
- * Prevents speculative access. set_mce_nospec() is exported from 7.x on only; older kernels still
- * call it themselves after a machine check, when memory_failure() has returned.
- *
- * Context: may sleep.
- */
-static inline void compat_direct_map_remove(unsigned long pfn)
-{
-#ifdef FSDEV_HAVE_SET_MCE_NOSPEC
-	unsigned int flags = memalloc_noio_save();
-
-	set_mce_nospec(pfn);
-	memalloc_noio_restore(flags);
-#endif
-}
-
-/**
  * compat_direct_map_restore() - map a page in the direct map again
  * @pfn: the page
  *

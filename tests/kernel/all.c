@@ -15,6 +15,7 @@
 #include "inject.c"
 #include "ras.c"
 #include "late.c"
+#include "gate.c"
 #include "drop.c"
 #include "remap.c"
 #include "flush.c"

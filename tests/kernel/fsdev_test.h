@@ -203,6 +203,10 @@ void ras_exit(void);
 extern const struct test_verb late_verbs[];
 void late_exit(void);
 
+/* gate.c */
+extern const struct test_verb gate_verbs[];
+void gate_exit(void);
+
 /* drop.c */
 extern const struct test_verb drop_verbs[];
 void drop_exit(void);

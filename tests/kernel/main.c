@@ -15,7 +15,7 @@ static const struct test_verb *const verbs[] = {
 	device_verbs, look_verbs, watch_verbs, holder_verbs, owner_verbs, storm_verbs,
 	access_verbs, failure_verbs, removal_verbs, inject_verbs,
 	ras_verbs, rivals_verbs, late_verbs, drop_verbs,
-	remap_verbs, geometry_verbs, early_verbs, flush_verbs,
+	remap_verbs, geometry_verbs, early_verbs, flush_verbs, gate_verbs,
 };
 
 /* One command at a time; everything of this module that is not told otherwise is under it. */
@@ -117,6 +117,7 @@ static void __exit test_exit(void)
 	inject_exit();
 	ras_exit();
 	late_exit();
+	gate_exit();
 	drop_exit();
 	remap_exit();
 	flush_exit();

@@ -14,6 +14,8 @@
  *   told-once ID PAGE      we have been told of this page, once, and of nothing else
  *   damage ID PAGE         reading back what was written there fails, until "mend-page"
  *   mend-page
+ *   heal-page              it works again; the same, while a task is held up by a gate
+ *   told ID COUNT          we have been told that often since the last time
  *   repair-waits ID PAGE   a page fails as by the hardware, and is repaired at once
  *   copy-fails ID PAGE     a machine check in a copy of the kernel's own, which it survives
  */
@@ -258,22 +260,24 @@ static unsigned long page_of(char **word, unsigned long *page)
  * hide_page() - takes a page out of the direct map of memory
  * @pfn: the page
  *
+ * Not with set_mce_nospec(), to which the driver does not leave its pages.
+ *
  * Context: may sleep.
  * Return: 0 or a negative errno.
  */
 int hide_page(unsigned long pfn)
 {
-	struct kprobe probe = { .symbol_name = "set_mce_nospec" };
-	int (*set)(unsigned long pfn);
+	struct kprobe probe = { .symbol_name = "set_memory_np" };
+	int (*set)(unsigned long address, int pages);
 	int rc;
 
-	/* not every kernel exports it */
+	/* not exported */
 	rc = register_kprobe(&probe);
 	if (rc)
 		return rc;
 	set = (void *)probe.addr;
 	unregister_kprobe(&probe);
-	return set(pfn);
+	return set((unsigned long)pfn_to_kaddr(pfn), 1);
 }
 
 /**
@@ -363,6 +367,18 @@ static int told_once(char **word)
 	return 0;
 }
 
+static int told(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	unsigned int count, seen;
+
+	if (!device || !device->claim || kstrtouint(word[1], 0, &count))
+		return -EINVAL;
+	seen = device->claim->count;
+	device->claim->count = 0;
+	return seen == count ? 0 : -ERANGE;
+}
+
 /* What the driver asks for memory with, on one kernel or another. */
 static struct kprobe memory_probe;
 static const char *const memory_functions[] = {
@@ -417,7 +433,7 @@ static int copy_entry(struct kprobe *probe, struct pt_regs *regs)
 {
 	unsigned long from = regs_get_kernel_argument(regs, 1);
 
-	if (from >> PAGE_SHIFT != (unsigned long)pfn_to_kaddr(broken) >> PAGE_SHIFT)
+	if (from >> PAGE_SHIFT != (unsigned long)pfn_to_kaddr(READ_ONCE(broken)) >> PAGE_SHIFT)
 		return 0;
 	regs_set_return_value(regs, regs_get_kernel_argument(regs, 2));
 	instruction_pointer_set(regs, (unsigned long)fsdev_test_return);
@@ -437,14 +453,23 @@ static int break_page(char **word)
 	if (!pfn || breaking)
 		return -EINVAL;
 	broken = pfn;
+	/* what unregister_kprobe() leaves in it is not for a second time */
 	copy_probe.addr = NULL;
+	copy_probe.flags = 0;
 	rc = register_kprobe(&copy_probe);
 	breaking = !rc;
 	return rc;
 }
 
+static int heal_page(char **word)
+{
+	WRITE_ONCE(broken, 0);
+	return 0;
+}
+
 static int mend_page(char **word)
 {
+	heal_page(NULL);
 	if (breaking)
 		unregister_kprobe(&copy_probe);
 	breaking = false;
@@ -516,6 +541,8 @@ const struct test_verb ras_verbs[] = {
 	{ "told-once", 2, told_once },
 	{ "damage", 2, break_page },
 	{ "mend-page", 0, mend_page },
+	{ "heal-page", 0, heal_page },
+	{ "told", 2, told },
 	{ "repair-waits", 2, repair_waits },
 	{ "copy-fails", 2, copy_fails },
 	{ }

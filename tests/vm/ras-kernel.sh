@@ -115,11 +115,13 @@ is "and good" "" "$(bad)"
 # the kernel's own copying, of a read() of a file, finds what was not reported
 run let-go 10
 run hold-disk 10
+run damage 10 $((page + 11))
 run copy-fails 10 $((page + 11)) || tap_point 1 "a copy of the kernel's fails"
 until [ -n "$(bad)" ]; do sleep 0.05; done
 is "a copy of the kernel's fails: bad is" "$(((page + 11) * 4096))+4096" "$(bad)"
 until [ "$(failures)" -ge $((before + 4)) ]; do sleep 0.05; done
 points "a copy of the kernel's fails" told-once 10 $((page + 11))
+run mend-page
 ok "it is repaired" dd if=/dev/zero of=$disk bs=4k count=1 seek=$((page + 11)) oflag=direct
 
 # more bad pages than the block device can list

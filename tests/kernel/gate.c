@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A gate at a function: the next task that calls it is held up at its entry, on its processor, so
+ * that another processor can do something meanwhile. The guest needs two.
+ *
+ *   gate-close FUNCTION WHO   for "any" task, or the next kernel "thread"
+ *   gate-wait                 until one is held up
+ *   gate-open                 it goes on; and no other one is held up
+ *   hardware-fails ID PAGE    a page fails as the kernel has it after a machine check: it is
+ *                             reported, and then taken out of the direct map. Returns at once
+ *   hardware-done             until the kernel is done with that
+ */
+#include <linux/delay.h>
+#include <linux/kprobes.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+
+#include "fsdev_test.h"
+
+#define GATE_LONGEST_MS 20000
+#define GATE_WAIT_MS 10000
+
+static char gate_symbol[64];
+static bool gate_threads, gate_registered;
+static bool gate_closed, gate_reached;
+
+static int gate_entry(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (!READ_ONCE(gate_closed) || (gate_threads && !(current->flags & PF_KTHREAD)) ||
+	    xchg(&gate_reached, true))
+		return 0;
+	/* interrupts stay on: a probe at a function's entry is one of ftrace */
+	for (int ms = 0; ms < GATE_LONGEST_MS && READ_ONCE(gate_closed); ms++)
+		mdelay(1);
+	return 0;
+}
+
+static struct kprobe gate_probe;
+
+static int gate_open(char **word)
+{
+	WRITE_ONCE(gate_closed, false);
+	if (gate_registered)
+		unregister_kprobe(&gate_probe);
+	gate_registered = false;
+	return 0;
+}
+
+static int gate_close(char **word)
+{
+	int rc;
+
+	gate_open(NULL);
+	strscpy(gate_symbol, word[0], sizeof(gate_symbol));
+	gate_threads = !strcmp(word[1], "thread");
+	gate_probe = (struct kprobe){
+		.symbol_name = gate_symbol,
+		.pre_handler = gate_entry,
+	};
+	WRITE_ONCE(gate_reached, false);
+	WRITE_ONCE(gate_closed, true);
+	rc = register_kprobe(&gate_probe);
+	gate_registered = !rc;
+	return rc;
+}
+
+static int gate_wait(char **word)
+{
+	for (int ms = 0; ms < GATE_WAIT_MS; ms++) {
+		if (READ_ONCE(gate_reached))
+			return 0;
+		usleep_range(1000, 1100);
+	}
+	return -ETIMEDOUT;
+}
+
+static struct task_struct *hardware;
+static unsigned long hardware_pfn;
+static bool hardware_over;
+static int (*hardware_nospec)(unsigned long pfn);
+
+/* The thread's last act is to wait, so that the caller can end it. */
+static int hardware_thread(void *data)
+{
+	if (!memory_failure(hardware_pfn, 0))
+		hardware_nospec(hardware_pfn);
+	smp_store_release(&hardware_over, true);	/* pairs with hardware_done() */
+	while (!kthread_should_stop())
+		msleep(1);
+	return 0;
+}
+
+static int hardware_done(char **word)
+{
+	if (!hardware)
+		return -EINVAL;
+	for (int ms = 0; ms < GATE_WAIT_MS; ms++) {
+		/* pairs with hardware_thread() */
+		if (smp_load_acquire(&hardware_over)) {
+			kthread_stop(hardware);
+			hardware = NULL;
+			return 0;
+		}
+		usleep_range(1000, 1100);
+	}
+	return -ETIMEDOUT;
+}
+
+static int hardware_fails(char **word)
+{
+	struct kprobe probe = { .symbol_name = "set_mce_nospec" };
+	struct test_device *device = device_find(word[0]);
+	struct model *model;
+	unsigned long page;
+	int rc;
+
+	if (!device || hardware || kstrtoul(word[1], 0, &page))
+		return -EINVAL;
+	/* not every kernel exports it */
+	rc = register_kprobe(&probe);
+	if (rc)
+		return rc;
+	hardware_nospec = (void *)probe.addr;
+	unregister_kprobe(&probe);
+	model = model_make(device);
+	if (!model)
+		return -ENOMEM;
+	hardware_pfn = page < model->pages ? PHYS_PFN(model_phys(model, page)) : 0;
+	kvfree(model);
+	if (!hardware_pfn)
+		return -ERANGE;
+	hardware_over = false;
+	hardware = kthread_run(hardware_thread, NULL, "fsdev_hardware");
+	if (IS_ERR(hardware)) {
+		rc = PTR_ERR(hardware);
+		hardware = NULL;
+	}
+	return rc;
+}
+
+/**
+ * gate_exit() - hold up no task any more
+ */
+void gate_exit(void)
+{
+	gate_open(NULL);
+	if (hardware)
+		kthread_stop(hardware);
+	hardware = NULL;
+}
+
+const struct test_verb gate_verbs[] = {
+	{ "gate-close", 2, gate_close },
+	{ "gate-wait", 0, gate_wait },
+	{ "gate-open", 0, gate_open },
+	{ "hardware-fails", 2, hardware_fails },
+	{ "hardware-done", 0, hardware_done },
+	{ }
+};

@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# lab: --cpus 2 --soft-reserved 512M --append log_buf_len=4M --qemu "-cpu max,-la57,-xsave,-pclmulqdq"
+# What happens to a page on two processors at once: it fails, is read, written, cleared and reported, in the order that loses
+# data or the kernel. One of them is held up just there (tests/kernel/gate.c). What a write has acknowledged stays.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/vm/tap.sh
+. "$(dirname -- "$0")/tap.sh"
+# shellcheck source=tests/vm/kernel-lib.sh
+. "$(dirname -- "$0")/kernel-lib.sh"
+# shellcheck source=tests/vm/ras-lib.sh
+. "$(dirname -- "$0")/ras-lib.sh"
+
+disk=/dev/fsdev10.0 dev=dax10.0 node=/dev/dax10.0
+head -c 81920 /dev/urandom >/tmp/new
+head -c 81920 /dev/zero | tr '\0' o >/tmp/old
+page=5000
+
+# store FILE [COUNT]: the first pages of it are written directly to the device, from $page on
+store() {
+	dd if="$1" of=$disk bs=4k count="${2-1}" seek=$page oflag=direct conv=notrunc status=none 2>/dev/null
+}
+
+# load: what the page holds, or an error
+load() {
+	dd if=$disk of=/tmp/got bs=4k count=1 skip=$page iflag=direct status=none 2>/dev/null || { echo error; return; }
+	if cmp -s -n 4096 /tmp/got /tmp/new; then echo new
+	elif cmp -s -n 4096 /tmp/got /tmp/old; then echo old
+	elif cmp -s -n 4096 /tmp/got /dev/zero; then echo zeros
+	else echo "something else"
+	fi
+}
+
+clear() {
+	fsdev-node span $node clear $((page * 4096)) 4096 1 >/tmp/cleared
+}
+
+# fails: the page fails, as by the kernel, in the background; $failing
+fails() {
+	fsdev-node inject $node $((page * 4096)) 4096 >/dev/null &
+	failing=$!
+}
+
+# held WHAT FUNCTION WHO COMMAND...: the command is run, and a task held up at the function
+held() {
+	run gate-close "$2" "$3" || tap_point 1 "$1: a gate at $2"
+	"${@:4}"
+	ok "$1: a task is held up at $2" run gate-wait
+}
+
+# A page is new and good, and another one than before.
+before_case() {
+	page=$((page + 64))
+	store /tmp/old
+	run told 10 0
+}
+
+after_case() {
+	run gate-open
+	run mend-page
+	is "bad is then" "" "$(bad)"
+	before=$(failures)
+}
+
+# CLEAR finds the page poisoned, and waits for the report. What a writer has stored when its turn comes stays.
+case_clear_beside_write() {
+	local round good=0 writer clearer
+
+	for round in {1..8}; do
+		held "$round" fsdev_test:write_down any fails
+		clear &
+		clearer=$!
+		sleep 0.1
+		store /tmp/new &
+		writer=$!
+		sleep 0.2$round
+		run gate-open
+		wait $clearer $writer $failing
+		[ "$(load)" = new ] && good=$((good + 1))
+		store /tmp/old
+	done
+	is "what was written is there" 8 "$good"
+}
+
+# A repair does not begin while the holder is being notified.
+case_report_first() {
+	held "a report" fsdev_test:write_down any fails
+	store /tmp/new &
+	writer=$!
+	sleep 0.3
+	ok "a write waits for it" kill -0 $writer
+	is "... and the page is bad meanwhile" "error" "$(load)"
+	run gate-open
+	ok "it succeeds then" wait $writer
+	wait $failing
+	is "the page has it" new "$(load)"
+}
+
+# The driver found the page, and reports it; it is written before the kernel takes the report up.
+case_written_before_report() {
+	fsdev-node listen $node watch 0 8 /tmp >/tmp/events 2>&1 &
+	watcher=$!
+	until grep -q room /tmp/events; do sleep 0.05; done
+	run damage 10 $page
+	held "the report" memory_failure thread load
+	run heal-page
+	ok "it is written" store /tmp/new
+	run gate-open
+	until [ "$(failures)" -gt "$before" ]; do sleep 0.05; done
+	is "it stays good" "" "$(bad)"
+	is "it holds what was written" new "$(load)"
+	ok "the holder is told nothing" run told 10 0
+	until [ "$(wc -l </tmp/events)" -ge 3 ]; do sleep 0.05; done
+	is "watchers hear of both" "failure $(printf %#x $((page * 4096))) 0x1000 0x8
+cleared $(printf %#x $((page * 4096))) 0x1000 0" "$(tail -n +2 /tmp/events | cut -d' ' -f2-)"
+	kill $watcher
+}
+
+# The same with CLEAR: what it throws away its holder hears of first.
+case_cleared_before_report() {
+	run damage 10 $page
+	held "the report" memory_failure thread load
+	run heal-page
+	clear &
+	clearer=$!
+	sleep 0.3
+	ok "CLEAR waits for it" kill -0 $clearer
+	run gate-open
+	wait $clearer
+	ok "the holder has been told" run told 10 1
+	is "the page is cleared" zeros "$(load)"
+}
+
+# A read fails, and its news comes late: the page has been written meanwhile.
+case_late_news() {
+	run damage 10 $page
+	run gate-close fsdev:discover_read_error any
+	load >/tmp/reader &
+	reader=$!
+	ok "a read that failed is held up" run gate-wait
+	run heal-page
+	ok "the page is written" store /tmp/new
+	run gate-open
+	wait $reader
+	is "the reader gets what was written" new "$(cat /tmp/reader)"
+	is "it stays good" "" "$(bad)"
+	is "it holds what was written" new "$(load)"
+}
+
+# A machine check in the kernel's copy of a page that was written meanwhile.
+case_late_check() {
+	run copy-fails 10 $page
+	sleep 0.5
+	is "it stays good" "" "$(bad)"
+	is "it holds what it did" old "$(load)"
+}
+
+# Twenty bad pages in a request, while a report does not come to its end.
+case_one_wait() {
+	run fail-at 10 $page 1 $((page + 19))
+	page=$((page + 30))
+	held "a report" fsdev_test:write_down any fails
+	page=$((page - 30)) began=$SECONDS
+	refused "it fails" store /tmp/new 20
+	took=$((SECONDS - began))
+	ok "after one wait for all pages: $took s" test "$took" -lt 12
+	run gate-open
+	wait $failing
+	ok "it can be written then" store /tmp/new 20
+	page=$((page + 30))
+	ok "and the other page" store /tmp/new
+	run told 10 21
+}
+
+begin 10
+make_dynamic 10 0 256
+ok "two ranges" shape dax10.0 8:16 64:34
+is "bound" bound "$(bind dax10.0 fsdev)"
+run hold-disk 10
+before=$(failures)
+run_cases
