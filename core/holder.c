@@ -4,15 +4,9 @@
  */
 #include "holder.h"
 
-/* The sentinel in holder_data that makes claims fail. */
-static unsigned long claims_denied(const struct holder_words *w)
+static bool is_holder(unsigned long data)
 {
-	return (unsigned long)w->flags;
-}
-
-static bool is_holder(const struct holder_words *w, unsigned long data)
-{
-	return data && data != claims_denied(w);
+	return data && data != HOLDER_DENIED;
 }
 
 /**
@@ -53,7 +47,7 @@ static enum holder_verdict verdict_not_held(const struct holder_words *w, unsign
 {
 	if (test_and_clear_bit(HOLDER_ORPHAN, w->flags))
 		return HOLDER_GONE;
-	if (is_holder(w, data))
+	if (is_holder(data))
 		return HOLDER_WRONG;
 	if ((flags & BIT(HOLDER_DYING)) || !(flags & BIT(HOLDER_ALIVE)))
 		return HOLDER_GONE;
@@ -74,7 +68,7 @@ static enum holder_verdict release_locked(const struct holder_words *w, unsigned
 		return HOLDER_GONE;
 	WRITE_ONCE(*w->ops, 0);
 	/* A device that is being removed cannot be claimed again. */
-	data = cmpxchg(w->data, holder, dying ? claims_denied(w) : 0);
+	data = cmpxchg(w->data, holder, dying ? HOLDER_DENIED : 0);
 	return data == holder ? HOLDER_RELEASED : verdict_not_held(w, data, flags);
 }
 
@@ -148,7 +142,7 @@ int holder_close(const struct holder_words *w, holder_call_t *call, void *arg)
 	 * fs_dax_get_by_bdev() of the kernel does not know our bit, but fails on a device that is
 	 * held. If it came first, it may not have stored its operations yet.
 	 */
-	if (is_holder(w, cmpxchg(w->data, 0, claims_denied(w))))
+	if (is_holder(cmpxchg(w->data, 0, HOLDER_DENIED)))
 		holder_drain();
 	return notify_removal(w, call, arg);
 }
@@ -171,11 +165,11 @@ bool holder_deny_claims(const struct holder_words *w)
 	/* The section delays a removal, which would clear the sentinel. */
 	id = holder_read_lock();
 	if (READ_ONCE(*w->flags) & BIT(HOLDER_ALIVE))
-		data = cmpxchg(w->data, 0, claims_denied(w));
+		data = cmpxchg(w->data, 0, HOLDER_DENIED);
 	else
 		data = READ_ONCE(*w->data);
 	holder_read_unlock(id);
-	return !is_holder(w, data);
+	return !is_holder(data);
 }
 
 /**
@@ -193,7 +187,7 @@ void holder_allow_claims(const struct holder_words *w)
 	/* The section delays a removal, which sets the bit and drains. */
 	id = holder_read_lock();
 	if (!(READ_ONCE(*w->flags) & BIT(HOLDER_DYING)))
-		cmpxchg(w->data, claims_denied(w), 0);
+		cmpxchg(w->data, HOLDER_DENIED, 0);
 	holder_read_unlock(id);
 }
 
@@ -202,7 +196,7 @@ static void words_clear(const struct holder_words *w)
 {
 	unsigned long data = READ_ONCE(*w->data);
 
-	if (is_holder(w, data))
+	if (is_holder(data))
 		set_bit(HOLDER_ORPHAN, w->flags);
 	WRITE_ONCE(*w->ops, 0);
 	if (xchg(w->data, 0) != data)
@@ -278,5 +272,5 @@ void holder_kill(const struct holder_words *w, holder_call_t *call, void *arg)
  */
 bool holder_exists(const struct holder_words *w)
 {
-	return is_holder(w, READ_ONCE(*w->data));
+	return is_holder(READ_ONCE(*w->data));
 }

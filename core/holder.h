@@ -6,8 +6,8 @@
  * The state is three words of the kernel's struct dax_device, so that the kernel's own functions
  * and these agree on the same device:
  *
- *  holder_data  0, the holder, or a sentinel (the address of the flags word, which no holder has)
- *               that makes claims fail: set by holder_deny_claims() and by a removal
+ *  holder_data  0, the holder, or a sentinel (HOLDER_DENIED) that makes claims fail: set by
+ *               holder_deny_claims() and by a removal
  *  holder_ops   0, the holder's operations, or @notified_ops: stub operations that replace the
  *               holder's once it has been notified of the removal
  *  flags        DAXDEV_ALIVE of the kernel, and two bits of ours
@@ -43,6 +43,13 @@
 #define HOLDER_DYING (BITS_PER_LONG - 1)
 /* A removal took the device from a holder that has yet to release it. */
 #define HOLDER_ORPHAN (BITS_PER_LONG - 2)
+
+/*
+ * The sentinel. A holder reads holder_data by dax_holder() when it is notified, and another thread
+ * of it may release meanwhile: so no memory has this address, and to follow it is a fault at once.
+ * include/fsdev/dax.h has it, too.
+ */
+#define HOLDER_DENIED (POISON_POINTER_DELTA + 0xfd0UL)
 
 /**
  * struct holder_words - the words of one device

@@ -18,6 +18,7 @@
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/limits.h>
+#include <linux/poison.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
 
@@ -36,6 +37,9 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef int s32;
 typedef long long s64;
+
+/* What x86-64 and arm64 add to a pointer that is not to be followed. */
+#define POISON_POINTER_DELTA 0xdead000000000000UL
 
 #define U32_MAX ((u32)~0U)
 #define U64_MAX ((u64)~0ULL)

@@ -96,6 +96,20 @@ struct dax_device *fsdev_find_dax_by_path(const char *path)
 }
 EXPORT_SYMBOL_GPL(fsdev_find_dax_by_path);
 
+/**
+ * fsdev_notify_drain() - wait for running calls of notify_failure()
+ *
+ * A holder calls this after fs_put_dax(), and then frees what its notify_failure() uses. Waits for
+ * the calls of all holders.
+ *
+ * Context: may sleep. Not from inside notify_failure(), nor under a lock that one takes.
+ */
+void fsdev_notify_drain(void)
+{
+	holder_drain();
+}
+EXPORT_SYMBOL_GPL(fsdev_notify_drain);
+
 /* Gets a reference to a device in fsdev mode, for put_device(), if its removal has not begun. */
 static int find_device(struct dax_device *dax_dev, struct device **dev)
 {

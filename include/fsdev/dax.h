@@ -21,12 +21,21 @@
  * called with device offsets in bytes when memory has failed, and once with MF_MEM_PRE_REMOVE
  * before the device is removed: the file system shuts down then, and still calls fs_put_dax()
  * later. (6.1 does not know that flag: there the first page is reported as failed.)
+ *
+ * fs_put_dax() does not wait for a notify_failure() that is running. So notify_failure() asks
+ * fsdev_dax_holder() for its holder, which may be NULL, and a holder that is to be freed is
+ * drained after its release:
+ *
+ *	fs_put_dax(dax_dev, holder);
+ *	fsdev_notify_drain();
+ *	kfree(holder);
  */
 #ifndef FSDEV_DAX_H
 #define FSDEV_DAX_H
 
 #include <linux/dax.h>
 #include <linux/kdev_t.h>
+#include <linux/poison.h>
 
 /**
  * fs_dax_get() - claim a DAX device
@@ -66,8 +75,30 @@ struct dax_device *dax_dev_get(dev_t devt);
  */
 int dax_set_ops(struct dax_device *dax_dev, const struct dax_operations *ops);
 
-/* These two are fsdev.ko's on every kernel; kernel-doc in driver/exports.c. */
+/* These are fsdev.ko's on every kernel; kernel-doc in driver/exports.c. */
 struct dax_device *fsdev_find_dax(dev_t devt);
 struct dax_device *fsdev_find_dax_by_path(const char *path);
+void fsdev_notify_drain(void);
+
+/* In the place of a holder: claims are refused. No memory has this address. */
+#define FSDEV_CLAIMS_DENIED (POISON_POINTER_DELTA + 0xfd0UL)
+
+/**
+ * fsdev_dax_holder() - get the holder of a DAX device
+ * @dax_dev: the device
+ *
+ * For notify_failure(), in the place of dax_holder(): that gives FSDEV_CLAIMS_DENIED as an address
+ * where the holder has released the device meanwhile, and the device is being removed or its block
+ * device is claimed.
+ *
+ * Context: any; the holder may release the device at any time.
+ * Return: the holder; NULL if there is none.
+ */
+static inline void *fsdev_dax_holder(struct dax_device *dax_dev)
+{
+	void *holder = dax_holder(dax_dev);
+
+	return (unsigned long)holder == FSDEV_CLAIMS_DENIED ? NULL : holder;
+}
 
 #endif

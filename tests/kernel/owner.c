@@ -10,6 +10,10 @@
  *   wrong-release ID     a release by a stranger takes nothing from the holder
  *   late-release ID      its holder is that of an earlier life, and lets go while there is another
  *   claim-removed ID     a claim between whose first look and end the device dies
+ *   release-told ID      its holder lets go while it is told of a failure, and the disk is claimed
+ *   hold-fickle ID       claims it for a holder that lets go when it is told of the removal
+ *   fickle-looked        what that one has seen in its own place then
+ *   drained ID           a drain waits for a call that is running
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -17,6 +21,7 @@
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "fsdev_test.h"
 #include "include/fsdev/dax.h"
@@ -325,6 +330,134 @@ static int claim_removed(char **word)
 	return 0;
 }
 
+/* ---- a holder that lets go while it is told ---- */
+
+static struct test_device *fickle_device;
+static void *looked_at, *helped_to;
+static int fickle_told;
+
+/* What another thread of a holder may do at this moment. */
+static int release_and_look(struct dax_device *dax_dev, u64 offset, u64 len, int flags)
+{
+	struct file *disk = NULL;
+
+	fickle_told++;
+	fs_put_dax(dax_dev, &first);
+	if (fickle_device)
+		disk = device_disk(fickle_device, O_RDWR | O_EXCL);
+	looked_at = dax_holder(dax_dev);
+	helped_to = fsdev_dax_holder(dax_dev);
+	if (!IS_ERR_OR_NULL(disk))
+		fput(disk);
+	return 0;
+}
+
+static const struct dax_holder_operations fickle_ops = { .notify_failure = release_and_look };
+
+/* Of any member of what a holder may be. */
+static bool leads_nowhere(const void *holder)
+{
+	unsigned long word;
+
+	for (size_t at = 0; at <= 4 * PAGE_SIZE; at += sizeof(word))
+		if (holder && !copy_from_kernel_nofault(&word, holder + at, sizeof(word)))
+			return false;
+	return true;
+}
+
+static void points_fickle(void)
+{
+	report_point(fickle_told == 1, "the holder was told once");
+	report_note("%d times", fickle_told);
+	report_point(leads_nowhere(looked_at), "what dax_holder() gives then leads to no memory");
+	report_note("it gives %px", looked_at);
+	report_point(!helped_to, "fsdev_dax_holder() gives no holder");
+	report_note("it gives %px", helped_to);
+}
+
+static int hold_fickle(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+
+	if (!device)
+		return -EINVAL;
+	fickle_device = NULL;
+	fickle_told = 0;
+	looked_at = &fickle_told;
+	return fs_dax_get(test_dax(device), &first, &fickle_ops);
+}
+
+static int fickle_looked(char **word)
+{
+	points_fickle();
+	return 0;
+}
+
+static int release_told(char **word)
+{
+	int rc = hold_fickle(word);
+
+	if (rc)
+		return rc;
+	fickle_device = device_find(word[0]);
+	dax_holder_notify_failure(test_dax(fickle_device), 0, PAGE_SIZE, 0);
+	points_fickle();
+	return 0;
+}
+
+/* ---- a call that is running ---- */
+
+static bool slow_entered, slow_ended, slow_over;
+
+static int take_long(struct dax_device *dax_dev, u64 offset, u64 len, int flags)
+{
+	WRITE_ONCE(slow_entered, true);
+	while (!READ_ONCE(slow_ended))
+		msleep(20);
+	msleep(200);
+	WRITE_ONCE(slow_over, true);
+	return 0;
+}
+
+static const struct dax_holder_operations slow_ops = { .notify_failure = take_long };
+
+static int teller_main(void *data)
+{
+	dax_holder_notify_failure(data, 0, PAGE_SIZE, 0);
+	while (!kthread_should_stop())
+		msleep(20);
+	return 0;
+}
+
+static int drained(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	struct task_struct *task;
+	int rc;
+
+	if (!device)
+		return -EINVAL;
+	rc = fs_dax_get(test_dax(device), &first, &slow_ops);
+	if (rc)
+		return rc;
+	slow_entered = false;
+	slow_ended = false;
+	slow_over = false;
+	task = kthread_run(teller_main, test_dax(device), "fsdev_test/tell");
+	if (!IS_ERR(task))
+		while (!READ_ONCE(slow_entered))
+			msleep(20);
+	fs_put_dax(test_dax(device), &first);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	report_point(!READ_ONCE(slow_over), "a release does not wait for a call that is running");
+	WRITE_ONCE(slow_ended, true);
+	fsdev_notify_drain();
+	report_point(READ_ONCE(slow_over), "a drain does");
+	kthread_stop(task);
+	return 0;
+}
+
 const struct test_verb owner_verbs[] = {
 	{ "find", 2, find },
 	{ "exclude-direct", 1, exclude_direct },
@@ -333,5 +466,9 @@ const struct test_verb owner_verbs[] = {
 	{ "wrong-release", 1, wrong_release },
 	{ "late-release", 1, late_release },
 	{ "claim-removed", 1, claim_removed },
+	{ "release-told", 1, release_told },
+	{ "hold-fickle", 1, hold_fickle },
+	{ "fickle-looked", 0, fickle_looked },
+	{ "drained", 1, drained },
 	{ }
 };

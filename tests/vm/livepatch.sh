@@ -100,6 +100,12 @@ is "the kernel has replaced what the log says" "$(tr ' ' '\n' <<<"$replaced" | s
 is "with the livepatch no fault is left" "" "$(provoke fsdev_livepatch:holder_release)"
 dmesg -C
 points "$rounds rounds with it" storm 10 "$rounds"
+# a holder that lets go of a device that is being removed leaves the sentinel there, which its call can see
+points "let go while it is told" release-told 10
+ok "claimed by one that lets go when it is told" run hold-fickle 10
+unbind dax10.0
+points "let go while it is told of the removal" fickle-looked
+is "bound after it" bound "$(bind dax10.0 fsdev)"
 mkfs.xfs -q -f -m rmapbt=1,reflink=0 -d su=2m,sw=1 /dev/fsdev10.0 || fail "mkfs.xfs"
 mkdir -p /mnt/livepatch
 ok "XFS mounts with it" mount -o dax=always /dev/fsdev10.0 /mnt/livepatch

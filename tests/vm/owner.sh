@@ -86,6 +86,8 @@ points "both at once" rivals 10 1000
 ok "claimed again" run hold-direct 10
 points "owner without a block device" fail-pages 10
 ok "let go again" run let-go 10
+points "let go while it is told" release-told 10
+points "a call that is running" drained 10
 # the pages that have failed are bad until the device is unbound
 unbind dax10.0
 is "bound again" bound "$(bind dax10.0 fsdev)"
@@ -118,6 +120,11 @@ unbind dax10.0
 like "something is left on the device" "operations=set" "$(state 10 operations)"
 ok "let go after it" let_go 10
 is "unbound" "$idle" "$(state 10)"
+is "bound for the last time" bound "$(bind dax10.0 fsdev)"
+ok "claimed by one that lets go when it is told" run hold-fickle 10
+unbind dax10.0
+points "let go while it is told of the removal" fickle-looked
+is "nothing is left of it" "$idle" "$(state 10)"
 ok "unmade" run unmake 10
 ok "modules can go" modprobe -r fsdev_test fsdev
 finish
