@@ -6,7 +6,6 @@
 #include <linux/dax.h>
 #include <linux/device.h>
 #include <linux/fs.h>
-#include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/sched.h>
 
@@ -17,6 +16,8 @@
 #include "exports.h"
 #include "holder.h"
 #include "include/fsdev/dax.h"
+#include "memory.h"
+#include "poison.h"
 
 static const struct device_driver *our_driver;
 
@@ -56,10 +57,31 @@ struct dax_device *fsdev_find_dax(dev_t devt)
 }
 EXPORT_SYMBOL_GPL(fsdev_find_dax);
 
-/* What open() asks before it believes a device file. */
-static bool has_no_devices(const struct vfsmount *mnt)
+/**
+ * exports_find_alive() - find the live DAX device of a device number
+ * @devt: of a character device /dev/daxX.Y, in whatever mode
+ *
+ * This is dax_dev_find().
+ *
+ * Context: may sleep.
+ * Return: the device, to be given back by put_dax(); NULL if no device on the DAX bus has that
+ * number, or it is dead.
+ */
+struct dax_device *exports_find_alive(dev_t devt)
 {
-	return (mnt->mnt_flags & MNT_NODEV) || (mnt->mnt_sb->s_iflags & SB_I_NODEV);
+	struct dax_device *dax_dev = fsdev_find_dax(devt);
+	bool alive;
+	int id;
+
+	if (!dax_dev)
+		return NULL;
+	id = dax_read_lock();
+	alive = dax_alive(dax_dev);
+	dax_read_unlock(id);
+	if (alive)
+		return dax_dev;
+	put_dax(dax_dev);
+	return NULL;
 }
 
 /**
@@ -84,7 +106,7 @@ struct dax_device *fsdev_find_dax_by_path(const char *path)
 	inode = d_backing_inode(found.dentry);
 	if (!S_ISCHR(inode->i_mode)) {
 		dax_dev = ERR_PTR(-EINVAL);
-	} else if (has_no_devices(found.mnt)) {
+	} else if (!fsdev_may_open_dev(&found)) {
 		dax_dev = ERR_PTR(-EACCES);
 	} else {
 		dax_dev = fsdev_find_dax(inode->i_rdev);
@@ -95,6 +117,55 @@ struct dax_device *fsdev_find_dax_by_path(const char *path)
 	return dax_dev;
 }
 EXPORT_SYMBOL_GPL(fsdev_find_dax_by_path);
+
+static long whole_device(struct fsdev *fsdev, void **kaddr)
+{
+	u64 size = rangemap_size(&fsdev->map), run;
+	void *address = memory_address(fsdev, 0, &run);
+
+	if (run < size) {
+		dev_info(fsdev_dev(fsdev),
+			 "%u ranges that are not one piece: no single address for all of it\n",
+			 rangemap_count(&fsdev->map));
+		return -EXDEV;
+	}
+	if (poison_good(&fsdev->poison, 0, size) < size) {
+		dev_info(fsdev_dev(fsdev),
+			 "%llu bytes are poisoned: no single address for all of it\n",
+			 poison_bytes(&fsdev->poison));
+		return -EIO;
+	}
+	*kaddr = address;
+	return size;
+}
+
+/**
+ * fsdev_whole() - get one address for the whole device
+ * @dax_dev: a device on the DAX bus whose holder is the caller
+ * @kaddr: where to put the address
+ *
+ * For a file system that does not ask dax_direct_access() for each part. The address is good until
+ * notify_failure() has returned from the news of the removal; a page that it reports as failed is
+ * not to be touched any more.
+ *
+ * Context: may sleep.
+ * Return: the size in bytes; -EXDEV if the memory is more than one piece, -EIO if a page of it is
+ * poisoned, -EOPNOTSUPP if the device is not in fsdev mode, -ENODEV without a live
+ * device. The log says what is in the way.
+ */
+long fsdev_whole(struct dax_device *dax_dev, void **kaddr)
+{
+	long size = -ENODEV;
+	int id;
+
+	id = dax_read_lock();
+	if (dax_dev && dax_alive(dax_dev))
+		size = access_is_ours(dax_dev) ? whole_device(fsdev_of(dax_dev), kaddr) :
+		       -EOPNOTSUPP;
+	dax_read_unlock(id);
+	return size;
+}
+EXPORT_SYMBOL_GPL(fsdev_whole);
 
 /**
  * fsdev_notify_drain() - wait for running calls of notify_failure()

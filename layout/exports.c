@@ -50,6 +50,7 @@ static const struct export_rule rules[] = {
 	{ "dax_holder", 0 },
 	{ "dax_set_ops", 0 },
 	{ "dax_dev_get", 0 },
+	{ "dax_dev_find", 0 },
 	{ "dax_direct_access", 0 },
 	{ "dax_folio_reset_order", 0 },
 	{ "dax_flush", 0 },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fs_dax_get(), dax_dev_get(): exports.c under the names that newer kernels have, where this kernel
+ * fs_dax_get(), dax_dev_get(), dax_dev_find(): exports.c under the names that newer kernels have, where this kernel
  * does not export them. include/fsdev/dax.h says what each does. The one file of compat/ that calls
  * the driver.
  */
@@ -24,4 +24,12 @@ struct dax_device *dax_dev_get(dev_t devt)
 	return fsdev_find_dax(devt);
 }
 EXPORT_SYMBOL_GPL(dax_dev_get);
+#endif
+
+#ifndef FSDEV_HAVE_DAX_DEV_FIND
+struct dax_device *dax_dev_find(dev_t devt)
+{
+	return exports_find_alive(devt);
+}
+EXPORT_SYMBOL_GPL(dax_dev_find);
 #endif

@@ -34,7 +34,10 @@
 #define FSDEV_DAX_H
 
 #include <linux/dax.h>
+#include <linux/fs.h>
 #include <linux/kdev_t.h>
+#include <linux/mount.h>
+#include <linux/path.h>
 #include <linux/poison.h>
 
 /**
@@ -66,6 +69,17 @@ int fs_dax_get(struct dax_device *dax_dev, void *holder, const struct dax_holder
 struct dax_device *dax_dev_get(dev_t devt);
 
 /**
+ * dax_dev_find() - find the live DAX device of a device number
+ * @devt: of a character device /dev/daxX.Y, in whatever mode
+ *
+ * Makes no device. It may be dead a moment later; fs_dax_get() looks again.
+ *
+ * Context: may sleep.
+ * Return: the device, to be given back by put_dax(); NULL if none has that number, or it is dead.
+ */
+struct dax_device *dax_dev_find(dev_t devt);
+
+/**
  * dax_set_ops() - set or clear the operations of a DAX device
  * @dax_dev: a DAX device that is not alive
  * @ops: the operations; NULL clears them
@@ -78,6 +92,7 @@ int dax_set_ops(struct dax_device *dax_dev, const struct dax_operations *ops);
 /* These are fsdev.ko's on every kernel; kernel-doc in driver/exports.c. */
 struct dax_device *fsdev_find_dax(dev_t devt);
 struct dax_device *fsdev_find_dax_by_path(const char *path);
+long fsdev_whole(struct dax_device *dax_dev, void **kaddr);
 void fsdev_notify_drain(void);
 
 /* In the place of a holder: claims are refused. No memory has this address. */
@@ -99,6 +114,36 @@ static inline void *fsdev_dax_holder(struct dax_device *dax_dev)
 	void *holder = dax_holder(dax_dev);
 
 	return (unsigned long)holder == FSDEV_CLAIMS_DENIED ? NULL : holder;
+}
+
+/**
+ * fsdev_may_open_dev() - check whether device files count at a path
+ * @path: of a device file
+ *
+ * In the place of may_open_dev(), which no kernel exports.
+ *
+ * Context: any.
+ * Return: false if its mount or its file system is one without devices.
+ */
+static inline bool fsdev_may_open_dev(const struct path *path)
+{
+	return !(path->mnt->mnt_flags & MNT_NODEV) &&
+	       !(path->mnt->mnt_sb->s_iflags & SB_I_NODEV);
+}
+
+/**
+ * fsdev_kill_char_super() - end a superblock that has the number of a character device
+ * @sb: made by sget_dev() with the number of /dev/daxX.Y
+ *
+ * For kill_sb(), in the place of kill_char_super() of file systems that bring a patch for one.
+ * kill_anon_super() would free a number that it never gave. A file system that keeps its dentries
+ * by reference counts drops them before this, as kill_litter_super() does where there is one.
+ *
+ * Context: kill_sb(); the caller releases the DAX device afterwards.
+ */
+static inline void fsdev_kill_char_super(struct super_block *sb)
+{
+	generic_shutdown_super(sb);
 }
 
 #endif

@@ -4,6 +4,9 @@
  * becomes of mistakes.
  *
  *   find ID PATH         the device's number and its path lead to it, others to nothing
+ *   find-dead ID         the device is there and dead
+ *   find-path PATH ERROR a path leads to this
+ *   whole ID WANTED      one address for all of it: its size in MiB, or this error
  *   exclude-direct ID    a holder by block device excludes those without one
  *   exclude-disk ID      and the other way round
  *   refused ID ERROR     it cannot be claimed: fs_dax_get() gives this error
@@ -18,6 +21,7 @@
 #include <linux/blkdev.h>
 #include <linux/delay.h>
 #include <linux/file.h>
+#include <linux/io.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/slab.h>
@@ -74,6 +78,8 @@ static int find(char **word)
 	report_point(found(dax_dev_get(devt), dax_dev) == 1, "dax_dev_get() finds it");
 	report_point(found(fsdev_find_dax(devt), dax_dev) == 1, "fsdev_find_dax() finds it");
 	report_point(!fsdev_find_dax(MKDEV(1, 3)), "it finds nothing by another number");
+	report_point(found(dax_dev_find(devt), dax_dev) == 1, "dax_dev_find() finds it");
+	report_point(!dax_dev_find(MKDEV(1, 3)), "dax_dev_find() makes none for another number");
 	report_point(found(fsdev_find_dax_by_path(word[1]), dax_dev) == 1, "its path leads to it");
 	report_point(found(fsdev_find_dax_by_path("/dev/null"), dax_dev) == -ENODEV,
 		     "another character device is -ENODEV");
@@ -81,6 +87,51 @@ static int find(char **word)
 		     "what is no character device is -EINVAL");
 	report_point(found(fsdev_find_dax_by_path("/dev/none"), dax_dev) == -ENOENT,
 		     "a path to nothing is -ENOENT");
+	return 0;
+}
+
+static int find_dead(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	dev_t devt;
+
+	if (!device)
+		return -EINVAL;
+	devt = device->dev_dax->dev.devt;
+	report_point(found(fsdev_find_dax(devt), test_dax(device)) == 1,
+		     "fsdev_find_dax() finds it");
+	report_point(!dax_dev_find(devt), "dax_dev_find() does not");
+	return 0;
+}
+
+static int find_path(char **word)
+{
+	int wanted, rc;
+
+	if (kstrtoint(word[1], 0, &wanted))
+		return -EINVAL;
+	rc = found(fsdev_find_dax_by_path(word[0]), NULL);
+	report_point(rc == wanted, "%s leads to %d", word[0], wanted);
+	report_note("got %d", rc);
+	return 0;
+}
+
+static int whole(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	u64 start = device ? device->dev_dax->ranges[0].range.start : 0;
+	long wanted, got;
+	void *kaddr = NULL;
+
+	if (!device || kstrtol(word[1], 0, &wanted))
+		return -EINVAL;
+	if (wanted > 0)
+		wanted <<= 20;
+	got = fsdev_whole(test_dax(device), &kaddr);
+	report_point(got == wanted, "fsdev_whole() gives %ld", wanted);
+	report_note("got %ld", got);
+	report_point(got > 0 ? kaddr == __va(start) : !kaddr, "and an address only with it");
+	report_point(fsdev_whole(NULL, &kaddr) == -ENODEV, "of no device it is -ENODEV");
 	return 0;
 }
 
@@ -460,6 +511,9 @@ static int drained(char **word)
 
 const struct test_verb owner_verbs[] = {
 	{ "find", 2, find },
+	{ "find-dead", 1, find_dead },
+	{ "find-path", 2, find_path },
+	{ "whole", 2, whole },
 	{ "exclude-direct", 1, exclude_direct },
 	{ "exclude-disk", 1, exclude_disk },
 	{ "refused", 2, refused },

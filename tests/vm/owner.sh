@@ -38,11 +38,22 @@ begin 10
 make_dynamic 10 0 1024
 ok "three ranges" shape dax10.0 512:256 8:384 800:128
 points "without a driver" refused 10 $enodev
+points "without a driver" find-dead 10
+points "without a driver" whole 10 $enodev
 is "to device_dax" bound "$(bind dax10.0 device_dax)"
 points "in device_dax" refused 10 $eopnotsupp
+points "in device_dax" whole 10 $eopnotsupp
 unbind dax10.0
 is "to fsdev" bound "$(bind dax10.0 fsdev)"
 points "in fsdev" find 10 /dev/dax10.0
+mkdir -p /mnt/nodev
+mount -t tmpfs -o nodev none /mnt/nodev
+cp -a /dev/dax10.0 /mnt/nodev/
+points "where no device files count" find-path /mnt/nodev/dax10.0 -13
+umount /mnt/nodev
+mark_log
+points "three ranges" whole 10 -18
+like "the log says why" "3 ranges that are not one piece" "$(said dax10.0)"
 points "in fsdev" exclude-direct 10
 points "in fsdev" exclude-disk 10
 # where the kernel has an fs_dax_get() of its own, scenario livepatch is about that
@@ -120,7 +131,15 @@ unbind dax10.0
 like "something is left on the device" "operations=set" "$(state 10 operations)"
 ok "let go after it" let_go 10
 is "unbound" "$idle" "$(state 10)"
+ok "one range" shape dax10.0 512:256
 is "bound for the last time" bound "$(bind dax10.0 fsdev)"
+points "one range" whole 10 256
+ok "claimed by one that has a page failing" run hold-direct 10
+points "owner of one range" fail-pages 10
+mark_log
+points "with poison" whole 10 -5
+like "the log says so" "bytes are poisoned" "$(said dax10.0)"
+ok "let go for the last time" run let-go 10
 ok "claimed by one that lets go when it is told" run hold-fickle 10
 unbind dax10.0
 points "let go while it is told of the removal" fickle-looked
