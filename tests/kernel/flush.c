@@ -5,12 +5,12 @@
  *   flush-fails   from now on each flush that the host is asked for ends with EIO
  *   flush-works
  *   synchronous NODE   are stores to the memory of this DAX device durable by themselves?
+ *   shutdown NODE      calls its driver as reboot(2) does; the device stays bound
  */
-#include <linux/cdev.h>
-#include <linux/fs.h>
 #include <linux/kprobes.h>
 
 #include "fsdev_test.h"
+#include "include/fsdev/dax.h"
 
 static bool flush_is_failing;
 
@@ -48,15 +48,34 @@ static int flush_succeed(char **word)
 
 static int flush_synchronous(char **word)
 {
-	struct file *file = filp_open(word[0], O_RDONLY, 0);
-	struct dax_device *dax_dev;
+	struct dax_device *dax_dev = fsdev_find_dax_by_path(word[0]);
 	int rc;
 
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	dax_dev = container_of(file_inode(file)->i_cdev, struct dax_device, cdev);
+	if (IS_ERR(dax_dev))
+		return PTR_ERR(dax_dev);
 	rc = dax_synchronous(dax_dev) ? 0 : -EOPNOTSUPP;
-	filp_close(file, NULL);
+	put_dax(dax_dev);
+	return rc;
+}
+
+static int flush_shutdown(char **word)
+{
+	struct dax_device *dax_dev = fsdev_find_dax_by_path(word[0]);
+	struct dev_dax *dev_dax;
+	int rc = -ENODEV;
+
+	if (IS_ERR(dax_dev))
+		return PTR_ERR(dax_dev);
+	dev_dax = dax_get_private(dax_dev);
+	if (dev_dax) {
+		device_lock(&dev_dax->dev);
+		if (dev_dax->dev.driver && dev_dax->dev.driver->shutdown) {
+			dev_dax->dev.driver->shutdown(&dev_dax->dev);
+			rc = 0;
+		}
+		device_unlock(&dev_dax->dev);
+	}
+	put_dax(dax_dev);
 	return rc;
 }
 
@@ -64,6 +83,7 @@ const struct test_verb flush_verbs[] = {
 	{ "flush-fails", 0, flush_fail },
 	{ "flush-works", 0, flush_succeed },
 	{ "synchronous", 1, flush_synchronous },
+	{ "shutdown", 1, flush_shutdown },
 	{ }
 };
 

@@ -95,6 +95,13 @@ case_failing_flush_is_an_error() {
 	done
 }
 
+# The driver's part of a reboot, which leaves the device bound
+case_shutdown_flushes() {
+	ours
+	is "a shutdown flushes" 1 "$(flushes run shutdown "/dev/$dev")"
+	give "$dev" none
+}
+
 # Clients of /dev/daxX.Y ask the bus's DAX device, which other drivers get back as it was.
 case_bus_device_is_not_synchronous() {
 	ours
