@@ -237,6 +237,29 @@ static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, vo
 	return done;
 }
 
+/*
+ * Of read-only memory. A file system that is mounted from a read-only disk stores nothing, but who
+ * has the bus's DAX device cannot be told to.
+ */
+static long readonly_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+			    enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+{
+	if (mode != DAX_ACCESS || dax_dev != fsdev_of(dax_dev)->dax_dev)
+		return -EROFS;
+	return fsdev_checked_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
+}
+
+static int readonly_zero_page_range(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
+{
+	return -EROFS;
+}
+
+static size_t readonly_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, void *addr,
+				      size_t bytes, struct iov_iter *iter)
+{
+	return 0;
+}
+
 /* Copied for each device: fsdev_of() finds the device by its table. */
 static const struct dax_operations fsdev_dax_ops = {
 	.direct_access = fsdev_direct_access,
@@ -276,6 +299,22 @@ void access_prepare(struct fsdev *fsdev)
 }
 
 /**
+ * access_forbid_writes() - give a device the operations of read-only memory
+ * @fsdev: a device that nothing stores to
+ *
+ * Context: probe, or any; for good.
+ */
+void access_forbid_writes(struct fsdev *fsdev)
+{
+	struct dax_operations *ops = &fsdev->access.ops;
+
+	WRITE_ONCE(ops->recovery_write, readonly_recovery_write);
+	WRITE_ONCE(ops->zero_page_range, readonly_zero_page_range);
+	/* access_switch() and access_check_poison() do not exchange this one */
+	WRITE_ONCE(ops->direct_access, readonly_access);
+}
+
+/**
  * access_is_ours() - is a DAX device in fsdev mode?
  * @dax_dev: any DAX device
  *
@@ -287,7 +326,8 @@ bool access_is_ours(const struct dax_device *dax_dev)
 {
 	const struct dax_operations *ops = READ_ONCE(dax_dev->ops);
 
-	return ops && ops->zero_page_range == fsdev_zero_page_range;
+	return ops && (ops->zero_page_range == fsdev_zero_page_range ||
+		       ops->zero_page_range == readonly_zero_page_range);
 }
 
 /**
@@ -354,6 +394,8 @@ int access_create(struct fsdev *fsdev)
 	set_dax_nocache(dax_dev);
 	set_dax_nomc(dax_dev);
 	fsdev->dax_dev = dax_dev;
+	if (fsdev->platform.read_only)
+		access_forbid_writes(fsdev);
 	return 0;
 }
 

@@ -2,7 +2,8 @@
 /*
  * Access: the DAX operations. Direct access is one of two functions: one that does not check for
  * poison, in place while no page is poisoned, and one that does. The switch is inline for
- * failure.c, which calls no function before the holder's.
+ * failure.c, which calls no function before the holder's. Read-only memory has a third one, which
+ * stays.
  */
 #ifndef FSDEV_ACCESS_H
 #define FSDEV_ACCESS_H
@@ -55,5 +56,6 @@ void access_free(struct fsdev *fsdev);
 bool access_is_ours(const struct dax_device *dax_dev);
 void access_switch(struct poison *poison);
 void access_prepare(struct fsdev *fsdev);
+void access_forbid_writes(struct fsdev *fsdev);
 
 #endif

@@ -69,6 +69,7 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	lockdep_assert_held_read(&chardev->lock);
 	info->version = FSDEV_UAPI_VERSION;
 	info->flags = (device->persistent ? FSDEV_INFO_PERSISTENT : 0) |
+		      (READ_ONCE(device->platform.read_only) ? FSDEV_INFO_READ_ONLY : 0) |
 		      (chardev->leaving ? FSDEV_INFO_GOING : 0);
 	info->size = rangemap_size(&device->map);
 	info->bad_bytes = poison_bytes(&device->poison);

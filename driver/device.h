@@ -18,6 +18,7 @@
 #include "failure.h"
 #include "platform.h"
 #include "poison.h"
+#include "readonly.h"
 #include "removal.h"
 #include "revoke.h"
 #include "sleep.h"
@@ -44,6 +45,7 @@ struct gendisk;
  * @platform: how stores become durable
  * @blocked: what the unbind waits for
  * @sleep: its place among the devices that the system's sleep has to look at
+ * @readonly: the watch over memory that may become read-only
  * @removal: how far probe and removal have come
  * @persistent: the memory keeps its contents, so stores have to be flushed
  * @pages: of the device
@@ -74,6 +76,7 @@ struct fsdev {
 	struct platform platform;
 	struct blocked blocked;
 	struct sleep sleep;
+	struct readonly readonly;
 	struct removal removal;
 	bool persistent;
 	u64 pages;

@@ -260,7 +260,18 @@ static int disk_opened_clamped(struct gendisk *disk, bool claims)
 	return rc;
 }
 
-COMPAT_DISK_OPEN(disk_open, disk_opened_clamped)
+/*
+ * No kernel keeps bios from writing to a disk that is read-only, and device-mapper would have a
+ * writable device made of it, with direct access.
+ */
+static int disk_opened_checked(struct gendisk *disk, bool claims, bool writes)
+{
+	if (writes && get_disk_ro(disk))
+		return -EROFS;
+	return disk_opened_clamped(disk, claims);
+}
+
+COMPAT_DISK_OPEN(disk_open, disk_opened_checked)
 COMPAT_DISK_RELEASE(disk_release, disk_released)
 COMPAT_DISK_RW_PAGE(disk_move_page);
 
@@ -271,6 +282,45 @@ static const struct block_device_operations disk_fops = {
 	.submit_bio = disk_submit_bio,
 	COMPAT_DISK_OPERATIONS
 };
+
+static void disk_submit_readonly(struct bio *bio)
+{
+	/* a flush that writes nothing has nothing to flush */
+	if (op_is_write(bio_op(bio)) && bio_sectors(bio))
+		bio_io_error(bio);
+	else if (op_is_write(bio_op(bio)))
+		bio_endio(bio);
+	else
+		disk_submit_bio(bio);
+}
+
+/* BLKROSET: the memory, not the user, decides. */
+static int disk_set_read_only(struct block_device *bdev, bool read_only)
+{
+	return read_only ? 0 : -EROFS;
+}
+
+static const struct block_device_operations disk_readonly_fops = {
+	.owner = THIS_MODULE,
+	.open = disk_open,
+	.release = disk_release,
+	.submit_bio = disk_submit_readonly,
+	.set_read_only = disk_set_read_only,
+};
+
+/**
+ * disk_forbid_writes() - make the disk read-only
+ * @fsdev: a device with a disk
+ *
+ * A bio that has begun may go on.
+ *
+ * Context: may sleep; for good.
+ */
+void disk_forbid_writes(struct fsdev *fsdev)
+{
+	set_disk_ro(fsdev->disk, true);
+	WRITE_ONCE(fsdev->disk->fops, &disk_readonly_fops);
+}
 
 /**
  * disk_hide() - let no file system find the DAX device through the disk any more
@@ -354,6 +404,8 @@ int disk_add(struct fsdev *fsdev)
 		goto fail;
 	}
 	fsdev->disk = disk;
+	if (fsdev->platform.read_only)
+		disk_forbid_writes(fsdev);
 	rc = dax_add_host(fsdev->dax_dev, disk);
 	if (rc)
 		goto put;

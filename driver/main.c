@@ -23,6 +23,7 @@
 #include "pagemap.h"
 #include "parent.h"
 #include "platform.h"
+#include "readonly.h"
 #include "removal.h"
 #include "sleep.h"
 #include "supers.h"
@@ -124,8 +125,10 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 		fsdev->removal.stage = probe_steps[i].stage;
 	}
 	pagemap_publish(fsdev);
-	dev_info(&dev_dax->dev, "%llu MiB in %u ranges\n", rangemap_size(&fsdev->map) >> 20,
-		 rangemap_count(&fsdev->map));
+	readonly_watch(fsdev);
+	dev_info(&dev_dax->dev, "%llu MiB in %u ranges%s\n", rangemap_size(&fsdev->map) >> 20,
+		 rangemap_count(&fsdev->map),
+		 fsdev->platform.read_only ? ", read-only memory" : "");
 	return 0;
 }
 
@@ -165,11 +168,16 @@ static int __init fsdev_init(void)
 	rc = sleep_init();
 	if (rc)
 		goto owner;
-	rc = dax_driver_register(&fsdev_driver);
+	rc = readonly_init(&fsdev_driver.drv);
 	if (rc)
 		goto sleep;
+	rc = dax_driver_register(&fsdev_driver);
+	if (rc)
+		goto readonly;
 	return 0;
 
+readonly:
+	readonly_exit();
 sleep:
 	sleep_exit();
 owner:
@@ -182,7 +190,9 @@ module_init(fsdev_init);
 
 static void __exit fsdev_exit(void)
 {
+	readonly_stop();
 	dax_driver_unregister(&fsdev_driver);
+	readonly_exit();
 	parent_exit();
 	clamp_exit();
 	late_exit();

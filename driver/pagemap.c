@@ -49,6 +49,10 @@ static struct dev_pagemap *acquire_static(const struct fsdev *fsdev)
 			pgmap->range.end, last_of(data));
 		return ERR_PTR(-EINVAL);
 	}
+	if (fsdev->platform.read_only && (pgmap->flags & PGMAP_ALTMAP_VALID)) {
+		dev_err(dev, "the memory is read-only, and its page structures would be written to it: ndctl's namespace needs --map mem\n");
+		return ERR_PTR(-EROFS);
+	}
 	return pgmap;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The platform: its list of poisoned memory, its command to clear poison, and its flush.
+ * The platform: its list of poisoned memory, its command to clear poison, its flush, and whether it
+ * allows writes.
  *
  * Only the NVDIMM bus has these. A devdax namespace hangs below its region there: the DAX device's
  * parent is the namespace's device, and that one's parent the region. For memory of other kinds
@@ -8,14 +9,22 @@
  */
 #include <linux/badblocks.h>
 #include <linux/device.h>
+#include <linux/kstrtox.h>
 #include <linux/module.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 
 #include "device.h"
 #include "platform.h"
 
-/* The region of the NVDIMM bus that the memory belongs to, or NULL. */
-static struct device *nvdimm_region(struct fsdev *fsdev)
+/**
+ * platform_region() - find the region of the NVDIMM bus
+ * @fsdev: the device
+ *
+ * Context: any.
+ * Return: the device of the region that the memory belongs to, or NULL.
+ */
+struct device *platform_region(struct fsdev *fsdev)
 {
 	struct device *dev;
 
@@ -23,6 +32,48 @@ static struct device *nvdimm_region(struct fsdev *fsdev)
 		if (dev->bus && !strcmp(dev->bus->name, "nd") && strstarts(dev_name(dev), "region"))
 			return dev;
 	return NULL;
+}
+
+/* An attribute of a device's type. */
+static struct attribute *find_attribute(const struct device *dev, const char *name)
+{
+	const struct attribute_group *const *group = dev->type ? dev->type->groups : NULL;
+
+	for (; group && *group; group++)
+		for (struct attribute **attr = (*group)->attrs; attr && *attr; attr++)
+			if (!strcmp((*attr)->name, name))
+				return *attr;
+	return NULL;
+}
+
+/**
+ * platform_asks_read_only() - ask the platform whether the memory must not be written
+ * @fsdev: the device
+ *
+ * A region is read-only where a DIMM of it is not armed, so that stores would be lost with the
+ * power, and where user space says so in its attribute.
+ *
+ * Context: may sleep.
+ * Return: true if it must not; also if the answer cannot be had.
+ */
+bool platform_asks_read_only(struct fsdev *fsdev)
+{
+	struct device *region = platform_region(fsdev);
+	bool read_only = true;
+	struct attribute *attr;
+	char *page;
+
+	if (!region)
+		return false;
+	attr = find_attribute(region, "read_only");
+	page = (char *)get_zeroed_page(GFP_KERNEL);
+	if (!attr || !page ||
+	    get_ktype(&region->kobj)->sysfs_ops->show(&region->kobj, attr, page) <= 0 ||
+	    kstrtobool(page, &read_only))
+		dev_err(fsdev_dev(fsdev), "cannot ask whether %s is read-only: taken to be\n",
+			dev_name(region));
+	free_page((unsigned long)page);
+	return read_only;
 }
 
 /**
@@ -51,7 +102,7 @@ void platform_stop(struct fsdev *fsdev)
  */
 int platform_start(struct fsdev *fsdev)
 {
-	struct device *region = nvdimm_region(fsdev);
+	struct device *region = platform_region(fsdev);
 	struct platform *platform = &fsdev->platform;
 	struct nd_region *(*to_region)(struct device *dev);
 	int (*has_cache)(struct nd_region *nd_region);
@@ -59,6 +110,7 @@ int platform_start(struct fsdev *fsdev)
 
 	platform->cached = fsdev->persistent;
 	platform->synchronous = true;
+	platform->read_only = platform_asks_read_only(fsdev);
 	if (!region)
 		return 0;
 	to_region = symbol_get(to_nd_region);
@@ -123,7 +175,7 @@ int platform_flush(struct fsdev *fsdev)
  */
 int platform_clear(struct fsdev *fsdev, phys_addr_t phys, unsigned int len)
 {
-	struct device *region = nvdimm_region(fsdev);
+	struct device *region = platform_region(fsdev);
 	long (*clear)(struct device *dev, phys_addr_t phys, unsigned int len);
 	long cleared;
 
@@ -164,7 +216,7 @@ static void each_bad_block(struct fsdev *fsdev, struct badblocks *bb, platform_a
  */
 void platform_each_poison(struct fsdev *fsdev, platform_add_t *add)
 {
-	struct device *region = nvdimm_region(fsdev);
+	struct device *region = platform_region(fsdev);
 	void (*populate)(struct nd_region *nd_region, struct badblocks *bb,
 			 const struct range *range);
 	struct nd_region *(*to_region)(struct device *dev);

@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 struct bio;
+struct device;
 struct fsdev;
 struct nd_region;
 
@@ -17,19 +18,23 @@ struct nd_region;
  * @flush: the region's flush, of libnvdimm; NULL for other memory
  * @cached: a store is durable only once its cache line is written back
  * @synchronous: it is then; else only after @flush as well
+ * @read_only: the memory must not be written
  *
- * Written in probe.
+ * Written in probe; @read_only may become true later.
  */
 struct platform {
 	struct nd_region *region;
 	int (*flush)(struct nd_region *nd_region, struct bio *bio);
 	bool cached;
 	bool synchronous;
+	bool read_only;
 };
 
 int platform_start(struct fsdev *fsdev);
 void platform_stop(struct fsdev *fsdev);
 int platform_flush(struct fsdev *fsdev);
+struct device *platform_region(struct fsdev *fsdev);
+bool platform_asks_read_only(struct fsdev *fsdev);
 
 typedef int (platform_add_t)(struct fsdev *fsdev, u64 offset, u64 len);
 

@@ -26,6 +26,7 @@
 #include "pagemap.h"
 #include "parent.h"
 #include "platform.h"
+#include "readonly.h"
 #include "removal.h"
 #include "revoke.h"
 #include "sleep.h"
@@ -94,8 +95,10 @@ static void notify_first(struct fsdev *fsdev)
  */
 void removal_run(struct fsdev *fsdev)
 {
-	if (step(fsdev, STAGE_BOUND, 1, "refuse suspend and hibernation"))
+	if (step(fsdev, STAGE_BOUND, 1, "refuse suspend and hibernation, stop watching the region")) {
 		sleep_unbind(fsdev);
+		readonly_unwatch(fsdev);
+	}
 	if (step(fsdev, STAGE_NODE, 2, "close the node, tell owner and watchers"))
 		chardev_close(fsdev);
 

@@ -173,14 +173,16 @@ static int repair_logged(struct fsdev *fsdev, u64 offset, const void *data)
  *
  * Context: may sleep; takes the poison lock. Also under I/O: allocates no memory that would wait
  * for it.
- * Return: 0; -EIO if the page could not be written, did not read back as written, or if reports of
- * failures go on; -ENOMEM. It stays poisoned then.
+ * Return: 0; -EROFS if the memory is read-only; -EIO if the page could not be written, did not read
+ * back as written, or if reports of failures go on; -ENOMEM. It stays poisoned then.
  */
 int repair_page(struct fsdev *fsdev, u64 offset, const void *data)
 {
 	u64 len;
 	int rc = 0;
 
+	if (READ_ONCE(fsdev->platform.read_only))
+		return -EROFS;
 	if (!data)
 		data = page_address(ZERO_PAGE(0));
 	if (!lock_quiet(fsdev, offset, false))
@@ -222,7 +224,8 @@ static int clear_page_poison(struct fsdev *fsdev, u64 offset, u64 *done)
  * Other pages are left alone, also those that a writer repairs meanwhile.
  *
  * Context: may sleep; takes the poison lock for each page. The device stays bound.
- * Return: 0; -EIO if a page stays poisoned, after all have been tried; -EINTR.
+ * Return: 0; -EROFS if the memory is read-only; -EIO if a page stays poisoned, after all have been
+ * tried; -EINTR.
  */
 int repair_range(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 {
@@ -231,6 +234,8 @@ int repair_range(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 	int rc = 0;
 
 	*done = 0;
+	if (READ_ONCE(fsdev->platform.read_only))
+		return -EROFS;
 	while (poison_next(&fsdev->poison, &at, &piece) && piece.offset < end) {
 		if (fatal_signal_pending(current))
 			return -EINTR;

@@ -22,13 +22,14 @@
  * Raised by each addition; what is there keeps its number, its layout and its meaning.
  * fsdev_info.version is that of the running driver.
  */
-#define FSDEV_UAPI_VERSION 2
+#define FSDEV_UAPI_VERSION 3
 
 #define FSDEV_IOC_MAGIC 0xDA
 
 /* fsdev_info.flags */
 #define FSDEV_INFO_PERSISTENT	0x1U	/* the memory keeps its contents without power */
 #define FSDEV_INFO_GOING	0x2U	/* the device is being unbound */
+#define FSDEV_INFO_READ_ONLY	0x4U	/* the memory must not be written; from version 3 */
 
 /* fsdev_info.holder: who has claimed the device */
 #define FSDEV_HOLDER_NONE	0U

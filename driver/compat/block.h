@@ -61,14 +61,14 @@ static inline struct gendisk *compat_alloc_dax_disk(const struct compat_disk_lim
 
 /*
  * COMPAT_DISK_OPEN(name, inner): the function for block_device_operations.open, around @inner,
- * which gets the disk, and whether the opener claims it or a partition of it.
+ * which gets the disk, and whether the opener claims it or a partition of it, and wants to write.
  * COMPAT_DISK_RELEASE(name, inner): the same for .release, around @inner, which gets the disk.
  */
 #ifdef FSDEV_HAVE_DISK_OPEN_GENDISK
 #define COMPAT_DISK_OPEN(name, inner)							\
 static int name(struct gendisk *disk, blk_mode_t mode)					\
 {											\
-	return inner(disk, mode & BLK_OPEN_EXCL);					\
+	return inner(disk, mode & BLK_OPEN_EXCL, mode & BLK_OPEN_WRITE);			\
 }
 
 #define COMPAT_DISK_RELEASE(name, inner)						\
@@ -82,7 +82,7 @@ static void name(struct gendisk *disk)							\
 #define COMPAT_DISK_OPEN(name, inner)							\
 static int name(struct block_device *bdev, fmode_t mode)				\
 {											\
-	return inner(bdev->bd_disk, mode & FMODE_EXCL);					\
+	return inner(bdev->bd_disk, mode & FMODE_EXCL, mode & FMODE_WRITE);		\
 }
 
 #define COMPAT_DISK_RELEASE(name, inner)						\

@@ -48,6 +48,23 @@ enum outcome cmd_one_fsdev(const char *name, struct devices *devices, struct dev
 }
 
 /**
+ * cmd_one_writable() - find a device, which has to be in fsdev mode, on memory that can be written
+ * @name: as the user gave it
+ * @devices: all devices, to be freed by the caller whatever comes back
+ * @device: the one
+ *
+ * Return: DONE, or what to end with after saying why.
+ */
+enum outcome cmd_one_writable(const char *name, struct devices *devices, struct device **device)
+{
+	enum outcome outcome = cmd_one_fsdev(name, devices, device);
+
+	if (outcome == DONE && (*device)->read_only)
+		outcome = say(FAILED, "%s: its memory is read-only; nothing was changed", (*device)->name);
+	return outcome;
+}
+
+/**
  * cmd_seconds() - parse the value of --timeout
  * @text: as the user gave it, or NULL
  * @seconds: the number; 0 for no end

@@ -35,6 +35,7 @@ extern const struct command cmd_list, cmd_enable, cmd_disable, cmd_mkfs, cmd_map
 
 enum outcome cmd_one_device(const char *name, struct devices *devices, struct device **device);
 enum outcome cmd_one_fsdev(const char *name, struct devices *devices, struct device **device);
+enum outcome cmd_one_writable(const char *name, struct devices *devices, struct device **device);
 enum outcome cmd_seconds(const char *text, unsigned int *seconds);
 bool cmd_agreed(const char *question, bool yes, enum outcome *outcome);
 void cmd_tell_stale(const struct device *device);

@@ -283,6 +283,9 @@ static void look_at_device(const struct device *device)
 	if (device->size && device->align % (2 << 20))
 		problem("%s: its alignment is %llu: 2 MiB mappings do not work; 'daxctl reconfigure-device -a 2M' changes it where each range's length allows that",
 			device->name, (unsigned long long)device->align);
+	if (device->read_only)
+		problem("%s: its memory is read-only, as an NVDIMM is not armed or the attribute read_only of its region says so ('ndctl list -DR' shows which): nothing on it can be written",
+			device->name);
 	if (device->nr_bad)
 		problem("%s: %llu bytes are bad: fsdevctl errors %s --files", device->name,
 			(unsigned long long)device->bad_bytes, device->name);

@@ -163,6 +163,11 @@ static void cell_address(const struct view *view, char *text, size_t size)
 		snprintf(text, size, "%#llx", (unsigned long long)low);
 }
 
+static void cell_read_only(const struct view *view, char *text, size_t size)
+{
+	snprintf(text, size, "%d", view->device->read_only);
+}
+
 static void cell_kind(const struct view *view, char *text, size_t size)
 {
 	snprintf(text, size, "%s", view->device->kind);
@@ -201,6 +206,7 @@ static const struct column {
 	{ "BAD", "bad", true, cell_bad }, { "KIND", "kind", false, cell_kind },
 	{ "ADDRESS", "address", false, cell_address }, { "UUID", "uuid", false, cell_uuid },
 	{ "SERIALS", "serials", false, cell_serials }, { "DRIVER", "driver", false, cell_driver },
+	{ "RO", "ro", false, cell_read_only },
 	{ "USED BY", "used-by", true, cell_users },
 };
 
@@ -227,7 +233,7 @@ static enum outcome choose_named(const char *text)
 				       strncasecmp(columns[i].name, text, len)))
 			i++;
 		if (i == COLUMNS || nr_columns == COLUMNS)
-			return say(BAD_INPUT, "--output: '%.*s' is no column; there are device, region, mode, size, align, ranges, node, blockdev, bad, kind, address, uuid, serials, driver and used-by",
+			return say(BAD_INPUT, "--output: '%.*s' is no column; there are device, region, mode, size, align, ranges, node, blockdev, bad, kind, address, uuid, serials, driver, ro and used-by",
 				   (int)len, text);
 		show_column(&columns[i]);
 		text += len + (text[len] == ',');
@@ -265,6 +271,8 @@ static void tell_notes(const struct device *device, const struct users *users)
 	if (device->interrupted != MODE_OTHER)
 		note("%s: a change of mode was cut off; it was in mode %s before: fsdevctl enable %s, or fsdevctl disable %s",
 		     device->name, mode_name(device->interrupted), device->name, device->name);
+	if (device->read_only)
+		note("%s: its memory is read-only", device->name);
 	for (unsigned int i = 0; i < users->count; i++) {
 		if (users->user[i].kind != USER_STALE)
 			continue;

@@ -245,7 +245,7 @@ static enum outcome run(int argc, char **argv)
 		outcome = say(BAD_INPUT, "there are more than %d options for mkfs.%s", EXTRA_MAX, type);
 	if (outcome != DONE)
 		return outcome;
-	outcome = cmd_one_fsdev(argv[0], &devices, &device);
+	outcome = cmd_one_writable(argv[0], &devices, &device);
 	if (outcome == DONE)
 		outcome = make(device);
 	devices_free(&devices);

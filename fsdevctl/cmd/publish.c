@@ -238,7 +238,7 @@ static enum outcome run(int argc, char **argv)
 	(void)argc;
 	if (stat(argv[0], &st) || !S_ISDIR(st.st_mode))
 		return say(BAD_INPUT, "'%s' is no folder", argv[0]);
-	outcome = cmd_one_fsdev(argv[1], &devices, &device);
+	outcome = cmd_one_writable(argv[1], &devices, &device);
 	if (outcome == DONE && !image_area_size(device->size))
 		outcome = say(FAILED, "%s: is too small for two images", device->name);
 	if (outcome == DONE) {

@@ -123,7 +123,7 @@ static enum outcome repair(int argc, char **argv)
 	uint64_t start = 0, end = 0;
 	struct devices devices;
 	struct device *device;
-	enum outcome outcome = cmd_one_fsdev(argv[0], &devices, &device);
+	enum outcome outcome = cmd_one_writable(argv[0], &devices, &device);
 
 	(void)argc;
 	if (outcome == DONE)

@@ -301,7 +301,7 @@ static enum outcome run(int argc, char **argv)
 {
 	struct devices devices;
 	struct device *device;
-	enum outcome outcome = cmd_one_fsdev(argv[0], &devices, &device);
+	enum outcome outcome = cmd_one_writable(argv[0], &devices, &device);
 	char question[160];
 
 	(void)argc;

@@ -85,11 +85,16 @@ static int ranges_load(struct device *device, struct daxctl_dev *dev)
 
 static void disk_load(struct device *device)
 {
+	char text[4];
+
 	device->disk[0] = '\0';
 	if (device->mode == MODE_FSDEV)
 		snprintf(device->disk, sizeof(device->disk), "fsdev%.20s", device->name + 3);
 	if (device->disk[0] && !sysfs_there("/sys/class/block/%s", device->disk))
 		device->disk[0] = '\0';
+	device->read_only = device->disk[0] &&
+		!sysfs_read(text, sizeof(text), "/sys/class/block/%s/ro", device->disk) &&
+		!strcmp(text, "1");
 }
 
 static int device_load(struct device *device, struct daxctl_dev *dev, bool brief)

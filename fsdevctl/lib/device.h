@@ -38,6 +38,7 @@ struct device_bad {
  * @interrupted: a change of mode was cut off: the mode it had before, else MODE_OTHER
  * @region_path: its region below /sys/devices
  * @region: number of its region
+ * @read_only: its memory, or its block device, must not be written
  * @is_static: made by a subsystem with one fixed range (NVDIMM)
  * @size: bytes
  * @align: its alignment on the bus
@@ -63,6 +64,7 @@ struct device {
 	enum mode mode, interrupted;
 	char region_path[PATH_MAX];
 	unsigned int region;
+	bool read_only;
 	bool is_static;
 	uint64_t size, align, resource;
 	int node;

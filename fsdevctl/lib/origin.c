@@ -43,7 +43,7 @@ static void uuid_text(char text[37], const unsigned char uuid[16])
 	}
 }
 
-static void of_nvdimm(struct devices *devices, struct ndctl_dax *dax)
+static void of_nvdimm(struct devices *devices, struct ndctl_dax *dax, bool read_only)
 {
 	struct ndctl_namespace *namespace = ndctl_dax_get_namespace(dax);
 	struct daxctl_region *region = ndctl_dax_get_daxctl_region(dax);
@@ -56,6 +56,7 @@ static void of_nvdimm(struct devices *devices, struct ndctl_dax *dax)
 	while ((one = below(devices, daxctl_region_get_path(region), one))) {
 		one->kind = "nvdimm";
 		one->is_static = true;
+		one->read_only |= read_only;
 		uuid_text(one->nvdimm_uuid, uuid);
 		if (namespace)
 			snprintf(one->namespace, sizeof(one->namespace), "%s",
@@ -75,7 +76,7 @@ static void nvdimms(struct devices *devices)
 	ndctl_bus_foreach(ctx, bus) {
 		ndctl_region_foreach(bus, region) {
 			ndctl_dax_foreach(region, dax) {
-				of_nvdimm(devices, dax);
+				of_nvdimm(devices, dax, ndctl_region_get_ro(region) == 1);
 			}
 		}
 	}

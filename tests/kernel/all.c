@@ -19,6 +19,7 @@
 #include "drop.c"
 #include "remap.c"
 #include "flush.c"
+#include "readonly.c"
 #include "geometry.c"
 #include "early.c"
 #include "rivals.c"

@@ -219,6 +219,9 @@ void remap_exit(void);
 extern const struct test_verb flush_verbs[];
 void flush_exit(void);
 
+/* readonly.c */
+extern const struct test_verb readonly_verbs[];
+
 /* early.c */
 extern const struct test_verb early_verbs[];
 void early_exit(void);

@@ -16,6 +16,7 @@ static const struct test_verb *const verbs[] = {
 	access_verbs, failure_verbs, removal_verbs, inject_verbs,
 	ras_verbs, rivals_verbs, late_verbs, drop_verbs,
 	remap_verbs, geometry_verbs, early_verbs, flush_verbs, gate_verbs,
+	readonly_verbs,
 };
 
 /* One command at a time; everything of this module that is not told otherwise is under it. */
