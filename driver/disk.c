@@ -6,6 +6,8 @@
 #include <linux/blkdev.h>
 #include <linux/dax.h>
 #include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -20,6 +22,9 @@
 #include "platform.h"
 #include "poison.h"
 #include "repair.h"
+
+/* The most bytes that are copied at a time, without giving the processor up. */
+#define DISK_STEP SZ_1M
 
 /* Part of a bio, which may lie across ranges. */
 static noinline blk_status_t disk_copy(struct fsdev *fsdev, u64 offset, void *buf,
@@ -58,12 +63,37 @@ static __always_inline blk_status_t disk_copy_fast(struct fsdev *fsdev, u64 offs
 	return BLK_STS_OK;
 }
 
+/* A large bio, step by step: huge pages make bios of gigabytes. */
+static noinline blk_status_t disk_transfer_large(struct fsdev *fsdev, struct bio *bio, bool write)
+{
+	struct bvec_iter iter = bio->bi_iter;
+	blk_status_t status = BLK_STS_OK;
+	unsigned int left = DISK_STEP;
+
+	while (iter.bi_size && !status) {
+		struct bio_vec bv = mp_bvec_iter_bvec(bio->bi_io_vec, iter);
+		unsigned int n = min(bv.bv_len, left);
+
+		status = disk_copy_fast(fsdev, (u64)iter.bi_sector << SECTOR_SHIFT,
+					bvec_virt(&bv), n, write);
+		bio_advance_iter_single(bio, &iter, n);
+		left -= n;
+		if (!left) {
+			left = DISK_STEP;
+			cond_resched();
+		}
+	}
+	return status;
+}
+
 static __always_inline blk_status_t disk_transfer(struct fsdev *fsdev, struct bio *bio, bool write)
 {
 	blk_status_t status = BLK_STS_OK;
 	struct bvec_iter iter;
 	struct bio_vec bv;
 
+	if (unlikely(bio->bi_iter.bi_size > DISK_STEP))
+		return disk_transfer_large(fsdev, bio, write);
 	bio_for_each_bvec(bv, bio, iter) {
 		status = disk_copy_fast(fsdev, iter.bi_sector << SECTOR_SHIFT, bvec_virt(&bv),
 					bv.bv_len, write);
@@ -87,6 +117,13 @@ static void bio_gather(struct bio *bio, struct bvec_iter *iter, void *to, unsign
 	}
 }
 
+/* What may sleep is not for a bio whose submitter does not want to: it is submitted once more. */
+static blk_status_t disk_would_wait(struct bio *bio)
+{
+	bio_set_flag(bio, BIO_QUIET);
+	return BLK_STS_AGAIN;
+}
+
 /* @n bytes of a good page; one that cannot be read after all becomes poisoned. */
 static blk_status_t disk_part(struct fsdev *fsdev, struct bio *bio, struct bvec_iter *iter,
 			      unsigned int n, bool write)
@@ -96,12 +133,15 @@ static blk_status_t disk_part(struct fsdev *fsdev, struct bio *bio, struct bvec_
 		struct bio_vec bv = bio_iter_iovec(bio, *iter);
 		unsigned int part = min(n, bv.bv_len);
 
-		/* again where it was repaired meanwhile */
-		if (disk_copy(fsdev, offset, bvec_virt(&bv), part, write) &&
-		    (discover_read_error(fsdev, ALIGN_DOWN(offset, PAGE_SIZE)) ||
-		     disk_copy(fsdev, offset, bvec_virt(&bv), part, write))) {
-			bio_advance_iter(bio, iter, n);
-			return BLK_STS_IOERR;
+		if (disk_copy(fsdev, offset, bvec_virt(&bv), part, write)) {
+			if (bio->bi_opf & REQ_NOWAIT)
+				return disk_would_wait(bio);
+			/* again where it was repaired meanwhile */
+			if (discover_read_error(fsdev, ALIGN_DOWN(offset, PAGE_SIZE)) ||
+			    disk_copy(fsdev, offset, bvec_virt(&bv), part, write)) {
+				bio_advance_iter(bio, iter, n);
+				return BLK_STS_IOERR;
+			}
 		}
 		bio_advance_iter_single(bio, iter, part);
 		n -= part;
@@ -120,31 +160,43 @@ static blk_status_t disk_page(struct fsdev *fsdev, struct bio *bio, struct bvec_
 	if (good)
 		return disk_part(fsdev, bio, iter, n, write);
 	/* the rest of a page that is overwritten in part only is lost */
-	if (!write || !buffer || n < PAGE_SIZE) {
+	if (!write || n < PAGE_SIZE) {
 		bio_advance_iter(bio, iter, n);
 		return BLK_STS_IOERR;
 	}
+	if (bio->bi_opf & REQ_NOWAIT)
+		return disk_would_wait(bio);
+	if (!buffer) {
+		bio_advance_iter(bio, iter, n);
+		return BLK_STS_RESOURCE;
+	}
 	bio_gather(bio, iter, buffer, n);
-	return repair_page(fsdev, offset, buffer) ? BLK_STS_IOERR : BLK_STS_OK;
+	return errno_to_blk_status(repair_page(fsdev, offset, buffer));
 }
 
 /*
  * A bio that touches poison, page by page. Good pages are transferred all the same, so that a
  * caller who retries each page gets an error for the poisoned ones only. A poisoned page that is
  * overwritten as a whole is repaired, in however many pieces it comes.
+ *
+ * Poison is BLK_STS_IOERR, as nd_pmem has it: of BLK_STS_MEDIUM a file system hears as ENODATA,
+ * which XFS took for an attribute that is not there.
  */
 static noinline blk_status_t disk_transfer_checked(struct fsdev *fsdev, struct bio *bio, bool write)
 {
-	void *buffer = write ? kmalloc(PAGE_SIZE, GFP_NOIO) : NULL;
+	bool repairs = write && !(bio->bi_opf & REQ_NOWAIT);
+	void *buffer = repairs ? kmalloc(PAGE_SIZE, GFP_NOIO) : NULL;
 	struct bvec_iter iter = bio->bi_iter;
-	blk_status_t status = BLK_STS_OK;
+	blk_status_t status = BLK_STS_OK, one = BLK_STS_OK;
 
-	while (iter.bi_size) {
+	while (iter.bi_size && one != BLK_STS_AGAIN) {
 		unsigned int in_page = ((u64)iter.bi_sector << SECTOR_SHIFT) % PAGE_SIZE;
 		unsigned int n = min_t(u32, iter.bi_size, PAGE_SIZE - in_page);
 
-		if (disk_page(fsdev, bio, &iter, n, write, buffer))
-			status = BLK_STS_IOERR;
+		one = disk_page(fsdev, bio, &iter, n, write, buffer);
+		if (one)
+			status = one;
+		cond_resched();
 	}
 	kfree(buffer);
 	return status;
@@ -175,6 +227,8 @@ static noinline blk_status_t disk_move_flushed(struct fsdev *fsdev, struct bio *
 {
 	blk_status_t status = BLK_STS_OK;
 
+	if (!fsdev->platform.synchronous && (bio->bi_opf & REQ_NOWAIT))
+		return disk_would_wait(bio);
 	if (bio->bi_opf & REQ_PREFLUSH)
 		status = errno_to_blk_status(platform_flush(fsdev));
 	if (!status)
@@ -187,7 +241,7 @@ static noinline blk_status_t disk_move_flushed(struct fsdev *fsdev, struct bio *
 static void disk_submit_bio(struct bio *bio)
 {
 	struct fsdev *fsdev = bio->bi_bdev->bd_disk->private_data;
-	bool account = blk_queue_io_stat(bio->bi_bdev->bd_disk->queue);
+	bool account = blk_queue_io_stat(bio->bi_bdev->bd_disk->queue) && bio_has_data(bio);
 	bool write = op_is_write(bio_op(bio));
 	unsigned long start = 0;
 

@@ -123,6 +123,8 @@ static long whole_device(struct fsdev *fsdev, void **kaddr)
 	u64 size = rangemap_size(&fsdev->map), run;
 	void *address = memory_address(fsdev, 0, &run);
 
+	if (READ_ONCE(fsdev->platform.read_only))
+		return -EROFS;
 	if (run < size) {
 		dev_info(fsdev_dev(fsdev),
 			 "%u ranges that are not one piece: no single address for all of it\n",
@@ -149,9 +151,9 @@ static long whole_device(struct fsdev *fsdev, void **kaddr)
  * not to be touched any more.
  *
  * Context: may sleep.
- * Return: the size in bytes; -EXDEV if the memory is more than one piece, -EIO if a page of it is
- * poisoned, -EOPNOTSUPP if the device is not in fsdev mode, -ENODEV without a live
- * device. The log says what is in the way.
+ * Return: the size in bytes; -EROFS if the memory is read-only, -EXDEV if it is more than one
+ * piece, -EIO if a page of it is poisoned, -EOPNOTSUPP if the device is not in fsdev mode, -ENODEV
+ * without a live device. The log says what is in the way.
  */
 long fsdev_whole(struct dax_device *dax_dev, void **kaddr)
 {

@@ -8,8 +8,9 @@
  * kprobe.
  *
  * A device that only read-only file systems use, or none, becomes read-only where it is. From any
- * other the memory is taken away, as there is no way to leave a user its loads and take its stores:
- * it is unbound, which syncs and shuts its file systems down, and bound again.
+ * other user the memory is taken away, as there is no way to leave it its loads and take its
+ * stores: the device is unbound and bound again. Blocks are not written any more then, so that a
+ * file system is left as by a power failure.
  *
  * A region that becomes writable leaves the device as it is until it is bound again.
  */
@@ -82,7 +83,7 @@ static bool count_readonly(struct super_block *sb, void *arg)
 	return true;
 }
 
-/* May a store be under way, or come? The disk is read-only by now, so that no new writer opens it. */
+/* May a store be under way, or come? The disk is read-only by now: no new writer opens it. */
 static bool has_writer(struct fsdev *fsdev)
 {
 	unsigned int openers = disk_openers(fsdev->disk);

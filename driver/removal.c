@@ -95,7 +95,7 @@ static void notify_first(struct fsdev *fsdev)
  */
 void removal_run(struct fsdev *fsdev)
 {
-	if (step(fsdev, STAGE_BOUND, 1, "refuse suspend and hibernation, stop watching the region")) {
+	if (step(fsdev, STAGE_BOUND, 1, "refuse suspend and hibernation, unwatch the region")) {
 		sleep_unbind(fsdev);
 		readonly_unwatch(fsdev);
 	}

@@ -16,6 +16,8 @@
  * @logical_block_size: bytes
  * @physical_block_size: bytes
  * @write_cache: flushes have a meaning
+ *
+ * Each takes bios with REQ_NOWAIT.
  */
 struct compat_disk_limits {
 	unsigned int logical_block_size;
@@ -30,7 +32,7 @@ static inline struct gendisk *compat_alloc_dax_disk(const struct compat_disk_lim
 		.logical_block_size = want->logical_block_size,
 		.physical_block_size = want->physical_block_size,
 		.max_hw_sectors = UINT_MAX,
-		.features = BLK_FEAT_DAX | BLK_FEAT_SYNCHRONOUS,
+		.features = BLK_FEAT_DAX | BLK_FEAT_SYNCHRONOUS | BLK_FEAT_NOWAIT,
 	};
 
 	if (want->write_cache)
@@ -50,6 +52,7 @@ static inline struct gendisk *compat_alloc_dax_disk(const struct compat_disk_lim
 	/* else 1.25 MiB, where a stripe of device-mapper cuts direct access: no 2 MiB mapping */
 	disk->queue->limits.max_sectors = SZ_64M >> SECTOR_SHIFT;
 	blk_queue_flag_set(QUEUE_FLAG_NONROT, disk->queue);
+	blk_queue_flag_set(QUEUE_FLAG_NOWAIT, disk->queue);
 #ifdef QUEUE_FLAG_SYNCHRONOUS
 	blk_queue_flag_set(QUEUE_FLAG_SYNCHRONOUS, disk->queue);
 #endif

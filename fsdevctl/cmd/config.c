@@ -118,6 +118,42 @@ static enum outcome apply(const struct conf *conf, const struct devices *devices
 	return worst;
 }
 
+/* UINT64_MAX where that is not known. */
+static uint64_t lowest_address(const struct device *device)
+{
+	uint64_t low = UINT64_MAX;
+
+	for (unsigned int i = 0; device->addresses_known && i < device->nr_ranges; i++)
+		if (device->ranges[i].start < low)
+			low = device->ranges[i].start;
+	return low;
+}
+
+/*
+ * What names the device at the next boot as well: its namespace's UUID, the serial numbers of its CXL
+ * memory, or its address; with its number in the region, where that is not the only one.
+ */
+static void tell_serial(const struct device *device)
+{
+	unsigned long number = strtoul(device->name + strcspn(device->name, ".") + 1, NULL, 10);
+	uint64_t low = lowest_address(device);
+
+	if (device->nvdimm_uuid[0]) {
+		printf("FSDEV_SERIAL=%s\n", device->nvdimm_uuid);
+		return;
+	}
+	if (!device->nr_serials && low == UINT64_MAX)
+		return;
+	printf("FSDEV_SERIAL=%s", device->nr_serials ? "cxl" : "mem");
+	for (unsigned int i = 0; i < device->nr_serials; i++)
+		printf("-%llx", (unsigned long long)device->cxl_serials[i]);
+	if (!device->nr_serials)
+		printf("-%llx", (unsigned long long)low);
+	else if (number)
+		printf("-%lu", number);
+	printf("\n");
+}
+
 /*
  * For the udev rules: the name of the link that a block device gets, and whether a section claims the
  * device, so that no driver is to take it by itself.
@@ -130,20 +166,16 @@ static void tell_link(const struct conf *conf, const struct device *device)
 		printf("FSDEV_NAME=%s\n", rule->name);
 		printf("FSDEV_CLAIM=%s\n", rule->mode == MODE_NONE ? "" : mode_name(rule->mode));
 	}
-	if (device->nvdimm_uuid[0])
-		printf("FSDEV_UUID=%s\n", device->nvdimm_uuid);
+	tell_serial(device);
 }
 
 /* What stays the same when devices are numbered otherwise. */
 static enum outcome section_text(const struct device *device, enum mode mode, char *text,
 				 size_t size)
 {
-	uint64_t low = UINT64_MAX;
+	uint64_t low = lowest_address(device);
 	int used;
 
-	for (unsigned int i = 0; i < device->nr_ranges; i++)
-		if (device->ranges[i].start < low)
-			low = device->ranges[i].start;
 	if (device->nvdimm_uuid[0])
 		used = snprintf(text, size, "[%s]\nnvdimm-uuid = %s\n", name, device->nvdimm_uuid);
 	else if (device->nr_serials == 1)

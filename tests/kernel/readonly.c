@@ -79,6 +79,7 @@ static int readonly(char **word)
 	struct file *disk = filp_open(word[0], O_RDONLY | O_EXCL, 0);
 	struct dax_device *dax_dev, *bus_dax;
 	struct block_device *bdev;
+	void *whole;
 	u64 start;
 
 	if (IS_ERR(disk))
@@ -97,6 +98,7 @@ static int readonly(char **word)
 	}
 	report_point(readonly_ask(bus_dax, DAX_ACCESS, NULL) == -EROFS,
 		     "without the disk there is no address");
+	report_point(fsdev_whole(bus_dax, &whole) == -EROFS, "nor one for all of it");
 	put_dax(bus_dax);
 	fput(disk);
 	return 0;
