@@ -24,9 +24,6 @@
 #include "poison.h"
 #include "uapi/fsdev.h"
 
-/* How much of a page is read at a time: it is on the stack. */
-#define DISCOVER_PIECE 256
-
 /*
  * Reports each page as one that the hardware has reported: the kernel calls the driver back through
  * the page map, and processes lose the page. A page that is repaired before that, while
@@ -48,19 +45,6 @@ static void discover_report(struct work_struct *work)
 	}
 }
 
-/* Reads a page; false if that is not possible. */
-static bool page_reads(const struct fsdev *fsdev, u64 offset)
-{
-	u8 piece[DISCOVER_PIECE];
-	u64 run;
-	const void *mem = memory_address(fsdev, offset, &run);
-
-	for (size_t at = 0; at < PAGE_SIZE; at += sizeof(piece))
-		if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)))
-			return false;
-	return true;
-}
-
 /**
  * discover_read_error() - mark a page poisoned that could not be read
  * @fsdev: the device
@@ -78,7 +62,7 @@ bool discover_read_error(struct fsdev *fsdev, u64 offset)
 
 	poison_lock(&fsdev->poison);
 	poisoned = !poison_good(&fsdev->poison, offset, PAGE_SIZE);
-	if (!poisoned && !page_reads(fsdev, offset)) {
+	if (!poisoned && !memory_reads(fsdev, offset)) {
 		poisoned = true;
 		poison_add_found(&fsdev->poison, offset);
 		if (!fsdev->discover.stopped)

@@ -18,11 +18,13 @@
 #include "access.h"
 #include "blocked.h"
 #include "device.h"
+#include "direct_map.h"
 #include "event.h"
 #include "failure.h"
 #include "holder.h"
 #include "memory.h"
 #include "pagemap.h"
+#include "platform.h"
 #include "poison.h"
 #include "revoke.h"
 #include "uapi/fsdev.h"
@@ -114,10 +116,18 @@ static void schedule_works(struct fsdev *fsdev, struct dev_pagemap *pgmap)
 	mutex_unlock(&fsdev->poison.lock);
 }
 
-/* The log and the watchers are told what the holder has been notified of. */
+/*
+ * The files that the memory belongs to, the log and the watchers are told what the holder has been
+ * notified of.
+ */
 static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *piece, bool new,
 			   u32 flags)
 {
+	platform_note_poison(fsdev, PFN_PHYS(memory_pfn(fsdev, piece->offset)), piece->len);
+	for (u64 at = 0; at < piece->len; at += PAGE_SIZE) {
+		revoke_note_lost(pfn_to_page(memory_pfn(fsdev, piece->offset + at)));
+		cond_resched();
+	}
 	failure_log(fsdev, "memory failure at %#llx: device offset %#llx, %llu bytes%s",
 		    piece->phys, piece->offset, piece->len, new ? "" : ", already poisoned");
 	event_post(fsdev->events, FSDEV_EVENT_FAILURE, flags, piece->offset, piece->len);
@@ -196,6 +206,21 @@ static noinline __noclone int failure_notify_slow(struct fsdev *fsdev, unsigned 
 	return failure_notify_span(fsdev, pfn, nr_pages, mf_flags);
 }
 
+/*
+ * The kernel takes a page out of the direct map only after reports that went well, or that it goes
+ * on with, and of those that discover.c makes after none. It goes on where no holder has dealt with
+ * the page.
+ */
+static void end_report(struct fsdev *fsdev, int rc, int mf_flags)
+{
+	bool goes_on = rc == -EOPNOTSUPP;
+	bool hardware = !(mf_flags & MF_SW_SIMULATED) && (!rc || goes_on);
+	bool unmaps = hardware && !reports_found(fsdev);
+
+	poison_report_end(&fsdev->poison, unmaps,
+			  hardware && (goes_on || (unmaps && !direct_map_kept())));
+}
+
 /* Fast path: one page of the first range, pending slot free. The holder's callback comes first. */
 static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
 			  int mf_flags)
@@ -209,13 +234,7 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 	    unlikely(!rangemap_offset_fast(&fsdev->map, PFN_PHYS(pfn), &offset)) ||
 	    unlikely(!failure_notify_fast(fsdev, offset, mf_flags, &rc)))
 		rc = failure_notify_slow(fsdev, pfn, nr_pages, mf_flags);
-	/*
-	 * The kernel unmaps only after reports that went well, or that it goes on with; none that
-	 * discover.c makes.
-	 */
-	poison_report_end(&fsdev->poison,
-			  !(mf_flags & MF_SW_SIMULATED) && (!rc || rc == -EOPNOTSUPP) &&
-			  !reports_found(fsdev));
+	end_report(fsdev, rc, mf_flags);
 	schedule_works(fsdev, pgmap);
 	return rc;
 }

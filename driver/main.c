@@ -13,6 +13,7 @@
 #include "chardev.h"
 #include "clamp.h"
 #include "device.h"
+#include "direct_map.h"
 #include "discover.h"
 #include "disk.h"
 #include "exports.h"
@@ -87,6 +88,12 @@ static int fsdev_make_pagemap(struct fsdev *fsdev)
 	return pagemap_create(fsdev, &failure_pagemap_ops);
 }
 
+static int fsdev_keep_direct_map(struct fsdev *fsdev)
+{
+	direct_map_get(fsdev, &failure_pagemap_ops);
+	return 0;
+}
+
 /* What probe does, in this order; removal_run() undoes it. */
 static const struct {
 	int (*start)(struct fsdev *fsdev);
@@ -97,6 +104,7 @@ static const struct {
 	{ chardev_create, STAGE_CHARDEV },
 	{ access_create, STAGE_DAX },
 	{ failure_prepare, STAGE_POISON },
+	{ fsdev_keep_direct_map, STAGE_DIRECT_MAP },
 	{ fsdev_make_pagemap, STAGE_PAGEMAP },
 	{ pagemap_map, STAGE_PAGEMAP },
 	{ discover_start, STAGE_DISCOVER },
@@ -195,10 +203,12 @@ static void __exit fsdev_exit(void)
 	readonly_exit();
 	parent_exit();
 	clamp_exit();
+	direct_map_exit();
 	late_exit();
 	sleep_exit();
 	fsdev_holder_exit();
 	supers_exit();
+	platform_exit();
 }
 module_exit(fsdev_exit);
 

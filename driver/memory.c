@@ -5,9 +5,13 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "device.h"
 #include "memory.h"
+
+/* How much of a page is read at a time: it is on the stack. */
+#define READ_PIECE 256
 
 /**
  * memory_address() - translate a device offset to a kernel address
@@ -40,6 +44,26 @@ unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset)
 
 	rangemap_lookup(&fsdev->map, offset, &phys);
 	return PHYS_PFN(phys);
+}
+
+/**
+ * memory_reads() - can a page be read?
+ * @fsdev: the device
+ * @offset: device offset of the page
+ *
+ * Context: any. Reading poison raises a machine check that the kernel survives.
+ * Return: false if a machine-check-safe copy of it comes back short.
+ */
+bool memory_reads(const struct fsdev *fsdev, u64 offset)
+{
+	u8 piece[READ_PIECE];
+	u64 run;
+	const void *mem = memory_address(fsdev, offset, &run);
+
+	for (size_t at = 0; at < PAGE_SIZE; at += sizeof(piece))
+		if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)))
+			return false;
+	return true;
 }
 
 /**

@@ -11,6 +11,7 @@ struct fsdev;
 
 void *memory_address(const struct fsdev *fsdev, u64 offset, u64 *len);
 unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset);
+bool memory_reads(const struct fsdev *fsdev, u64 offset);
 void memory_store(const struct fsdev *fsdev, void *to, const void *from, size_t len);
 
 #endif

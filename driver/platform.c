@@ -13,9 +13,17 @@
 #include <linux/module.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
+#include <linux/xarray.h>
 
 #include "device.h"
+#include "memory.h"
 #include "platform.h"
+
+/* Bytes that no list of bad blocks is too short for. */
+#define POPULATE_MIN ((u64)(MAX_BADBLOCKS / 2) << SECTOR_SHIFT)
+
+/* Numbers of pages that the NVDIMM bus calls bad, and that were repaired since. */
+static DEFINE_XARRAY(platform_repaired);
 
 /**
  * platform_region() - find the region of the NVDIMM bus
@@ -194,17 +202,162 @@ int platform_clear(struct fsdev *fsdev, phys_addr_t phys, unsigned int len)
 	return -EIO;
 }
 
-/* The sectors of @bb are counted from the device's first byte. */
-static void each_bad_block(struct fsdev *fsdev, struct badblocks *bb, platform_add_t *add)
+/**
+ * platform_note_repaired() - remember a page that was repaired and that the platform cannot clear
+ * @fsdev: the device
+ * @phys: physical address of the page; platform_clear() has said -EOPNOTSUPP
+ *
+ * The NVDIMM bus goes on calling it bad. It is not taken for that when the device is bound again.
+ *
+ * Context: may sleep; also under I/O.
+ */
+void platform_note_repaired(struct fsdev *fsdev, phys_addr_t phys)
 {
-	sector_t from = 0, end = rangemap_size(&fsdev->map) >> SECTOR_SHIFT, sectors, first;
+	void *old;
+
+	if (!fsdev->platform.region)
+		return;
+	old = xa_store(&platform_repaired, PHYS_PFN(phys), xa_mk_value(1), GFP_NOIO | __GFP_NOWARN);
+	if (xa_is_err(old))
+		dev_warn_ratelimited(fsdev_dev(fsdev),
+				     "%#llx was repaired; it will be bad again when the device is bound again: error %d\n",
+				     (u64)phys, xa_err(old));
+}
+
+/**
+ * platform_note_poison() - forget that pages were repaired
+ * @fsdev: the device
+ * @phys: physical address of the first, which have failed
+ * @len: bytes
+ *
+ * Context: may sleep.
+ */
+void platform_note_poison(struct fsdev *fsdev, phys_addr_t phys, u64 len)
+{
+	unsigned long pfn, last = PHYS_PFN(phys + len - 1);
+	void *entry;
+
+	if (fsdev->platform.region)
+		xa_for_each_range(&platform_repaired, pfn, entry, PHYS_PFN(phys), last)
+			xa_erase(&platform_repaired, pfn);
+}
+
+/**
+ * platform_note_lost() - have the platform know again that a page is poisoned
+ * @fsdev: the device
+ * @phys: physical address of a page that platform_clear() has cleared, and that is poisoned still
+ *
+ * Context: may sleep; also under I/O.
+ */
+void platform_note_lost(struct fsdev *fsdev, phys_addr_t phys)
+{
+	struct device *region = platform_region(fsdev);
+	int (*add)(struct nvdimm_bus *nvdimm_bus, u64 addr, u64 length);
+	struct nvdimm_bus *(*to_bus)(struct device *dev);
+
+	if (!region || !region->parent)
+		return;
+	add = symbol_get(nvdimm_bus_add_badrange);
+	to_bus = symbol_get(to_nvdimm_bus);
+	if (add && to_bus)
+		add(to_bus(region->parent), phys, PAGE_SIZE);
+	if (to_bus)
+		symbol_put(to_nvdimm_bus);
+	if (add)
+		symbol_put(nvdimm_bus_add_badrange);
+}
+
+/**
+ * platform_exit() - forget what was repaired
+ *
+ * Context: unloading the module.
+ */
+void platform_exit(void)
+{
+	xa_destroy(&platform_repaired);
+}
+
+/* Was the page repaired in an earlier binding, and is it good still? */
+static bool known_repaired(struct fsdev *fsdev, u64 offset)
+{
+	unsigned long pfn = memory_pfn(fsdev, offset);
+
+	if (!xa_load(&platform_repaired, pfn))
+		return false;
+	if (memory_reads(fsdev, offset))
+		return true;
+	xa_erase(&platform_repaired, pfn);
+	return false;
+}
+
+/* A range that the bus calls bad, but for pages that were repaired since. */
+static void each_bad_range(struct fsdev *fsdev, u64 offset, u64 len, platform_add_t *add)
+{
+	u64 end = PAGE_ALIGN(offset + len), from = ALIGN_DOWN(offset, PAGE_SIZE), at;
+
+	if (xa_empty(&platform_repaired)) {
+		add(fsdev, offset, len);
+		return;
+	}
+	for (at = from; at < end; at += PAGE_SIZE) {
+		if (!known_repaired(fsdev, at))
+			continue;
+		if (from < at)
+			add(fsdev, from, at - from);
+		from = at + PAGE_SIZE;
+		cond_resched();
+	}
+	if (from < end)
+		add(fsdev, from, end - from);
+}
+
+/* The sectors of @bb are counted from device offset @start; @sectors of them. */
+static void each_bad_block(struct fsdev *fsdev, struct badblocks *bb, u64 start, sector_t sectors,
+			   platform_add_t *add)
+{
+	sector_t from = 0, first, bad;
 
 	for (;;) {
-		first = compat_badblocks_next(bb, &from, end, &sectors);
-		if (first >= end)
+		first = compat_badblocks_next(bb, &from, sectors, &bad);
+		if (first >= sectors)
 			return;
-		add(fsdev, (u64)first << SECTOR_SHIFT, (u64)sectors << SECTOR_SHIFT);
+		each_bad_range(fsdev, start + ((u64)first << SECTOR_SHIFT),
+			       (u64)bad << SECTOR_SHIFT, add);
 	}
+}
+
+typedef void (populate_t)(struct nd_region *nd_region, struct badblocks *bb,
+			  const struct range *range);
+
+/*
+ * The kernel's list has MAX_BADBLOCKS entries, of 256 KiB at most, and drops what does not go in.
+ * So the device is asked for in parts, each so small that its list is not full: one of
+ * POPULATE_MIN has at most half as many bad sectors.
+ */
+static int each_part(struct fsdev *fsdev, populate_t *populate, platform_add_t *add)
+{
+	u64 size = rangemap_size(&fsdev->map), part = size, at = 0;
+	u64 phys = PFN_PHYS(memory_pfn(fsdev, 0));
+
+	while (at < size) {
+		u64 len = min(part, size - at);
+		struct range range = { .start = phys + at, .end = phys + at + len - 1 };
+		struct badblocks bb = {};
+		int rc = badblocks_init(&bb, 1);
+
+		if (rc)
+			return rc;
+		populate(fsdev->platform.region, &bb, &range);
+		if (bb.count < MAX_BADBLOCKS || len <= POPULATE_MIN) {
+			each_bad_block(fsdev, &bb, at, len >> SECTOR_SHIFT, add);
+			at += len;
+		} else {
+			part = ALIGN(len / 2, POPULATE_MIN);
+		}
+		badblocks_exit(&bb);
+		cond_resched();
+	}
+	return 0;
 }
 
 /**
@@ -212,34 +365,24 @@ static void each_bad_block(struct fsdev *fsdev, struct badblocks *bb, platform_a
  * @fsdev: a device that is not yet open for access
  * @add: called for each range
  *
+ * Pages that were repaired since are left out.
+ *
  * Context: probe, may sleep. A list that cannot be had is logged; the device works without it.
  */
 void platform_each_poison(struct fsdev *fsdev, platform_add_t *add)
 {
-	struct device *region = platform_region(fsdev);
-	void (*populate)(struct nd_region *nd_region, struct badblocks *bb,
-			 const struct range *range);
-	struct nd_region *(*to_region)(struct device *dev);
-	struct badblocks bb = {};
-	struct range range;
+	populate_t *populate;
+	int rc = -ENXIO;
 
 	/* a device of the NVDIMM bus is static and has one range */
-	if (!region || rangemap_count(&fsdev->map) != 1)
+	if (!fsdev->platform.region || rangemap_count(&fsdev->map) != 1)
 		return;
 	populate = symbol_get(nvdimm_badblocks_populate);
-	to_region = symbol_get(to_nd_region);
-	if (populate && to_region && !badblocks_init(&bb, 1)) {
-		rangemap_lookup(&fsdev->map, 0, &range.start);
-		range.end = range.start + rangemap_size(&fsdev->map) - 1;
-		populate(to_region(region), &bb, &range);
-		each_bad_block(fsdev, &bb, add);
-		badblocks_exit(&bb);
-	} else {
-		dev_warn(fsdev_dev(fsdev), "cannot read the poison list of %s\n",
-			 dev_name(region));
-	}
-	if (to_region)
-		symbol_put(to_nd_region);
-	if (populate)
+	if (populate) {
+		rc = each_part(fsdev, populate, add);
 		symbol_put(nvdimm_badblocks_populate);
+	}
+	if (rc)
+		dev_warn(fsdev_dev(fsdev), "cannot read the poison list of %s: error %d\n",
+			 dev_name(platform_region(fsdev)), rc);
 }

@@ -302,20 +302,41 @@ int poison_remove(struct poison *poison, u64 offset, u64 len)
 	return 0;
 }
 
+/* Is no report in progress, and *@after over? */
+static bool reports_over(const struct poison *poison, const unsigned long *after)
+{
+	if (atomic_read(&poison->reporting))
+		return false;
+	smp_rmb(); /* pairs with smp_mb__before_atomic() in poison_report_end() in poison.h */
+	return time_after_eq(jiffies, READ_ONCE(*after));
+}
+
 /**
  * poison_quiet() - has the last report had its effects on the direct map?
  * @poison: the device's poison
  *
- * Context: any. To rely on it hold the lock: a report that is not seen here as in progress has to
- * wait for that before it notifies a holder.
- * Return: true if poisoned pages can be repaired.
+ * Context: removal.
+ * Return: true if the memory can be unmapped.
  */
 bool poison_quiet(const struct poison *poison)
 {
-	if (atomic_read(&poison->reporting))
-		return false;
-	smp_rmb(); /* pairs with smp_mb__before_atomic() in poison_report_end() */
-	return time_after_eq(jiffies, READ_ONCE(poison->quiet_after));
+	return reports_over(poison, &poison->quiet_after);
+}
+
+/**
+ * poison_repairable() - has the last report had the effects that repair must come after?
+ * @poison: the device's poison
+ *
+ * A report that is not seen here as in progress has to wait for the lock before it notifies a
+ * holder.
+ *
+ * Context: Caller must hold the lock.
+ * Return: true if poisoned pages can be repaired.
+ */
+bool poison_repairable(const struct poison *poison)
+{
+	lockdep_assert_held(&poison->lock);
+	return reports_over(poison, &poison->repair_after);
 }
 
 /**
@@ -378,7 +399,8 @@ int poison_init(struct poison *poison, u64 size, void (*switch_access)(struct po
 	mutex_init(&poison->lock);
 	INIT_LIST_HEAD(&poison->listeners);
 	poison->switch_access = switch_access;
-	WRITE_ONCE(poison->quiet_after, jiffies);
+	poison->quiet_after = jiffies;
+	poison->repair_after = jiffies;
 	poison->size = size;
 	poison->summary_shift = POISON_SUMMARY_SHIFT_MIN;
 	while ((PHYS_PFN(size) - 1) >> poison->summary_shift >= POISON_SUMMARY)

@@ -20,8 +20,8 @@
  *  P5. Listeners are called with the lock held: for pages that poison_remove() takes out at once,
  *      for a merged pending page by poison_unlock(), for pages that poison_add() has added by
  *      poison_update_listeners(), which the caller calls when the holder has been notified.
- *  P6. Repair does not begin while a report is in progress, or the direct map may change yet:
- *      see poison_report_end().
+ *  P6. Repair does not begin while a report is in progress, or the page's flag or the direct map
+ *      may change yet: see poison_report_end().
  */
 #ifndef FSDEV_POISON_H
 #define FSDEV_POISON_H
@@ -42,8 +42,8 @@
 #define POISON_SUMMARY_SHIFT_MIN 7
 
 /*
- * How long after ->memory_failure() the kernel may take to be done with the page: with its place in
- * the direct map, and with its page structure.
+ * How long after ->memory_failure() the kernel may take to be done with the page: with its flag,
+ * its place in the direct map, and its page structure.
  */
 #define POISON_REPORT_GRACE HZ
 
@@ -74,8 +74,10 @@ struct poison_listener {
  * @reporting_found: discover.c reports a page of @unreported; protected by @lock
  * @stuck: a repair has given up waiting for reports, and none has ended since; protected by @lock
  * @reporting: how many reports of failing memory are in progress; atomic
- * @quiet_after: when the last one of failing hardware has had its effects, in jiffies; written
- *	before @reporting drops, without a lock
+ * @quiet_after: when the last one of failing hardware has had its effects on the direct map where
+ *	the device is unbound, in jiffies; written before @reporting drops, without a lock
+ * @repair_after: when the last one has had the effects that a repair must come after; as
+ *	@quiet_after
  * @size: bytes of the device; immutable after probe
  * @summary_pages: pages that one load of the summary map covers; immutable after probe
  * @summary_shift: log2 of the pages that one byte covers; immutable after probe
@@ -93,6 +95,7 @@ struct poison {
 	bool stuck;
 	atomic_t reporting;
 	unsigned long quiet_after;
+	unsigned long repair_after;
 	u64 size;
 	u64 summary_pages;
 	u32 summary_shift;
@@ -114,6 +117,7 @@ bool poison_take_unreported(struct poison *poison, u64 offset);
 bool poison_merge(struct poison *poison, u64 offset);
 int poison_remove(struct poison *poison, u64 offset, u64 len);
 bool poison_quiet(const struct poison *poison);
+bool poison_repairable(const struct poison *poison);
 
 /**
  * poison_good() - how many bytes from an offset on are not poisoned
@@ -216,19 +220,29 @@ static inline void poison_report_begin(struct poison *poison)
 /**
  * poison_report_end() - undo poison_report_begin()
  * @poison: the device's poison
- * @may_unmap: the kernel may now take the page out of the direct map
+ * @may_unmap: the kernel may now want to take the page out of the direct map
+ * @holds_repair: repairs have to wait for what the kernel does now
  *
- * For hardware errors the kernel does so (set_mce_nospec()) after ->memory_failure() has returned,
- * and does not notify drivers. A page that was repaired before that would count as good and have no
- * direct mapping: the next access would oops. So repair waits for POISON_REPORT_GRACE.
+ * For hardware errors the kernel calls set_mce_nospec() after ->memory_failure() has returned, and
+ * does not notify drivers. While the device is bound direct_map.c has it leave the page where it
+ * is. Once it is unbound the page would be missing for the next driver, so unbind waits for
+ * POISON_REPORT_GRACE.
+ *
+ * A repair has to wait as long if direct_map.c has no hook: the page would count as good and have
+ * no direct mapping, and the next access would oops. It has to wait for the page's flag as well,
+ * which the kernel sets after ->memory_failure() where no holder has dealt with the page.
  *
  * Context: any.
  */
-static inline void poison_report_end(struct poison *poison, bool may_unmap)
+static inline void poison_report_end(struct poison *poison, bool may_unmap, bool holds_repair)
 {
+	unsigned long after = jiffies + POISON_REPORT_GRACE;
+
 	if (may_unmap)
-		WRITE_ONCE(poison->quiet_after, jiffies + POISON_REPORT_GRACE);
-	smp_mb__before_atomic();	/* pairs with smp_rmb() in poison_quiet() */
+		WRITE_ONCE(poison->quiet_after, after);
+	if (holds_repair)
+		WRITE_ONCE(poison->repair_after, after);
+	smp_mb__before_atomic();	/* pairs with smp_rmb() in reports_over() in poison.c */
 	atomic_dec(&poison->reporting);
 }
 

@@ -107,16 +107,21 @@ static int repair_locked(struct fsdev *fsdev, u64 offset, const void *data)
 	void *mem = memory_address(fsdev, offset, &len);
 	bool unreported = poison_unreported(&fsdev->poison, offset);
 	unsigned long pfn = PHYS_PFN(__pa(mem));
-	int rc;
+	int rc, cleared;
 
-	rc = platform_clear(fsdev, PFN_PHYS(pfn), PAGE_SIZE);
-	if (rc && rc != -EOPNOTSUPP)
-		return rc;
+	cleared = platform_clear(fsdev, PFN_PHYS(pfn), PAGE_SIZE);
+	if (cleared && cleared != -EOPNOTSUPP)
+		return cleared;
 	compat_direct_map_restore(pfn);
 	/* a cache may hold what the memory had before */
 	arch_invalidate_pmem(mem, PAGE_SIZE);
-	if (write_verified(mem, data))
+	if (write_verified(mem, data)) {
+		if (!cleared)
+			platform_note_lost(fsdev, PFN_PHYS(pfn));
 		return -EIO;
+	}
+	if (cleared)
+		platform_note_repaired(fsdev, PFN_PHYS(pfn));
 	clear_hwpoison_flag(fsdev, pfn);
 	/* pairs with smp_rmb() in access.c and in disk_page() in disk.c */
 	smp_mb();
@@ -139,7 +144,7 @@ static bool lock_quiet(struct fsdev *fsdev, u64 offset, bool reported)
 
 	for (;;) {
 		poison_lock(poison);
-		if (poison_quiet(poison) && !(reported && poison_unreported(poison, offset))) {
+		if (poison_repairable(poison) && !(reported && poison_unreported(poison, offset))) {
 			poison->stuck = false;
 			return true;
 		}

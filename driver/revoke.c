@@ -629,6 +629,32 @@ void revoke_poisoned(struct page *page)
 	unpin_file(inode);
 }
 
+/**
+ * revoke_note_lost() - have the next fsync of a file fail if a page was not written back
+ * @page: a page of a device whose page structures stay meanwhile; it is poisoned
+ *
+ * What a process has stored to it through a mapping, and not synced, is lost. Write-back will find
+ * nothing wrong: it flushes caches, which the memory takes.
+ *
+ * Context: any.
+ */
+void revoke_note_lost(struct page *page)
+{
+	struct address_space *mapping;
+	struct folio *folio = page_folio(page);
+	pgoff_t index;
+
+	rcu_read_lock();	/* inodes are freed by RCU */
+	mapping = compat_dax_file(&folio->page);
+	if (mapping) {
+		index = READ_ONCE(folio->index) + folio_page_idx(folio, page);
+		if (xa_get_mark(&mapping->i_pages, index, PAGECACHE_TAG_DIRTY) ||
+		    xa_get_mark(&mapping->i_pages, index, PAGECACHE_TAG_TOWRITE))
+			mapping_set_error(mapping, -EIO);
+	}
+	rcu_read_unlock();
+}
+
 /* Waits until no page is in use. */
 static bool wait_pages(struct pass *pass)
 {

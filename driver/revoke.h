@@ -31,5 +31,6 @@ bool __must_check revoke_wait_swap(struct fsdev *fsdev);
 void revoke_lost_swap(struct fsdev *fsdev);
 bool __must_check revoke_mappings(struct fsdev *fsdev);
 void revoke_poisoned(struct page *page);
+void revoke_note_lost(struct page *page);
 
 #endif

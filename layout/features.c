@@ -61,6 +61,7 @@ struct parameter {
 static const struct parameter parameters[] = {
 	{ "DAX_PFN_T", "dax_operations", "direct_access", 5, "pfn_t *" },
 	{ "MCE_HW_ERR", "mce_log", NULL, 0, "struct mce_hw_err *" },
+	{ "DEV_PAGEMAP_HINT", "get_dev_pagemap", NULL, 1, "struct dev_pagemap *" },
 	{ "BADBLOCKS_SECTOR_T", "badblocks_set", NULL, 2, "sector_t" },
 	{ "DISK_OPEN_GENDISK", "block_device_operations", "open", 0, "struct gendisk *" },
 	{ "CLASS_DEVNODE_CONST", "class", "devnode", 0, "const struct device *" },

@@ -17,6 +17,13 @@
 #define compat_ftrace_set_ip ftrace_instruction_pointer_set
 #endif
 
+/* An argument of the function that is called; x86 of 6.1 has no macro for it. */
+#ifdef ftrace_regs_get_argument
+#define compat_ftrace_argument ftrace_regs_get_argument
+#else
+#define compat_ftrace_argument(fregs, n) regs_get_kernel_argument(&(fregs)->regs, n)
+#endif
+
 #if defined(compat_ftrace_set_ip) && defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS)
 #define COMPAT_FTRACE_IPMODIFY (FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
 #elif defined(compat_ftrace_set_ip) && defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS)

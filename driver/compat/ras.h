@@ -7,6 +7,7 @@
 
 #include <linux/badblocks.h>
 #include <linux/errno.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/notifier.h>
 #include <linux/range.h>
@@ -104,6 +105,30 @@ static inline sector_t compat_badblocks_next(struct badblocks *bb, sector_t *fro
 }
 
 /**
+ * compat_direct_map_has() - is a page in the direct map?
+ * @pfn: the page
+ *
+ * Context: any.
+ * Return: true if it is, or where that cannot be asked.
+ */
+static inline bool compat_direct_map_has(unsigned long pfn)
+{
+	bool present = true;
+#ifdef CONFIG_X86_64
+	unsigned long flags;
+	unsigned int level;
+	pte_t *pte;
+
+	/* a page table that 7.x collapses is freed after an interrupt on every processor */
+	local_irq_save(flags);
+	pte = lookup_address((unsigned long)pfn_to_kaddr(pfn), &level);
+	present = pte && pte_present(*pte);
+	local_irq_restore(flags);
+#endif
+	return present;
+}
+
+/**
  * compat_direct_map_restore() - map a page in the direct map again
  * @pfn: the page
  *
@@ -113,15 +138,29 @@ static inline sector_t compat_badblocks_next(struct badblocks *bb, sector_t *fro
  */
 static inline void compat_direct_map_restore(unsigned long pfn)
 {
-	unsigned int flags = memalloc_noio_save();
-#ifdef CONFIG_X86_64
-	unsigned int level;
-	pte_t *pte = lookup_address((unsigned long)pfn_to_kaddr(pfn), &level);
+	unsigned int flags;
 
-	if (!pte || !pte_present(*pte))
-#endif
-		clear_mce_nospec(pfn);
+	if (IS_ENABLED(CONFIG_X86_64) && compat_direct_map_has(pfn))
+		return;
+	flags = memalloc_noio_save();
+	clear_mce_nospec(pfn);
 	memalloc_noio_restore(flags);
+}
+
+/**
+ * compat_get_pagemap() - get the page map that a page belongs to
+ * @pfn: the page
+ *
+ * Context: any.
+ * Return: it, until put_dev_pagemap(); NULL if there is none, or it is being unmapped.
+ */
+static inline struct dev_pagemap *compat_get_pagemap(unsigned long pfn)
+{
+#ifdef FSDEV_HAVE_DEV_PAGEMAP_HINT
+	return get_dev_pagemap(pfn, NULL);
+#else
+	return get_dev_pagemap(pfn);
+#endif
 }
 
 /*
@@ -191,7 +230,10 @@ static inline void arch_invalidate_pmem(void *addr, size_t size)
 struct bio;
 struct device;
 struct nd_region;
+struct nvdimm_bus;
 
+int nvdimm_bus_add_badrange(struct nvdimm_bus *nvdimm_bus, u64 addr, u64 length);
+struct nvdimm_bus *to_nvdimm_bus(struct device *dev);
 long nvdimm_clear_poison(struct device *dev, phys_addr_t phys, unsigned int len);
 struct nd_region *to_nd_region(struct device *dev);
 void nvdimm_badblocks_populate(struct nd_region *nd_region, struct badblocks *bb,

@@ -16,10 +16,13 @@
  *   mend-page
  *   heal-page              it works again; the same, while a task is held up by a gate
  *   told ID COUNT          we have been told that often since the last time
- *   repair-waits ID PAGE   a page fails as by the hardware, and is repaired at once
+ *   repair-waits ID PAGE   a page without a holder fails as by the hardware, and is repaired at once
+ *   platform-bad NODE PHYS LEN   the NVDIMM bus of device_dax's node learns that this is bad
  *   copy-fails ID PAGE     a machine check in a copy of the kernel's own, which it survives
  */
 #include <linux/bitmap.h>
+#include <linux/cdev.h>
+#include <linux/fs.h>
 #include <linux/kprobes.h>
 #include <linux/memremap.h>
 #include <linux/module.h>
@@ -486,8 +489,8 @@ void ras_exit(void)
 }
 
 /*
- * After such a report the kernel takes the page out of its own mapping, within a second; a repair
- * that came before would be undone by that.
+ * Where no holder deals with it the kernel goes on with the page after such a report, and flags it;
+ * a repair that came before would leave a good page with its flag.
  */
 static int repair_waits(char **word)
 {
@@ -530,7 +533,47 @@ static int copy_fails(char **word)
 	return 0;
 }
 
+static int tell_bus(struct dev_dax *dev_dax, u64 phys, u64 len)
+{
+	int (*add)(struct nvdimm_bus *nvdimm_bus, u64 addr, u64 length);
+	struct nvdimm_bus *(*to_bus)(struct device *dev);
+	struct device *dev = dev_dax->dev.parent;
+	int rc = -ENXIO;
+
+	while (dev && !(dev->bus && !strcmp(dev->bus->name, "nd") &&
+			strstarts(dev_name(dev), "region")))
+		dev = dev->parent;
+	if (!dev)
+		return -ENODEV;
+	add = symbol_get(nvdimm_bus_add_badrange);
+	to_bus = symbol_get(to_nvdimm_bus);
+	if (add && to_bus)
+		rc = add(to_bus(dev->parent), phys, len);
+	if (to_bus)
+		symbol_put(to_nvdimm_bus);
+	if (add)
+		symbol_put(nvdimm_bus_add_badrange);
+	return rc;
+}
+
+/* The node is that of device_dax. */
+static int platform_bad(char **word)
+{
+	struct file *file = filp_open(word[0], O_RDONLY, 0);
+	u64 phys, len;
+	int rc = -EINVAL;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	if (!kstrtou64(word[1], 0, &phys) && !kstrtou64(word[2], 0, &len))
+		rc = tell_bus(dax_get_private(container_of(file_inode(file)->i_cdev,
+							   struct dax_device, cdev)), phys, len);
+	filp_close(file, NULL);
+	return rc;
+}
+
 const struct test_verb ras_verbs[] = {
+	{ "platform-bad", 3, platform_bad },
 	{ "fail-random", 2, fail_random_verb },
 	{ "fail-at", 4, fail_at },
 	{ "no-memory", 1, no_memory },

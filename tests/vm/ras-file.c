@@ -443,6 +443,36 @@ static int cmd_late_fail(char **argv)
 	return write(fd, text, len) != len && errno != EOPNOTSUPP && errno != EBUSY;
 }
 
+static void say_fsync(int fd)
+{
+	printf("fsync %s;", fsync(fd) ? strerrorname_np(errno) : "ok");
+}
+
+/*
+ * dirty FILE OFFSET: stores to a mapping of the file and says so; after SIGTERM it syncs the file
+ * three times, and reads the page.
+ */
+static int cmd_dirty(char **argv)
+{
+	uint64_t offset = number(argv[1]);
+	int fd = open_file(argv[0], O_RDWR);
+	char *addr, byte;
+
+	if (fsync(fd))
+		err(1, "fsync");
+	addr = map(fd, PROT_READ | PROT_WRITE, offset + PAGE);
+	catch_signals();
+	addr[offset] = COPIED;
+	puts("stored");
+	fflush(stdout);
+	while (!ended)
+		usleep(10000);
+	for (int i = 0; i < 3; i++)
+		say_fsync(fd);
+	printf("read %s\n", pread(fd, &byte, 1, offset) == 1 ? "ok" : strerrorname_np(errno));
+	return 0;
+}
+
 /*
  * late-touch FILE GO: a process that has little processor time reads the first byte of a mapping,
  * says so, waits until the file GO is there, and reads it again.
@@ -488,6 +518,7 @@ static const struct command commands[] = {
 	{ "rewrite", "FILE LIST SEED", 3, cmd_rewrite },
 	{ "late-fail", "PFN", 1, cmd_late_fail },
 	{ "late-touch", "FILE GO", 2, cmd_late_touch },
+	{ "dirty", "FILE OFFSET", 2, cmd_dirty },
 	{ "poison-many", "FILE COUNT SEED LIST", 4, cmd_poison_many },
 };
 

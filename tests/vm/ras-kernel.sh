@@ -51,7 +51,9 @@ is "a thousand failures: bad is then" "" "$(bad)"
 said=$(said dax10.0 | grep -c 'memory failure')
 ok "a thousand failures: the log has some of them ($said)" test "$said" -ge 5
 ok "... and not all" test "$said" -lt 100
-points "a failure that the hardware reports" repair-waits 10 7
+run let-go 10
+points "a failure that the hardware reports, without a holder" repair-waits 10 7
+run hold-disk 10
 is "a failure that the hardware reports: bad is then" "" "$(bad)"
 
 # uncached: what is written is on the device, and the next read goes there

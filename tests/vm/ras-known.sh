@@ -2,13 +2,23 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --nvdimm build/vm/ras-nvdimm-@KERNEL@:256M --qemu "-cpu Skylake-Server,-xsave,-pclmulqdq"
 # Memory that the platform knows to be bad before the device is bound: a machine check in an unused NVDIMM goes to the
-# NVDIMM bus alone. Binding takes it over, so that no file system steps on it.
+# NVDIMM bus alone. Binding takes it over, so that no file system steps on it. Then a page that a process has stored to fails
+# under a file system, which writes it back: the kernel lives, and fsync says EIO once.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
 . "$(dirname -- "$0")/tap.sh"
 # shellcheck source=tests/vm/ras-lib.sh
 . "$(dirname -- "$0")/ras-lib.sh"
+# shellcheck source=tests/vm/kernel-lib.sh
+. "$(dirname -- "$0")/kernel-lib.sh"
+
+make_fs() {
+	case $1 in
+	xfs) mkfs.xfs -q -f -m rmapbt=1 "$disk" ;;
+	ext4) mkfs.ext4 -q -F -b 4096 "$disk" ;;
+	esac
+}
 
 namespace=$(ndctl create-namespace -f -e namespace0.0 -m devdax -M mem | sed -n 's/.*"dev":"\(namespace[^"]*\)".*/\1/p')
 dev=$(ndctl list -Nn "$namespace" | sed -n 's/.*"chardev":"\([^",]*\).*/\1/p' | head -n 1)
@@ -28,5 +38,42 @@ is "until it is overwritten" 32768 "$(ras-file write "$disk" $((3 * MIB)) 32768 
 sync
 is "bad is then" "" "$(bad)"
 is "all of it" "8 good, 0 wrong, 0 lost" "$(ras-file check "$disk" $((3 * MIB)) 32768 1)"
+
+# QEMU's bus cannot clear poison, and goes on calling the page bad
+like "the bus still calls it bad" "^[0-9]+ [0-9]+$" "$(cat /sys/bus/nd/devices/region0/badblocks)"
+give "$dev" none
+ok "bound again" give "$dev" fsdev
+is "what was repaired is good" "" "$(bad)"
+is "and holds what was written" "8 good, 0 wrong, 0 lost" "$(ras-file check "$disk" $((3 * MIB)) 32768 1)"
+
+modprobe fsdev_test
+# Write-back of a page that a process has stored to and that has failed: an emulated processor does not mind what address it
+# flushes, so the addresses are looked at
+for type in xfs ext4; do
+	ok "$type: made" make_fs $type
+	mount -o dax=always "$disk" /mnt
+	dax-file fill /mnt/file 0 65536 1 >/dev/null
+	# of the device, which the platform knows to be good
+	failing=$((start + $(blocks /mnt/file 8192)))
+	: >/tmp/dirty
+	ras-file dirty /mnt/file 8192 >/tmp/dirty 2>&1 &
+	until grep -q . /tmp/dirty; do sleep 0.05; done
+	run flush-watch
+	machine_check $failing
+	kill -TERM $!
+	wait $!
+	is "$type: what fsync says, and a read" "stored;fsync EIO;fsync ok;fsync ok;read EIO" "$(paste -sd';' /tmp/dirty)"
+	points "$type" flush-seen
+	is "$type: overwritten" 4096 "$(ras-file write /mnt/file 8192 4096 1)"
+	is "$type: all of it" "16 good, 0 wrong, 0 lost" "$(ras-file check /mnt/file 0 65536 1)"
+	umount /mnt
+	is "$type: bad is then" "" "$(bad)"
+done
+# More than a list of bad blocks holds, which is 128 MiB in pieces of 256 KiB; beside it pages that lie apart
+give "$dev" device_dax
+run platform-bad "/dev/$dev" $((start + 32 * MIB)) $((160 * MIB)) || tap_point 1 "the bus learns of more"
+for ((n = 0; n < 100; n++)); do run platform-bad "/dev/$dev" $((start + 4 * MIB + n * 8192)) 512; done
+ok "bound" give "$dev" fsdev
+like "all that the bus knows is bad" " bad=$((160 * MIB + 100 * 4096))/101 " "$(fsdev-node info "/dev/$dev")"
 give "$dev" none
 finish

@@ -156,6 +156,22 @@ case_late_check() {
 	is "it holds what it did" old "$(load)"
 }
 
+# The kernel comes to take the page out of the direct map when it has been repaired long since. Nor does it before.
+case_kept_in_direct_map() {
+	held "the kernel" set_mce_nospec any run hardware-fails 10 $page
+	ok "the page is repaired" store /tmp/new
+	run gate-open
+	ok "the kernel is done" run hardware-done
+	refused "it has left the page in the direct map" run hidden 10 $page
+	is "which holds what was written" new "$(load)"
+	ok "and can be written" store /tmp/old
+	run hardware-fails 10 $page
+	ok "it fails again" run hardware-done
+	refused "it is left there also while it is bad" run hidden 10 $page
+	is "it is bad" error "$(load)"
+	ok "and is repaired" store /tmp/new
+}
+
 # Twenty bad pages in a request, while a report does not come to its end.
 case_one_wait() {
 	run fail-at 10 $page 1 $((page + 19))
