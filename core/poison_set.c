@@ -247,6 +247,23 @@ u64 poison_set_good(const struct poison_set *set, u64 offset, u64 len)
 	return start - offset < len ? start - offset : len;
 }
 
+/**
+ * poison_set_ranges() - count the poisoned ranges
+ * @set: the set
+ *
+ * Context: any; takes no lock. A pending page counts from its merge on.
+ * Return: ranges that lie apart.
+ */
+u32 poison_set_ranges(const struct poison_set *set)
+{
+	u32 count;
+
+	rcu_read_lock(); /* protects the list against poison_set_grow() */
+	count = READ_ONCE(list_of(set)->count[READ_ONCE(set->seq) & 1]);
+	rcu_read_unlock();
+	return count;
+}
+
 /* Replaces @cut spans from index @at on by @n others, in one copy. */
 static void splice_copy(struct poison_list *list, unsigned int copy, unsigned long at,
 			unsigned long cut, const struct poison_span *put, unsigned long n)

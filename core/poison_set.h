@@ -119,6 +119,7 @@ bool poison_set_close(struct poison_set *set, struct poison_piece *piece);
 void poison_set_open(struct poison_set *set);
 bool poison_set_next(const struct poison_set *set, u64 *from, struct poison_piece *piece);
 u64 poison_set_good(const struct poison_set *set, u64 offset, u64 len);
+u32 poison_set_ranges(const struct poison_set *set);
 
 /**
  * poison_set_bytes() - count poisoned bytes

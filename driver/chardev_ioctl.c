@@ -13,6 +13,7 @@
 #include "chardev_owner.h"
 #include "device.h"
 #include "discover.h"
+#include "disk.h"
 #include "event.h"
 #include "holder.h"
 #include "poison.h"
@@ -51,17 +52,6 @@ static u32 holder_kind(struct chardev_file *file, struct fsdev *device)
 	return kind;
 }
 
-static u32 count_poison(const struct fsdev *device)
-{
-	struct poison_piece piece;
-	u64 at = 0;
-	u32 n = 0;
-
-	while (n < U32_MAX && poison_next(&device->poison, &at, &piece))
-		n++;
-	return n;
-}
-
 static void fill_info(struct chardev_file *file, struct fsdev *device, struct fsdev_info *info)
 {
 	struct chardev *chardev = file->chardev;
@@ -73,7 +63,7 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 		      (chardev->leaving ? FSDEV_INFO_GOING : 0);
 	info->size = rangemap_size(&device->map);
 	info->bad_bytes = poison_bytes(&device->poison);
-	info->bad_ranges = count_poison(device);
+	info->bad_ranges = poison_ranges(&device->poison);
 	info->events = event_last(&chardev->events);
 	info->ranges = rangemap_count(&device->map);
 	info->align = device->dev_dax->align;
@@ -237,7 +227,7 @@ typedef int span_step_t(struct fsdev *device, u64 offset, u64 len, u64 *done);
 /*
  * In steps, so that an unbind does not wait for the whole span. After -EIO the next step is tried.
  */
-static int walk_span(struct chardev *chardev, struct fsdev_span *span, span_step_t *step)
+static int walk_span(struct chardev *chardev, struct fsdev_span *span, span_step_t *step, u64 most)
 {
 	u64 at, len, done;
 	int rc = 0, one;
@@ -247,7 +237,7 @@ static int walk_span(struct chardev *chardev, struct fsdev_span *span, span_step
 
 		if (!device)
 			return -ENODEV;
-		len = min_t(u64, span->len - at, SPAN_STEP);
+		len = min(span->len - at, most);
 		done = 0;
 		one = step(device, span->offset + at, len, &done);
 		chardev_leave(chardev);
@@ -262,6 +252,14 @@ static int walk_span(struct chardev *chardev, struct fsdev_span *span, span_step
 	return rc;
 }
 
+static int add_bad_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
+{
+	int rc = discover_add(device, offset, len);
+
+	*done = rc ? 0 : len;
+	return rc;
+}
+
 /* @flag: one that the command knows, or 0; with it, @flagged is the step. */
 static long ioctl_span(struct chardev_file *file, void __user *argument, span_step_t *step,
 		       u32 flag, span_step_t *flagged)
@@ -272,28 +270,28 @@ static long ioctl_span(struct chardev_file *file, void __user *argument, span_st
 	rc = get_span(&span, argument, flag) ?: check_span(file->chardev, &span);
 	if (rc)
 		return rc;
-	rc = walk_span(file->chardev, &span, span.flags ? flagged : step);
+	/* of what is known to be bad the holder is notified at once */
+	rc = walk_span(file->chardev, &span, span.flags ? flagged : step,
+		       step == add_bad_step ? span.len : SPAN_STEP);
 	return put_argument(argument, &span, sizeof(span)) ?: rc;
 }
 
-/* A holder has to deal with what was lost itself. */
+/*
+ * A holder has to deal with what was lost itself; so has one that claims the block device alone
+ * (ext4, EROFS, device-mapper, swap). An unbind that has begun writes back what they have.
+ */
 static int clear_unheld_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
 {
-	return fsdev_holder_exists(device) ? -EBUSY : repair_range(device, offset, len, done);
+	lockdep_assert_held_read(&device->chardev->lock);
+	if (fsdev_holder_exists(device) || device->chardev->leaving || disk_is_claimed(device))
+		return -EBUSY;
+	return repair_range(device, offset, len, done);
 }
 
 static long ioctl_clear(struct chardev_file *file, void __user *argument)
 {
 	return ioctl_span(file, argument, chardev_is_owner(file) ? repair_range : clear_unheld_step,
 		       FSDEV_CLEAR_HELD, repair_range);
-}
-
-static int add_bad_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
-{
-	int rc = discover_add(device, offset, len);
-
-	*done = rc ? 0 : len;
-	return rc;
 }
 
 static long ioctl_add_bad(struct chardev_file *file, void __user *argument)

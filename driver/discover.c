@@ -16,9 +16,7 @@
 #include "blocked.h"
 #include "device.h"
 #include "discover.h"
-#include "event.h"
 #include "failure.h"
-#include "holder.h"
 #include "memory.h"
 #include "platform.h"
 #include "poison.h"
@@ -142,7 +140,7 @@ static bool in_device(const struct fsdev *fsdev, u64 offset, u64 len)
  * @offset: device offset
  * @len: bytes; every page that has one of them is poisoned from here on
  *
- * The holder is notified.
+ * The holder is notified; processes that have it mapped lose it.
  *
  * Context: may sleep; the device is bound, or probe.
  * Return: 0; -EINVAL if it is empty or not in the device.
@@ -156,12 +154,7 @@ int discover_add(struct fsdev *fsdev, u64 offset, u64 len)
 	end = PAGE_ALIGN(offset + len);
 	offset = ALIGN_DOWN(offset, PAGE_SIZE);
 	len = end - offset;
-	if (!poison_add(&fsdev->poison, &offset, &len))
-		return 0;
-	fsdev_holder_notify(fsdev, offset, len, 0);
-	poison_update_listeners(&fsdev->poison, offset, len);
-	failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", offset, len);
-	event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);
+	failure_add_known(fsdev, offset, len);
 	return 0;
 }
 

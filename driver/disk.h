@@ -15,6 +15,7 @@ void disk_forbid_writes(struct fsdev *fsdev);
 void disk_hide(struct fsdev *fsdev);
 void disk_delete(struct fsdev *fsdev);
 void disk_put(struct fsdev *fsdev);
+bool disk_is_claimed(struct fsdev *fsdev);
 void disk_look_for_claims(struct fsdev *fsdev);
 int disk_claim(struct fsdev *fsdev, void *holder, struct compat_disk_claim *claim);
 void disk_unclaim(struct compat_disk_claim *claim);

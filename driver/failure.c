@@ -36,6 +36,12 @@
 /* Between two looks at reports that are in progress. */
 #define REPORT_POLL (HZ / 100 + 1)
 
+/* Pages that are unmapped from processes between two looks at whether the device is unbound. */
+#define UNMAP_STEP (512 * PAGE_SIZE)
+
+/* Not bound to a processor, whose other works would wait: it may have a lot to do. */
+static struct workqueue_struct *unmap_queue;
+
 /* How long the kernel may take to signal processes that map a page, with their mapping's size. */
 #define UNMAP_DELAY (HZ / 10)
 
@@ -107,11 +113,17 @@ static void failure_put_pagemaps(struct work_struct *work)
 }
 
 /* A device that is being unbound has no mappings to undo: every one is revoked by then. */
+static void schedule_unmap(struct fsdev *fsdev)
+{
+	lockdep_assert_held(&fsdev->poison.lock);
+	if (!fsdev->failure.stopped)
+		queue_delayed_work(unmap_queue, &fsdev->failure.unmap_work, UNMAP_DELAY);
+}
+
 static void schedule_works(struct fsdev *fsdev, struct dev_pagemap *pgmap)
 {
 	mutex_lock(&fsdev->poison.lock);
-	if (!fsdev->failure.stopped)
-		schedule_delayed_work(&fsdev->failure.unmap_work, UNMAP_DELAY);
+	schedule_unmap(fsdev);
 	keep_pagemap(fsdev, pgmap);
 	mutex_unlock(&fsdev->poison.lock);
 }
@@ -124,6 +136,7 @@ static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *pie
 			   u32 flags)
 {
 	platform_note_poison(fsdev, PFN_PHYS(memory_pfn(fsdev, piece->offset)), piece->len);
+	poison_note_mapped(&fsdev->poison, piece->offset, piece->len);
 	for (u64 at = 0; at < piece->len; at += PAGE_SIZE) {
 		revoke_note_lost(pfn_to_page(memory_pfn(fsdev, piece->offset + at)));
 		cond_resched();
@@ -243,6 +256,32 @@ const struct dev_pagemap_ops failure_pagemap_ops = {
 	.memory_failure = failure_notify,
 };
 
+/**
+ * failure_add_known() - mark a range poisoned that the platform or user space knows to be
+ * @fsdev: the device
+ * @offset: device offset; a multiple of the page size
+ * @len: bytes, in the device; a multiple of the page size
+ *
+ * The holder is notified, and processes lose what is new of it. No repair comes in between.
+ *
+ * Context: may sleep; the device is bound, or probe.
+ */
+void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	poison_report_begin(&fsdev->poison);
+	if (poison_add(&fsdev->poison, &offset, &len)) {
+		fsdev_holder_notify(fsdev, offset, len, 0);
+		poison_update_listeners(&fsdev->poison, offset, len);
+		failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", offset, len);
+		event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);
+		poison_note_mapped(&fsdev->poison, offset, len);
+		mutex_lock(&fsdev->poison.lock);
+		schedule_unmap(fsdev);
+		mutex_unlock(&fsdev->poison.lock);
+	}
+	poison_report_end(&fsdev->poison, false, false);
+}
+
 /*
  * memory_failure() unmaps a page from the processes that it signals, which by default is only the
  * one that hit it. The others have it unmapped here: their next access faults.
@@ -252,13 +291,13 @@ static void failure_unmap(struct work_struct *work)
 	struct failure *failure = container_of(to_delayed_work(work), struct failure, unmap_work);
 	struct fsdev *fsdev = container_of(failure, struct fsdev, failure);
 	struct poison_piece piece;
-	u64 at = 0;
 
-	while (poison_next(&fsdev->poison, &at, &piece)) {
-		at = piece.offset + PAGE_SIZE;
-		revoke_poisoned(pfn_to_page(memory_pfn(fsdev, piece.offset)));
-		cond_resched();
-	}
+	while (!READ_ONCE(failure->stopped) &&
+	       poison_take_mapped(&fsdev->poison, UNMAP_STEP, &piece))
+		for (u64 at = 0; at < piece.len; at += PAGE_SIZE) {
+			revoke_poisoned(pfn_to_page(memory_pfn(fsdev, piece.offset + at)));
+			cond_resched();
+		}
 }
 
 /* Returns false if the system goes down meanwhile. */
@@ -327,6 +366,25 @@ int failure_prepare(struct fsdev *fsdev)
 }
 
 /**
+ * failure_init() - prepare for devices
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init failure_init(void)
+{
+	unmap_queue = alloc_workqueue("fsdev_unmap", WQ_UNBOUND, 0);
+	return unmap_queue ? 0 : -ENOMEM;
+}
+
+/**
+ * failure_exit() - undo failure_init()
+ */
+void failure_exit(void)
+{
+	destroy_workqueue(unmap_queue);
+}
+
+/**
  * failure_stop() - end what failures have begun
  * @fsdev: the device, whose pages are mapped or some of them
  *
@@ -340,7 +398,7 @@ int failure_prepare(struct fsdev *fsdev)
 bool failure_stop(struct fsdev *fsdev)
 {
 	poison_lock(&fsdev->poison);
-	fsdev->failure.stopped = true;
+	WRITE_ONCE(fsdev->failure.stopped, true);
 	poison_unlock(&fsdev->poison);
 	blocked_by(fsdev, "poisoned pages are being unmapped, waiting for that to end");
 	cancel_delayed_work_sync(&fsdev->failure.unmap_work);

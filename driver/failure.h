@@ -39,6 +39,9 @@ struct failure {
 extern const struct dev_pagemap_ops failure_pagemap_ops;
 
 void __printf(2, 3) failure_log(struct fsdev *fsdev, const char *format, ...);
+void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len);
+int failure_init(void);
+void failure_exit(void);
 int failure_prepare(struct fsdev *fsdev);
 bool __must_check failure_stop(struct fsdev *fsdev);
 void failure_free(struct fsdev *fsdev);

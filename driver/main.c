@@ -167,9 +167,12 @@ static int __init fsdev_init(void)
 	int rc;
 
 	exports_init(&fsdev_driver.drv);
-	rc = supers_init();
+	rc = failure_init();
 	if (rc)
 		return rc;
+	rc = supers_init();
+	if (rc)
+		goto failure;
 	rc = fsdev_holder_init();
 	if (rc)
 		goto supers;
@@ -192,6 +195,8 @@ owner:
 	fsdev_holder_exit();
 supers:
 	supers_exit();
+failure:
+	failure_exit();
 	return rc;
 }
 module_init(fsdev_init);
@@ -208,6 +213,7 @@ static void __exit fsdev_exit(void)
 	sleep_exit();
 	fsdev_holder_exit();
 	supers_exit();
+	failure_exit();
 	platform_exit();
 }
 module_exit(fsdev_exit);

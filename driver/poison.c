@@ -254,6 +254,46 @@ bool poison_take_unreported(struct poison *poison, u64 offset)
 }
 
 /**
+ * poison_note_mapped() - have pages unmapped from processes later
+ * @poison: the device's poison
+ * @offset: device offset of the first
+ * @len: bytes
+ *
+ * Context: may sleep; takes the lock.
+ */
+void poison_note_mapped(struct poison *poison, u64 offset, u64 len)
+{
+	mutex_lock(&poison->lock);
+	poison_grow(&poison->mapped);
+	poison_set_add(&poison->mapped, offset, len);
+	mutex_unlock(&poison->lock);
+}
+
+/**
+ * poison_take_mapped() - take the next pages of poison_note_mapped()
+ * @poison: the device's poison
+ * @most: how many bytes at most
+ * @piece: where to put them
+ *
+ * Context: may sleep; takes the lock.
+ * Return: false if there are none.
+ */
+bool poison_take_mapped(struct poison *poison, u64 most, struct poison_piece *piece)
+{
+	bool found;
+	u64 at = 0;
+
+	mutex_lock(&poison->lock);
+	found = poison_set_next(&poison->mapped, &at, piece);
+	if (found) {
+		piece->len = min(piece->len, most);
+		poison_set_remove(&poison->mapped, piece->offset, piece->len);
+	}
+	mutex_unlock(&poison->lock);
+	return found;
+}
+
+/**
  * poison_merge() - finish what poison_add_fast() has begun
  * @poison: the device's poison
  * @offset: device offset of the page
@@ -367,7 +407,7 @@ void poison_unlisten(struct poison *poison, struct poison_listener *listener)
 
 static void free_set(struct poison_set *set)
 {
-	kvfree(poison_set_list(set));
+	kvfree(poison_set_list(set));	/* NULL if init_set() has failed */
 	*set = (struct poison_set){};
 }
 
@@ -409,9 +449,9 @@ int poison_init(struct poison *poison, u64 size, void (*switch_access)(struct po
 	rc = init_set(&poison->set, size);
 	if (rc)
 		return rc;
-	rc = init_set(&poison->unreported, size);
+	rc = init_set(&poison->unreported, size) ?: init_set(&poison->mapped, size);
 	if (rc)
-		free_set(&poison->set);
+		poison_free(poison);
 	return rc;
 }
 
@@ -421,6 +461,7 @@ int poison_init(struct poison *poison, u64 size, void (*switch_access)(struct po
  */
 void poison_free(struct poison *poison)
 {
+	free_set(&poison->mapped);
 	free_set(&poison->unreported);
 	free_set(&poison->set);
 }

@@ -64,6 +64,7 @@ struct poison_listener {
  * @set: them; lockless readers, see above
  * @unreported: those that the driver found and memory_failure() has not been told of; protected by
  *	@lock
+ * @mapped: pages that have failed and that processes may still have mapped; protected by @lock
  * @lock: serializes updates of the set and the summary map, repair, and the listeners
  * @listeners: protected by @lock
  * @switch_access: exchanges direct access when the set becomes empty or is no longer; called with
@@ -86,6 +87,7 @@ struct poison_listener {
 struct poison {
 	struct poison_set set;
 	struct poison_set unreported;
+	struct poison_set mapped;
 	struct mutex lock;	/* see above */
 	struct list_head listeners;
 	void (*switch_access)(struct poison *poison);
@@ -114,6 +116,8 @@ void poison_update_listeners(struct poison *poison, u64 offset, u64 len);
 bool poison_next_unreported(struct poison *poison, u64 *offset);
 bool poison_unreported(const struct poison *poison, u64 offset);
 bool poison_take_unreported(struct poison *poison, u64 offset);
+void poison_note_mapped(struct poison *poison, u64 offset, u64 len);
+bool poison_take_mapped(struct poison *poison, u64 most, struct poison_piece *piece);
 bool poison_merge(struct poison *poison, u64 offset);
 int poison_remove(struct poison *poison, u64 offset, u64 len);
 bool poison_quiet(const struct poison *poison);
@@ -157,6 +161,18 @@ static inline bool poison_next(const struct poison *poison, u64 *from, struct po
 static inline u64 poison_bytes(const struct poison *poison)
 {
 	return poison_set_bytes(&poison->set);
+}
+
+/**
+ * poison_ranges() - how many poisoned ranges there are
+ * @poison: the device's poison
+ *
+ * Context: any. A pending page counts once it is merged.
+ * Return: ranges.
+ */
+static inline u32 poison_ranges(const struct poison *poison)
+{
+	return poison_set_ranges(&poison->set);
 }
 
 /* The summary byte for a byte of the device. */

@@ -18,7 +18,7 @@
  * How direct access says that the first page is bad. The DAX core of 6.5 and later turns a write
  * into a recovery write, and a fault into one of poisoned memory, if it is -EHWPOISON; the one
  * before that did the former for -EIO. Nothing in the types tells the two apart; the constant came
- * little later.
+ * in 6.7. A kernel in between would get the wrong one.
  */
 #ifdef FSDEV_HAVE_MF_MEM_PRE_REMOVE
 #define COMPAT_DAX_BAD (-EHWPOISON)
@@ -186,13 +186,17 @@ static inline void compat_unwatch_copies(struct notifier_block *watcher)
 	mce_unregister_decode_chain(watcher);
 }
 
-/* Was it memory that the kernel's own copying met, and where? Those of user space are reported. */
+/*
+ * Did a copy of the kernel's own hit an error that it survived, and where? Those of user space are
+ * reported. That it is one of memory is not asked: AMD's processors log poison that a load consumes
+ * in the bank of the core, which counts as none. The caller reads the page.
+ */
 static inline bool compat_copy_failed(const void *data, u64 *phys)
 {
 	struct mce mce = *(const struct mce *)data;
 
 	if ((mce.kflags & (MCE_IN_KERNEL_RECOV | MCE_IN_KERNEL_COPYIN)) != MCE_IN_KERNEL_RECOV ||
-	    !mce_is_memory_error(&mce) || !mce_usable_address(&mce))
+	    !mce_usable_address(&mce))
 		return false;
 	*phys = mce.addr & MCI_ADDR_PHYSADDR;
 	return true;

@@ -18,7 +18,8 @@
  *   told ID COUNT          we have been told that often since the last time
  *   repair-waits ID PAGE   a page without a holder fails as by the hardware, and is repaired at once
  *   platform-bad NODE PHYS LEN   the NVDIMM bus of device_dax's node learns that this is bad
- *   copy-fails ID PAGE     a machine check in a copy of the kernel's own, which it survives
+ *   copy-fails ID PAGE CODE   a machine check in a copy of the kernel's own, which it survives;
+ *                          CODE is the processor's: 0x134 is one of memory to Intel
  */
 #include <linux/bitmap.h>
 #include <linux/cdev.h>
@@ -512,10 +513,10 @@ static int repair_waits(char **word)
 /* What the processor reports of such a check, as the kernel hands it on; no emulated one does. */
 static int copy_fails(char **word)
 {
-	unsigned long page, pfn = page_of(word, &page);
+	unsigned long page, pfn = page_of(word, &page), code = 0;
 	struct mce mce = {
 		.status = MCI_STATUS_VAL | MCI_STATUS_UC | MCI_STATUS_EN | MCI_STATUS_MISCV |
-			  MCI_STATUS_ADDRV | MCI_STATUS_S | MCI_STATUS_AR | 0x134,
+			  MCI_STATUS_ADDRV | MCI_STATUS_S | MCI_STATUS_AR,
 		.mcgstatus = MCG_STATUS_RIPV | MCG_STATUS_MCIP,
 		.misc = 0x8c,
 		.addr = PFN_PHYS(pfn) + 64,
@@ -523,8 +524,9 @@ static int copy_fails(char **word)
 		.cpuvendor = X86_VENDOR_INTEL,
 	};
 
-	if (!pfn)
+	if (!pfn || kstrtoul(word[2], 0, &code))
 		return -EINVAL;
+	mce.status |= code;
 #ifdef FSDEV_HAVE_MCE_HW_ERR
 	mce_log(&(struct mce_hw_err){ .m = mce });
 #else
@@ -587,6 +589,6 @@ const struct test_verb ras_verbs[] = {
 	{ "heal-page", 0, heal_page },
 	{ "told", 2, told },
 	{ "repair-waits", 2, repair_waits },
-	{ "copy-fails", 2, copy_fails },
+	{ "copy-fails", 3, copy_fails },
 	{ }
 };

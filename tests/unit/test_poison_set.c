@@ -164,8 +164,11 @@ static void twice_is_once(void **state)
 	assert_int_equal(poison_set_add(bad, 6 * PAGE, 2 * PAGE), PAGE);
 	assert_int_equal(poison_set_add(bad, 5 * PAGE, 3 * PAGE), 0);
 	assert_int_equal(poison_set_bytes(bad), 3 * PAGE);
+	assert_int_equal(poison_set_ranges(bad), 1);
 	expect_next(bad, &at, 5 * PAGE, 3 * PAGE);
 	expect_end(bad, at);
+	assert_int_equal(poison_set_remove(bad, 6 * PAGE, PAGE), PAGE);
+	assert_int_equal(poison_set_ranges(bad), 2);
 	unmake(bad);
 }
 

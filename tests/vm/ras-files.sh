@@ -103,6 +103,17 @@ is "ext4: bad is then" "" "$(bad)"
 is "ext4: written" 4096 "$(ras-file write $mnt/file 20480 4096 3)"
 again ext4 $mnt/file 3
 copies_kept ext4 "the next page is read"
+# ext4 does not hold the DAX device: it hears of nothing, and who has the page mapped loses it all the same
+hold /tmp/known $mnt/file
+at=$(blocks $mnt/file 40960)
+is "ext4, a page that is known to be bad" "ok, 4096 bytes" "$(fsdev-node span /dev/$dev add-bad "$at" 4096 0)"
+for _ in {1..60}; do ! grep -q SIGBUS /tmp/known || break; sleep 0.05; done
+like "ext4, a page that is known to be bad: who has it mapped" "SIGBUS (AR|ADRERR) at 40960" "$(paste -sd' ' /tmp/known)"
+let_go
+is "ext4, a page that is known to be bad: is not cleared under the mount" "EBUSY, 0 bytes" \
+	"$(fsdev-node span /dev/$dev clear "$at" 4096 0)"
+is "ext4, a page that is known to be bad: overwritten" 4096 "$(ras-file write $mnt/file 40960 4096 3)"
+again "ext4, a page that was known to be bad" $mnt/file 3
 umount $mnt
 
 mkdir -p /tmp/tree

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# lab: --cpus 1 --nvdimm build/vm/ras-nvdimm-@KERNEL@:256M --qemu "-cpu Skylake-Server,-xsave,-pclmulqdq"
+# lab: --cpus 1 --nvdimm build/vm/ras-nvdimm-@KERNEL@:512M --qemu "-cpu Skylake-Server,-xsave,-pclmulqdq"
 # Memory that the platform knows to be bad before the device is bound: a machine check in an unused NVDIMM goes to the
 # NVDIMM bus alone. Binding takes it over, so that no file system steps on it. Then a page that a process has stored to fails
 # under a file system, which writes it back: the kernel lives, and fsync says EIO once.

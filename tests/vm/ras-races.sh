@@ -150,7 +150,7 @@ case_late_news() {
 
 # A machine check in the kernel's copy of a page that was written meanwhile.
 case_late_check() {
-	run copy-fails 10 $page
+	run copy-fails 10 $page 0x134
 	sleep 0.5
 	is "it stays good" "" "$(bad)"
 	is "it holds what it did" old "$(load)"
