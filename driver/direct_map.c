@@ -3,13 +3,13 @@
  * Direct map: the kernel leaves the pages of bound devices in it when they fail.
  *
  * After a machine check, when memory_failure() has returned, the kernel takes the page out of the
- * direct map (set_mce_nospec()), at any time and without notifying the driver. Nobody may access
- * the page by then; but three do, and none of them has an exception table:
+ * direct map (set_mce_nospec()), at any time and without notifying the driver. Three
+ * still access the page by then, and none of them has an exception table:
  *
  *  - fs/dax.c writes dirty pages of a file back, through the direct map and without asking the
  *    driver;
  *  - a writer that was given the page before it failed;
- *  - everybody, where the page was repaired in between.
+ *  - every caller, where the page was repaired in between.
  *
  * So ftrace redirects set_mce_nospec() for pages of this driver's page maps, and they stay. The
  * poison set keeps them from being handed out. What is lost is the protection from a speculative

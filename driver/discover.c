@@ -67,6 +67,7 @@ bool discover_read_error(struct fsdev *fsdev, u64 offset)
 			schedule_work(&fsdev->discover.report_work);
 	}
 	poison_unlock(&fsdev->poison);
+	poison_refill(&fsdev->poison);
 	return poisoned;
 }
 

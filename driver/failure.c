@@ -145,6 +145,7 @@ static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *pie
 		    piece->phys, piece->offset, piece->len, new ? "" : ", already poisoned");
 	event_post(fsdev->events, FSDEV_EVENT_FAILURE, flags, piece->offset, piece->len);
 	atomic_long_inc(&fsdev->failure.reports);
+	poison_refill(&fsdev->poison);
 }
 
 /*
@@ -278,6 +279,7 @@ void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
 		mutex_lock(&fsdev->poison.lock);
 		schedule_unmap(fsdev);
 		mutex_unlock(&fsdev->poison.lock);
+		poison_refill(&fsdev->poison);
 	}
 	poison_report_end(&fsdev->poison, false, false);
 }

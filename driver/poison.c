@@ -9,33 +9,98 @@
 #include "poison.h"
 
 /*
- * Ranges that a set has capacity for at first, in a KiB; it is moved to a larger array when fewer
- * than the second are free.
+ * Ranges that a set has capacity for at first, in a KiB; poison_refill() moves it to a larger array
+ * when fewer than the second are free.
  */
 #define POISON_RANGES 31
 #define POISON_RESERVE 16
 
+/* Of what capacity is the larger array? 0 if as many entries as @least are free, or there are most. */
+static u32 larger_capacity(const struct poison_set *set, u32 least)
+{
+	u32 all, spare = poison_set_spare(set, &all);
+
+	return spare >= least || all > POISON_SET_CAPACITY_MAX / 2 ? 0 : 2 * all;
+}
+
 /*
- * Moves a set to a larger array while there is still capacity. Without memory it stays as it is,
- * and the next failure tries again. Caller must hold the lock.
+ * Moves a set that has no free entry to a larger array, if there is memory that is not waited for.
+ * Without it the set stays as it is. Caller must hold the lock.
  */
-static void poison_grow(struct poison_set *set)
+static void poison_grow(struct poison *poison, struct poison_set *set)
+{
+	u32 capacity = larger_capacity(set, 1);
+	void *list;
+
+	lockdep_assert_held(&poison->lock);
+	if (likely(!capacity) || poison->retired)
+		return;
+	list = kvzalloc(poison_set_list_bytes(capacity), GFP_NOWAIT | __GFP_NOWARN);
+	if (list)
+		WRITE_ONCE(poison->retired, poison_set_grow(set, list, capacity));
+}
+
+static void free_list(void *list)
+{
+	if (!list)
+		return;
+	synchronize_rcu();
+	kvfree(list);
+}
+
+/* What poison_grow() has left. */
+static void free_retired(struct poison *poison)
+{
+	void *list;
+
+	poison_lock(poison);
+	list = poison->retired;
+	WRITE_ONCE(poison->retired, NULL);
+	poison_unlock(poison);
+	free_list(list);
+}
+
+static void refill_set(struct poison *poison, struct poison_set *set)
 {
 	unsigned int flags;
 	void *list;
-	u32 all;
+	u32 capacity;
 
-	if (poison_set_spare(set, &all) >= POISON_RESERVE || all > POISON_SET_CAPACITY_MAX / 2)
+	mutex_lock(&poison->lock);
+	capacity = larger_capacity(set, POISON_RESERVE);
+	mutex_unlock(&poison->lock);
+	if (likely(!capacity))
 		return;
 	/* a file system may be writing back here to free memory */
 	flags = memalloc_noio_save();
-	list = kvzalloc(poison_set_list_bytes(2 * all), GFP_KERNEL | __GFP_NOWARN);
+	list = kvzalloc(poison_set_list_bytes(capacity), GFP_KERNEL | __GFP_NOWARN);
 	memalloc_noio_restore(flags);
 	if (!list)
 		return;
-	list = poison_set_grow(set, list, 2 * all);
-	synchronize_rcu();
-	kvfree(list);
+	poison_lock(poison);
+	if (larger_capacity(set, POISON_RESERVE) == capacity)
+		list = poison_set_grow(set, list, capacity);
+	poison_unlock(poison);
+	free_list(list);
+}
+
+/**
+ * poison_refill() - have capacity for the next failures
+ * @poison: the device's poison
+ *
+ * Called when the holder has been notified of a failure: until the next one there is time to wait
+ * for memory. Nothing waits for the lock meanwhile. Without memory the sets stay as they are, and
+ * the next failure tries again.
+ *
+ * Context: may sleep, and wait for memory but not for I/O; takes the lock.
+ */
+void poison_refill(struct poison *poison)
+{
+	if (unlikely(READ_ONCE(poison->retired)))
+		free_retired(poison);
+	refill_set(poison, &poison->set);
+	refill_set(poison, &poison->unreported);
+	refill_set(poison, &poison->mapped);
 }
 
 static void summary_set(struct poison *poison, u64 offset, u64 len)
@@ -130,7 +195,7 @@ static bool poison_add_locked(struct poison *poison, u64 *offset, u64 *len)
 	bool new;
 
 	lockdep_assert_held(&poison->lock);
-	poison_grow(&poison->set);
+	poison_grow(poison, &poison->set);
 	poison_set_widen(&poison->set, offset, len);
 	summary_set(poison, *offset, *len);
 	new = poison_set_add(&poison->set, *offset, *len);
@@ -191,7 +256,7 @@ bool poison_add_found(struct poison *poison, u64 offset)
 	if (!poison_add_locked(poison, &offset, &len))
 		return false;
 	poison_tell_added(poison, offset, len);
-	poison_grow(&poison->unreported);
+	poison_grow(poison, &poison->unreported);
 	poison_set_add(&poison->unreported, offset, len);
 	return true;
 }
@@ -264,7 +329,7 @@ bool poison_take_unreported(struct poison *poison, u64 offset)
 void poison_note_mapped(struct poison *poison, u64 offset, u64 len)
 {
 	mutex_lock(&poison->lock);
-	poison_grow(&poison->mapped);
+	poison_grow(poison, &poison->mapped);
 	poison_set_add(&poison->mapped, offset, len);
 	mutex_unlock(&poison->lock);
 }
@@ -308,7 +373,6 @@ bool poison_merge(struct poison *poison, u64 offset)
 	poison_lock(poison);
 	/* of our page: it is the only one that may have been pending since poison_add_fast() */
 	new = poison->pending_new;
-	poison_grow(&poison->set);
 	if (poison_good(poison, offset, PAGE_SIZE)) {
 		/* repaired already, perhaps before the last steps of adding it */
 		summary_clear(poison, offset, PAGE_SIZE);
@@ -332,7 +396,7 @@ bool poison_merge(struct poison *poison, u64 offset)
 int poison_remove(struct poison *poison, u64 offset, u64 len)
 {
 	lockdep_assert_held(&poison->lock);
-	poison_grow(&poison->set);
+	poison_grow(poison, &poison->set);
 	if (!poison_set_remove(&poison->set, offset, len))
 		return -ENOMEM;
 	poison_set_remove(&poison->unreported, offset, len);
@@ -464,4 +528,5 @@ void poison_free(struct poison *poison)
 	free_set(&poison->mapped);
 	free_set(&poison->unreported);
 	free_set(&poison->set);
+	kvfree(poison->retired);
 }

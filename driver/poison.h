@@ -65,6 +65,8 @@ struct poison_listener {
  * @unreported: those that the driver found and memory_failure() has not been told of; protected by
  *	@lock
  * @mapped: pages that have failed and that processes may still have mapped; protected by @lock
+ * @retired: the list that a set had before poison_grow(), to be freed after a grace period; protected
+ *	by @lock
  * @lock: serializes updates of the set and the summary map, repair, and the listeners
  * @listeners: protected by @lock
  * @switch_access: exchanges direct access when the set becomes empty or is no longer; called with
@@ -88,6 +90,7 @@ struct poison {
 	struct poison_set set;
 	struct poison_set unreported;
 	struct poison_set mapped;
+	void *retired;
 	struct mutex lock;	/* see above */
 	struct list_head listeners;
 	void (*switch_access)(struct poison *poison);
@@ -108,6 +111,7 @@ int poison_init(struct poison *poison, u64 size, void (*switch_access)(struct po
 void poison_free(struct poison *poison);
 void poison_listen(struct poison *poison, struct poison_listener *listener);
 void poison_unlisten(struct poison *poison, struct poison_listener *listener);
+void poison_refill(struct poison *poison);
 void poison_lock(struct poison *poison);
 void poison_unlock(struct poison *poison);
 bool poison_add(struct poison *poison, u64 *offset, u64 *len);
