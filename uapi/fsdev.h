@@ -235,7 +235,8 @@ struct fsdev_event {
 /*
  * CLEAR: repairs poisoned pages of the span: overwrites them with zeros, reads them back and clears
  * the poison if that worked; other pages are left alone. For the owner, or with CAP_SYS_ADMIN;
- * -EBUSY if the device has another holder and FSDEV_CLEAR_HELD is not set.
+ * -EBUSY if the device has another holder, the block device is claimed or an unbind has begun, and
+ * FSDEV_CLEAR_HELD is not set.
  * The others take CAP_SYS_ADMIN. ADD_BAD: marks the span poisoned on behalf of the platform.
  * INJECT: calls memory_failure() for each page, as a test; the hardware stays fine.
  * SCRUB: reads the span machine-check-safe and marks pages poisoned that cannot be read.
