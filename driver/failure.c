@@ -27,6 +27,7 @@
 #include "platform.h"
 #include "poison.h"
 #include "revoke.h"
+#include "trace.h"
 #include "uapi/fsdev.h"
 
 /* What the log says of one device in five seconds; the set has every poisoned page besides. */
@@ -143,6 +144,7 @@ static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *pie
 	}
 	failure_log(fsdev, "memory failure at %#llx: device offset %#llx, %llu bytes%s",
 		    piece->phys, piece->offset, piece->len, new ? "" : ", already poisoned");
+	trace_fsdev_failure(fsdev_dev(fsdev), piece->offset, piece->len, piece->phys, flags, !new);
 	event_post(fsdev->events, FSDEV_EVENT_FAILURE, flags, piece->offset, piece->len);
 	atomic_long_inc(&fsdev->failure.reports);
 	poison_refill(&fsdev->poison);
@@ -274,6 +276,8 @@ void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
 		fsdev_holder_notify(fsdev, offset, len, 0);
 		poison_update_listeners(&fsdev->poison, offset, len);
 		failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", offset, len);
+		trace_fsdev_failure(fsdev_dev(fsdev), offset, len,
+				    PFN_PHYS(memory_pfn(fsdev, offset)), FSDEV_EVENT_KNOWN, false);
 		event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);
 		poison_note_mapped(&fsdev->poison, offset, len);
 		mutex_lock(&fsdev->poison.lock);

@@ -21,8 +21,8 @@ struct task_struct;
  * @unmap_work: unmaps poisoned pages from processes that memory_failure() has not signalled
  * @put_work: drops the page map references of pagemap_get()
  * @put_after: earliest time for that, in jiffies; protected by the poison lock
- * @reporter: discover.c's worker while it reports a page that it found, or NULL; written by it only,
- *	read without a lock
+ * @reporter: discover.c's worker while it reports a page that it found, or NULL; written by it
+ *	only, read without a lock
  * @reports: pieces of failing memory that holders have been notified of; atomic
  * @log_limit: rate limit of the device's messages about poison, repair.c's as well
  */

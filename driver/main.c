@@ -29,6 +29,9 @@
 #include "sleep.h"
 #include "supers.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct geometry *geometry)
 {
 	const struct rangemap_range *ranges = geometry->range;

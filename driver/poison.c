@@ -15,7 +15,7 @@
 #define POISON_RANGES 31
 #define POISON_RESERVE 16
 
-/* Of what capacity is the larger array? 0 if as many entries as @least are free, or there are most. */
+/* The capacity of a larger array; 0 if @least entries are free, or there are the most. */
 static u32 larger_capacity(const struct poison_set *set, u32 least)
 {
 	u32 all, spare = poison_set_spare(set, &all);

@@ -65,8 +65,8 @@ struct poison_listener {
  * @unreported: those that the driver found and memory_failure() has not been told of; protected by
  *	@lock
  * @mapped: pages that have failed and that processes may still have mapped; protected by @lock
- * @retired: the list that a set had before poison_grow(), to be freed after a grace period; protected
- *	by @lock
+ * @retired: the list that a set had before poison_grow(), to be freed after a grace period;
+ *	protected by @lock
  * @lock: serializes updates of the set and the summary map, repair, and the listeners
  * @listeners: protected by @lock
  * @switch_access: exchanges direct access when the set becomes empty or is no longer; called with

@@ -31,6 +31,7 @@
 #include "removal.h"
 #include "revoke.h"
 #include "sleep.h"
+#include "trace.h"
 
 static bool announce_first;
 module_param(announce_first, bool, 0644);
@@ -100,6 +101,9 @@ void removal_run(struct fsdev *fsdev)
 		sleep_unbind(fsdev);
 		readonly_unwatch(fsdev);
 	}
+	if (fsdev->removal.stage >= STAGE_BOUND)
+		trace_fsdev_removal(fsdev_dev(fsdev), rangemap_size(&fsdev->map),
+				    poison_bytes(&fsdev->poison));
 	if (step(fsdev, STAGE_NODE, 2, "close the node, tell owner and watchers"))
 		chardev_close(fsdev);
 

@@ -20,6 +20,7 @@
 #include "platform.h"
 #include "poison.h"
 #include "repair.h"
+#include "trace.h"
 #include "uapi/fsdev.h"
 
 /* Waiting until no memory_failure() is in progress: see poison_report_end(). */
@@ -96,8 +97,11 @@ static int write_verified(void *mem, const void *data)
  */
 static void record_repair(struct fsdev *fsdev, u64 offset, bool unreported)
 {
-	if (unreported)
+	if (unreported) {
+		trace_fsdev_failure(fsdev_dev(fsdev), offset, PAGE_SIZE,
+				    PFN_PHYS(memory_pfn(fsdev, offset)), FSDEV_EVENT_READ, false);
 		event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_READ, offset, PAGE_SIZE);
+	}
 	event_post(fsdev->events, FSDEV_EVENT_CLEARED, 0, offset, PAGE_SIZE);
 }
 
@@ -163,6 +167,8 @@ static int repair_logged(struct fsdev *fsdev, u64 offset, const void *data)
 {
 	int rc = repair_locked(fsdev, offset, data);
 
+	trace_fsdev_repair(fsdev_dev(fsdev), offset, PAGE_SIZE,
+			   PFN_PHYS(memory_pfn(fsdev, offset)), rc);
 	if (rc && __ratelimit(&fsdev->failure.log_limit))
 		dev_warn(fsdev_dev(fsdev),
 			 "device offset %#llx, %lu bytes: still poisoned after an overwrite\n",

@@ -86,7 +86,7 @@ static int hardware_thread(void *data)
 		hardware_nospec(hardware_pfn);
 	smp_store_release(&hardware_over, true);	/* pairs with hardware_done() */
 	while (!kthread_should_stop())
-		msleep(1);
+		usleep_range(1000, 1100);
 	return 0;
 }
 

@@ -16,7 +16,7 @@
  *   mend-page
  *   heal-page              it works again; the same, while a task is held up by a gate
  *   told ID COUNT          we have been told that often since the last time
- *   repair-waits ID PAGE   a page without a holder fails as by the hardware, and is repaired at once
+ *   repair-waits ID PAGE   a page without a holder fails as by hardware, and is repaired at once
  *   platform-bad NODE PHYS LEN   the NVDIMM bus of device_dax's node learns that this is bad
  *   copy-fails ID PAGE CODE   a machine check in a copy of the kernel's own, which it survives;
  *                          CODE is the processor's: 0x134 is one of memory to Intel

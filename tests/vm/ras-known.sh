@@ -4,6 +4,7 @@
 # Memory that the platform knows to be bad before the device is bound: a machine check in an unused NVDIMM goes to the
 # NVDIMM bus alone. Binding takes it over, so that no file system steps on it. Then a page that a process has stored to fails
 # under a file system, which writes it back: the kernel lives, and fsync says EIO once.
+# shellcheck disable=SC2317  # make_fs is called by name
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh

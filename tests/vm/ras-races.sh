@@ -3,6 +3,7 @@
 # lab: --cpus 2 --soft-reserved 512M --append log_buf_len=4M --qemu "-cpu max,-la57,-xsave,-pclmulqdq"
 # What happens to a page on two processors at once: it fails, is read, written, cleared and reported, in the order that loses
 # data or the kernel. One of them is held up just there (tests/kernel/gate.c). What a write has acknowledged stays.
+# shellcheck disable=SC2317,SC2086  # cases are called by name, and no path here has blanks
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
@@ -130,6 +131,22 @@ case_cleared_before_report() {
 	wait $clearer
 	ok "the holder has been told" run told 10 1
 	is "the page is cleared" zeros "$(load)"
+}
+
+# What perf and bpftrace see: names and fields are an interface.
+case_traced() {
+	local tracing=/sys/kernel/debug/tracing at
+
+	at=$(printf %#x $((page * 4096)))
+	echo 1 >$tracing/events/fsdev/enable
+	fails
+	wait $failing
+	store /tmp/new
+	echo 0 >$tracing/events/fsdev/enable
+	is "failure and repair" "fsdev_failure: device=dax10.0 offset=$at len=0x1000 phys=$(printf %#x "$(phys_of $((page * 4096)))") flags=0x2 again=0
+fsdev_repair: device=dax10.0 offset=$at len=0x1000 phys=$(printf %#x "$(phys_of $((page * 4096)))") error=0" \
+		"$(grep -o 'fsdev_[a-z]*: .*' $tracing/trace)"
+	echo >$tracing/trace
 }
 
 # A read fails, and its news comes late: the page has been written meanwhile.
