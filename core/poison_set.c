@@ -342,9 +342,12 @@ static void widen(const struct poison_set *set, struct poison_span *pages)
 {
 	const struct poison_list *list = list_of(set);
 	const struct poison_span *next;
-	unsigned long at;
+	unsigned long at, last;
 
-	if (list->count[0] < list->capacity || joined(set, pages, &at) > at)
+	if (list->count[0] < list->capacity)
+		return;
+	last = joined(set, pages, &at);
+	if (last > at)
 		return;
 	next = &list->span[at];
 	if (at == list->count[0] || (at && pages->first - next[-1].end < next->first - pages->end))

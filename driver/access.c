@@ -146,13 +146,16 @@ long fsdev_checked_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pag
 	return access_fast(fsdev, pgoff, nr_pages, kaddr, pfn);
 }
 
+/* Pages that are zeroed before others may run; fs/dax.c asks for one. */
+#define ZERO_PAGES 512
+
 static int zero_good(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
 {
 	while (nr_pages) {
 		void *kaddr;
 		long n;
 
-		n = access_any(fsdev_of(dax_dev), pgoff, min_t(size_t, nr_pages, LONG_MAX),
+		n = access_any(fsdev_of(dax_dev), pgoff, min_t(size_t, nr_pages, ZERO_PAGES),
 			       &kaddr, NULL);
 		if (n < 0)
 			return n;
@@ -160,6 +163,7 @@ static int zero_good(struct dax_device *dax_dev, pgoff_t pgoff, size_t nr_pages)
 		dax_flush(dax_dev, kaddr, PFN_PHYS(n));
 		pgoff += n;
 		nr_pages -= n;
+		cond_resched();
 	}
 	return 0;
 }

@@ -216,6 +216,8 @@ static __always_inline blk_status_t disk_move(struct fsdev *fsdev, struct bio *b
 
 	if (unlikely(access_checks_poison(&fsdev->access)) && disk_has_poison(fsdev, bio))
 		return disk_transfer_checked(fsdev, bio, write);
+	/* read what was repaired after this; pairs with cmpxchg() in access_switch() in access.c */
+	smp_rmb();
 	status = disk_transfer(fsdev, bio, write);
 	if (unlikely(status) && !write)
 		return disk_transfer_checked(fsdev, bio, write);
@@ -267,6 +269,7 @@ static int __maybe_unused disk_move_page(struct gendisk *disk, sector_t sector, 
 
 	if (unlikely(access_checks_poison(&fsdev->access)))
 		return -EOPNOTSUPP;
+	smp_rmb();	/* pairs with cmpxchg() in access_switch() in access.c */
 	return disk_copy_fast(fsdev, (u64)sector << SECTOR_SHIFT, buf, len, write) ? -EIO : 0;
 }
 

@@ -175,7 +175,7 @@ static noinline int failure_notify_span(struct fsdev *fsdev, unsigned long pfn,
 		/* the holder has been notified; everything below is bookkeeping */
 		if (new)
 			poison_update_listeners(&fsdev->poison, piece.offset, piece.len);
-		record_failure(fsdev, &piece, new, event_flags(fsdev, mf_flags));
+		record_failure(fsdev, &piece, new || found, event_flags(fsdev, mf_flags));
 	}
 	if (!reported)
 		failure_log(fsdev, "memory failure at %#llx, %lu pages: outside the data",

@@ -619,13 +619,16 @@ static void revoke_supers(struct fsdev *fsdev)
 void revoke_poisoned(struct page *page)
 {
 	struct folio *folio = page_folio(page);
-	pgoff_t index = folio->index + folio_page_idx(folio, page);
 	struct inode *inode = pin_file(&folio->page);
+	pgoff_t index;
 
 	if (!inode)
 		return;
-	unmap_mapping_range(inode->i_mapping, (loff_t)index << PAGE_SHIFT, PAGE_SIZE,
-			    KEEP_COWS);
+	index = READ_ONCE(folio->index) + folio_page_idx(folio, page);
+	/* the index is of this file if the page still names it */
+	if (compat_dax_file(&folio->page) == inode->i_mapping)
+		unmap_mapping_range(inode->i_mapping, (loff_t)index << PAGE_SHIFT, PAGE_SIZE,
+				    KEEP_COWS);
 	unpin_file(inode);
 }
 
