@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The character device: what /dev/daxX.Y is in this mode. It tells a program what the device is
- * and what happens to it, and lets one program own it. uapi/fsdev.h has the commands.
+ * and what happens to it, lets one program own it, and moves the memory of a device that has no
+ * holder (chardev_data.c). uapi/fsdev.h has the commands.
  *
  * Lifetimes. A descriptor may stay open for as long as a program likes, so it must not keep the
  * device. struct chardev is what both know: the device has a reference from probe to the end of
@@ -43,6 +44,7 @@
 #include <linux/uaccess.h>
 
 #include "chardev.h"
+#include "chardev_data.h"
 #include "chardev_file.h"
 #include "chardev_ioctl.h"
 #include "chardev_owner.h"
@@ -86,15 +88,15 @@ static ssize_t read_events(struct chardev_file *file, struct event_queue *queue,
 	return done;
 }
 
-static ssize_t chardev_read(struct file *handle, char __user *to, size_t size, loff_t *pos)
+static ssize_t wait_events(struct file *handle, struct event_queue *queue, char __user *to,
+			   size_t size)
 {
 	struct chardev_file *file = handle->private_data;
-	struct event_queue *queue = queue_of(file);
 	struct event_source *events = &file->chardev->events;
 	ssize_t done;
 	bool over;
 
-	if (!queue || size < sizeof(struct fsdev_event))
+	if (size < sizeof(struct fsdev_event))
 		return -EINVAL;
 	for (;;) {
 		if (mutex_lock_interruptible(&file->reading))
@@ -112,6 +114,35 @@ static ssize_t chardev_read(struct file *handle, char __user *to, size_t size, l
 	}
 }
 
+/* A descriptor that owns the device or watches it has its events, another one the memory. */
+static ssize_t chardev_read(struct file *handle, char __user *to, size_t size, loff_t *pos)
+{
+	struct event_queue *queue = queue_of(handle->private_data);
+
+	if (queue)
+		return wait_events(handle, queue, to, size);
+	return chardev_data_read(handle, to, size, pos);
+}
+
+static ssize_t chardev_write(struct file *handle, const char __user *from, size_t size, loff_t *pos)
+{
+	if (queue_of(handle->private_data))
+		return -EINVAL;
+	return chardev_data_write(handle, from, size, pos);
+}
+
+static loff_t chardev_llseek(struct file *handle, loff_t offset, int whence)
+{
+	if (queue_of(handle->private_data))
+		return -ESPIPE;
+	return chardev_data_seek(handle, offset, whence);
+}
+
+static int chardev_fsync(struct file *handle, loff_t start, loff_t end, int datasync)
+{
+	return chardev_data_sync(handle);
+}
+
 static __poll_t chardev_poll(struct file *handle, poll_table *table)
 {
 	struct chardev_file *file = handle->private_data;
@@ -124,12 +155,6 @@ static __poll_t chardev_poll(struct file *handle, poll_table *table)
 	if (event_is_over(&file->chardev->events))
 		mask |= EPOLLHUP | EPOLLERR;
 	return mask;
-}
-
-/* The memory belongs to the device's holder; processes map files of a file system. */
-static int chardev_mmap(struct file *handle, struct vm_area_struct *vma)
-{
-	return -EOPNOTSUPP;
 }
 
 static struct chardev *find_chardev(dev_t devt)
@@ -177,7 +202,7 @@ static int chardev_file_open(struct inode *inode, struct file *handle)
 	file->chardev = chardev;
 	handle->private_data = file;
 	forget_device_dax(inode, handle);
-	return stream_open(inode, handle);
+	return 0;
 }
 
 static int chardev_file_release(struct inode *inode, struct file *handle)
@@ -193,15 +218,21 @@ static int chardev_file_release(struct inode *inode, struct file *handle)
 	return 0;
 }
 
+/*
+ * No mmap: the memory belongs to the device's holder, and processes map files of a file system. A
+ * program that looks whether there is one sees the same as with the kernel's fsdev_dax.
+ */
 static const struct file_operations chardev_operations = {
 	.owner = THIS_MODULE,
 	.open = chardev_file_open,
 	.release = chardev_file_release,
+	.llseek = chardev_llseek,
 	.read = chardev_read,
+	.write = chardev_write,
+	.fsync = chardev_fsync,
 	.poll = chardev_poll,
 	.unlocked_ioctl = chardev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.mmap = chardev_mmap,
 };
 
 /**

@@ -521,6 +521,41 @@ void disk_look_for_claims(struct fsdev *fsdev)
 }
 
 /**
+ * disk_hold_off() - keep claims of the memory away for a moment
+ * @fsdev: a device that is bound, and stays so until disk_let_in()
+ * @write: claims of the bus's DAX device by fs_dax_get() as well, which take no lock of the disk
+ *
+ * Context: may sleep; takes the disk's open_mutex and keeps it.
+ * Return: 0; -EBUSY, without the open_mutex, if the disk is claimed or the device has a holder.
+ */
+int disk_hold_off(struct fsdev *fsdev, bool write)
+{
+	struct gendisk *disk = fsdev->disk;
+
+	mutex_lock(&disk->open_mutex);
+	if (!compat_disk_claimed(disk) && !fsdev_holder_exists(fsdev) &&
+	    (!write || fsdev_holder_bar(fsdev)))
+		return 0;
+	mutex_unlock(&disk->open_mutex);
+	return -EBUSY;
+}
+
+/**
+ * disk_let_in() - undo disk_hold_off()
+ * @fsdev: the device
+ * @write: as there
+ *
+ * Context: releases the disk's open_mutex.
+ */
+void disk_let_in(struct fsdev *fsdev, bool write)
+{
+	lockdep_assert_held(&fsdev->disk->open_mutex);
+	if (write)
+		fsdev_holder_unbar(fsdev);
+	mutex_unlock(&fsdev->disk->open_mutex);
+}
+
+/**
  * disk_claim() - claim the block device, to exclude other claims
  * @fsdev: a device that is bound, and stays so during the call
  * @holder: the claimer; an address that no other claimer uses

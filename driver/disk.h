@@ -17,6 +17,8 @@ void disk_delete(struct fsdev *fsdev);
 void disk_put(struct fsdev *fsdev);
 bool disk_is_claimed(struct fsdev *fsdev);
 void disk_look_for_claims(struct fsdev *fsdev);
+int disk_hold_off(struct fsdev *fsdev, bool write);
+void disk_let_in(struct fsdev *fsdev, bool write);
 int disk_claim(struct fsdev *fsdev, void *holder, struct compat_disk_claim *claim);
 void disk_unclaim(struct compat_disk_claim *claim);
 

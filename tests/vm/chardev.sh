@@ -144,7 +144,7 @@ own with a huge queue: EINVAL
 own from nowhere: EFAULT
 own, descriptor for reading: EBADF
 watch with flags: EINVAL
-read before anything is listened to: EINVAL
+read before anything is listened to: ok
 watch with the largest queue: ok
 watch again: EALREADY
 own after it: ok
@@ -167,8 +167,8 @@ read: ok
 the event is still there: failure 0x2000
 write: EINVAL
 seek: ESPIPE
-pread: ESPIPE
-mmap: EOPNOTSUPP
+pread when there is no event: EAGAIN
+mmap: ENODEV
 an unknown command: ENOTTY
 a known command of another size: ENOTTY
 a command of others: ENOTTY"

@@ -66,6 +66,10 @@ case_flushes_as_nd_pmem() {
 	ours
 	ok "bound" [ -b "$disk" ]
 	fsdev=$(uses "$disk")
+	is "write() of the node, and fsync" 1 \
+		"$(flushes dd if=/dev/zero of="/dev/$dev" bs=4k count=8 conv=notrunc,fsync)"
+	is "8 writes of the node with O_DSYNC" 8 \
+		"$(flushes dd if=/dev/zero of="/dev/$dev" bs=4k count=8 conv=notrunc oflag=dsync)"
 	is "an unbind flushes" 1 "$(flushes give "$dev" none)"
 	namespace fsdax
 	pmem=$(uses /dev/pmem0)

@@ -375,7 +375,7 @@ static int cmd_refuse(char **argv)
 	printf("the event is still there: %s %#llx\n", event_name(event.kind), event.offset);
 	refuse("write", write(fd, &event, sizeof(event)));
 	refuse("seek", lseek(fd, 0, SEEK_SET));
-	refuse("pread", pread(fd, &event, sizeof(event), 0));
+	refuse("pread when there is no event", pread(fd, &event, sizeof(event), 0));
 	refuse("mmap", mmap(NULL, info.align, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED ? -1 : 0);
 	refuse("an unknown command", ioctl(fd, _IO(FSDEV_IOC_MAGIC, 0xff), 0));
 	refuse("a known command of another size", ioctl(fd, _IOR(FSDEV_IOC_MAGIC, 0, int), &info));

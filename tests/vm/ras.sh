@@ -231,4 +231,11 @@ if here unbinding; then
 	done
 fi
 umount $mnt
+if [[ $dev == dax* ]] && here node; then
+	machine_check "$(phys_of 40960)"
+	is "the node of a device without a holder: read() of each page" "2 read, 1 EIO, 5 read" "$(ras-file read /dev/$dev 32768 32768)"
+	is "the node: read() of all" 8192 "$(ras-file read-all /dev/$dev 32768 32768)"
+	is "the node: overwritten" 4096 "$(ras-file write /dev/$dev 40960 4096 9)"
+	is "the node: bad is then" "" "$(bad)"
+fi
 finish
