@@ -21,7 +21,8 @@
  *     from before the probe was there, is copied as one, or refused.
  *  4. Copy-on-write never copies onto a poisoned page: it is refused.
  *  5. Deduplication sees zeros in unwritten extents: it would compare what the blocks held before.
- *  6. A mapping whose copy-on-write fails at its first page is not cut: the file system cancels as
+ *  6. What copy-on-write by other than a fault replaces is in no mapping afterwards (cow.c).
+ *  7. A mapping whose copy-on-write fails at its first page is not cut: the file system cancels as
  *     much as the mapping is long, and what it has made ready beyond would stay, with what the
  *     blocks held before. XFS puts that into the file when a hole over it is unshared.
  *
@@ -37,6 +38,7 @@
 
 #include "clamp.h"
 #include "compat/iomap.h"
+#include "cow.h"
 #include "device.h"
 #include "remap.h"
 
@@ -155,7 +157,7 @@ static void clamp_cut(struct iomap *map, loff_t first, u64 len)
 	map->length = min_t(u64, map->length - skip, len);
 }
 
-/* What a caller is about to use of a mapping, in pages of the file; invariants 1 to 4 and 6. */
+/* What a caller is about to use of a mapping, in pages of the file; invariants 1 to 4, 6 and 7. */
 static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 {
 	bool shared = iter->iomap.flags & IOMAP_F_SHARED;
@@ -164,6 +166,11 @@ static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 	bool cow = (iter->flags & IOMAP_WRITE) && (shared || iter->srcmap.type != IOMAP_HOLE);
 	long to = nr, from = nr, pages = nr;
 
+	if (cow && !fault && !cow_begin(iter->inode)) {
+		clamp_refuse(iter, &iter->iomap, first,
+			     "copy-on-write whose old blocks would stay mapped");
+		return;
+	}
 	/* goes page by page, and looks at what it is given */
 	if (iter->flags & IOMAP_ZERO)
 		return;
@@ -202,6 +209,8 @@ static void clamp_dstmap(void *data, struct inode *inode, struct iomap *iomap)
 	first = round_down(iter->pos, PAGE_SIZE);
 	end = round_up(iter->pos + iomap_length(iter), PAGE_SIZE);
 	nr = PHYS_PFN(end - first);
+	if ((iter->flags & IOMAP_WRITE) && (iter->flags & IOMAP_FAULT))
+		cow_forget();
 	/* one page of one file is contiguous, and direct access knows whether it is poisoned */
 	if (nr > 1 || (iomap->flags & IOMAP_F_SHARED) || iter->srcmap.type != IOMAP_HOLE)
 		clamp_iter(iter, first, nr);
@@ -226,9 +235,18 @@ static int clamp_install(void)
 	rc = remap_install();
 	if (rc)
 		return rc;
+	rc = cow_install();
+	if (rc)
+		goto remap;
 	rc = tracepoint_probe_register(clamp_point, clamp_dstmap, NULL);
 	if (rc)
-		remap_uninstall();
+		goto cow;
+	return 0;
+
+cow:
+	cow_uninstall();
+remap:
+	remap_uninstall();
 	return rc;
 }
 
@@ -242,6 +260,7 @@ static void clamp_uninstall(void)
 	lockdep_assert_held(&clamp_lock);
 	tracepoint_probe_unregister(clamp_point, clamp_dstmap, NULL);
 	remap_uninstall();
+	cow_uninstall();
 }
 
 /**
@@ -291,6 +310,17 @@ void clamp_stop(struct fsdev *fsdev)
 }
 
 /**
+ * clamp_init() - set up
+ *
+ * Context: loading the module.
+ * Return: 0 or a negative errno.
+ */
+int clamp_init(void)
+{
+	return cow_init();
+}
+
+/**
  * clamp_exit() - wait until no caller is inside this module's probe or hook
  *
  * Context: unloading the module, when no device is bound; may sleep, as long as a clone that was
@@ -300,4 +330,5 @@ void clamp_exit(void)
 {
 	tracepoint_synchronize_unregister();
 	remap_exit();
+	cow_exit();
 }

@@ -25,6 +25,7 @@ struct clamp {
 
 int clamp_get(struct fsdev *fsdev);
 void clamp_stop(struct fsdev *fsdev);
+int clamp_init(void);
 void clamp_exit(void);
 
 #endif

@@ -185,11 +185,16 @@ static int __init fsdev_init(void)
 	rc = readonly_init(&fsdev_driver.drv);
 	if (rc)
 		goto sleep;
-	rc = dax_driver_register(&fsdev_driver);
+	rc = clamp_init();
 	if (rc)
 		goto readonly;
+	rc = dax_driver_register(&fsdev_driver);
+	if (rc)
+		goto clamp;
 	return 0;
 
+clamp:
+	clamp_exit();
 readonly:
 	readonly_exit();
 sleep:

@@ -31,4 +31,7 @@
 	(FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_SAVE_REGS)
 #endif
 
+/* A function's start and ftrace's call in it are less than so many bytes apart. */
+#define COMPAT_FTRACE_ENTRY 16
+
 #endif

@@ -427,6 +427,23 @@ static int cmd_late(char **argv)
 }
 
 /*
+ * watch FILE: maps its first page and says what the first byte of that is; says it again for each
+ * line of its input.
+ */
+static int cmd_watch(char **argv)
+{
+	volatile unsigned char *addr = map_as(open_file(argv[0], O_RDONLY), PROT_READ, MAP_SHARED, 0,
+					      PAGE);
+	char line[80];
+
+	do {
+		printf("%02x\n", addr[0]);
+		fflush(stdout);
+	} while (fgets(line, sizeof(line), stdin));
+	return 0;
+}
+
+/*
  * paged LEN: has that much memory of its own written to swap, and says "ready". Then for each line of
  * its input it tells what a page of it is: the same, another, or none.
  */
@@ -810,6 +827,7 @@ static const struct command commands[] = {
 	{ "hold-write", "FILE", 1, cmd_hold_write },
 	{ "hold-hole", "FILE", 1, cmd_hold_hole },
 	{ "late", "FILE r|w", 2, cmd_late },
+	{ "watch", "FILE", 1, cmd_watch },
 	{ "paged", "LEN", 1, cmd_paged },
 	{ "paint", "DEVICE LEN SEED", 3, cmd_paint },
 	{ "painted", "DEVICE LEN SEED", 3, cmd_painted },

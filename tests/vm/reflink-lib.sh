@@ -10,6 +10,8 @@ mkdir -p $mnt
 case $(uname -r) in
 # what 6.1 says of a page that two files have read: upstream/dax-shared-read-fault.md
 6.1.*) stock_complaint='WARNING: CPU: [0-9]+ PID: [0-9]+ at fs/dax.c:(380 dax_insert_entry|404 dax_disassociate_entry)' dedupes='' ;;
+# what 7.x says of a page that is mapped while it is copied on write: upstream/dax-invalidate-mapped-warning.md
+7.*) stock_complaint='WARNING: fs/dax.c:452 at dax_disassociate_entry' dedupes=y ;;
 *) dedupes=y ;;
 esac
 

@@ -280,6 +280,106 @@ unwritten_back() {
 	rm $image /dev/shm/other
 }
 
+# until_true COMMAND...: waits until it succeeds
+until_true() {
+	until "$@"; do sleep 0.05; done
+}
+
+# watched WHAT BYTE: the mapping of watching shows that byte
+watched() {
+	local before
+
+	before=$(wc -l </tmp/watched)
+	echo >&6
+	until_true watched_more "$before"
+	is "$1" "$2" "$(tail -n 1 /tmp/watched)"
+}
+
+watched_more() {
+	[ "$(wc -l </tmp/watched)" -gt "$1" ]
+}
+
+# watching FILE: a process that has mapped its first page
+watching() {
+	rm -f /tmp/watching /tmp/watched
+	mkfifo /tmp/watching
+	: >/tmp/watched
+	dax-file watch "$1" </tmp/watching >/tmp/watched &
+	watcher=$!
+	exec 6>/tmp/watching
+	until_true watched_more 0
+}
+
+watched_end() {
+	exec 6>&-
+	wait $watcher
+}
+
+# reused BLOCK: files of another content are written until one of them has that block
+reused() {
+	local n
+
+	for ((n = 0; n < 200; n++)); do
+		xfs_io -f -c "pwrite -q -S 0x53 0 64k" $mnt/other$n
+		[ "$(at $mnt/other$n 0)" != "$1" ] || return 0
+		sync
+	done
+	return 1
+}
+
+# A mapping shows nothing of a block that copy-on-write has replaced, which may belong to another file by now: neither one
+# that was there before the write, nor one that a fault makes while it copies.
+replaced_blocks() {
+	local watcher writer block how
+
+	for how in before during; do
+		xfs_io -f -c "pwrite -q -S 0x41 0 64k" $mnt/from
+		cp --reflink=always $mnt/from $mnt/to
+		sync
+		block=$(at $mnt/from 0)
+		[ $how = during ] || watching $mnt/from
+		rm -f /tmp/go
+		dax-file stuck-write $mnt/from /tmp/go >/tmp/stuck &
+		writer=$!
+		until_true grep -q ready /tmp/stuck
+		[ $how = before ] || watching $mnt/from
+		is "replaced, mapped $how: what it was, while the write goes on" 41 "$(tail -n 1 /tmp/watched)"
+		touch /tmp/go
+		wait $writer
+		is "replaced, mapped $how: written" written "$(tail -n 1 /tmp/stuck)"
+		refused "replaced, mapped $how: another block" [ "$(at $mnt/from 0)" = "$block" ]
+		watched "replaced, mapped $how: what was written" 00
+		rm $mnt/to
+		sync
+		ok "replaced, mapped $how: another file gets the block" reused "$block"
+		watched "replaced, mapped $how: nothing of the other file" 00
+		watched_end
+		rm $mnt/from $mnt/other*
+	done
+}
+
+# XFS is loaded after the device was claimed.
+late_xfs() {
+	local vol=/dev/mapper/late
+
+	modprobe -r xfs
+	ok "late XFS: device-mapper" dmsetup create late --table "0 $(blockdev --getsz $disk) linear $disk 0"
+	ok "late XFS: clamped" clamped
+	refused "late XFS: not hooked" hooked
+	fresh "late XFS" $vol
+	ok "late XFS: hooked" hooked
+	replaced_blocks
+	umount $mnt
+	modprobe -r xfs
+	refused "late XFS: unhooked" hooked
+	dmsetup remove late
+}
+
+# hooked: XFS's functions are
+hooked() {
+	grep -q '^xfs_reflink_end_cow ' /sys/kernel/tracing/enabled_functions
+}
+
 many_ranges
 refusal
 unwritten_back
@@ -290,7 +390,9 @@ poisoned_sources
 bounded_source
 failed_copies
 poisoned_room
+replaced_blocks
 umount $mnt
+late_xfs
 fresh "2 MiB" $disk -d su=2m,sw=1
 huge_entries
 split_copies

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Cow: no entry of a DAX file outlives the blocks that copy-on-write has replaced.
+ */
+#ifndef FSDEV_COW_H
+#define FSDEV_COW_H
+
+#include <linux/types.h>
+
+struct inode;
+
+int cow_init(void);
+int cow_install(void);
+void cow_uninstall(void);
+void cow_exit(void);
+bool cow_begin(struct inode *inode);
+void cow_forget(void);
+
+#endif
