@@ -126,6 +126,12 @@ soak: ROUNDS ?= 1000
 soak:
 	@tests/long soak "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
 
+## make reflink-soak ROUNDS=N [SEED=S] [KERNEL=6.12]   random rounds over files that share blocks
+reflink-soak: KERNEL ?= 6.12
+reflink-soak: ROUNDS ?= 200
+reflink-soak:
+	@tests/long reflink-soak "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
+
 ## make races ROUNDS=N [KERNEL=6.12]            everything at once, for longer
 races: KERNEL ?= 6.12
 races: ROUNDS ?= 1000
@@ -142,4 +148,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak races power-loss deb install install-tool install-headers install-dkms clean
+.PHONY: help lab demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak races power-loss deb install install-tool install-headers install-dkms clean
