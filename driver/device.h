@@ -16,11 +16,11 @@
 #include "core/rangemap.h"
 #include "discover.h"
 #include "failure.h"
+#include "mounts.h"
 #include "platform.h"
 #include "poison.h"
 #include "readonly.h"
 #include "removal.h"
-#include "revoke.h"
 #include "sleep.h"
 
 struct chardev;
@@ -40,7 +40,7 @@ struct gendisk;
  * @chardev: what it shares with the descriptors of /dev/daxX.Y
  * @events: where the device's events are posted; @chardev has it
  * @holder_ops: of the holder that the bus's DAX device had when removal began; only for its name
- * @revoke: the file systems that were mounted from it when removal began
+ * @mounts: what the kernel had on the disk when removal began
  * @clamp: mappings of DAX files are clamped for this device
  * @platform: how stores become durable
  * @blocked: what the unbind waits for
@@ -71,7 +71,7 @@ struct fsdev {
 	struct chardev *chardev;
 	struct event_source *events;
 	const void *holder_ops;
-	struct revoke revoke;
+	struct mounts mounts;
 	struct clamp clamp;
 	struct platform platform;
 	struct blocked blocked;

@@ -24,6 +24,7 @@
 #include "failure.h"
 #include "holder.h"
 #include "late.h"
+#include "mounts.h"
 #include "pagemap.h"
 #include "parent.h"
 #include "platform.h"
@@ -82,7 +83,7 @@ static void abandon(struct fsdev *fsdev)
 static void notify_first(struct fsdev *fsdev)
 {
 	if (READ_ONCE(announce_first))
-		fsdev_holder_announce(fsdev, revoke_holder_start(fsdev));
+		fsdev_holder_announce(fsdev, mounts_holder_start(fsdev));
 	else if (fsdev_holder_exists(fsdev) && compat_disk_claimed(fsdev->disk))
 		dev_info(fsdev_dev(fsdev),
 			 "deleting the disk before its holder is notified of removal, as XFS of 7.x may loop for a very long time otherwise (announce_first=N)\n");
@@ -113,7 +114,7 @@ void removal_run(struct fsdev *fsdev)
 		fsdev_holder_kill_unheld(fsdev);
 	}
 	if (step(fsdev, STAGE_DISK, 4, "pin what is mounted, wait for unmounts and swapoff") &&
-	    (!revoke_note_supers(fsdev) || !revoke_wait_swap(fsdev)))
+	    (!mounts_note(fsdev) || !mounts_wait_swap(fsdev)))
 		abandon(fsdev);
 	if (step(fsdev, STAGE_DISK, 5, "notify the holder first, if asked to")) {
 		blocked_by(fsdev,
@@ -130,8 +131,8 @@ void removal_run(struct fsdev *fsdev)
 	}
 	/* what was being mounted; the deletion has waited for that */
 	if (step(fsdev, STAGE_DISK, 7, "pin what was being mounted")) {
-		if (revoke_note_supers(fsdev))
-			revoke_lost_swap(fsdev);
+		if (mounts_note(fsdev))
+			mounts_lost_swap(fsdev);
 		else
 			abandon(fsdev);
 	}
@@ -148,7 +149,7 @@ void removal_run(struct fsdev *fsdev)
 		access_stop_flushes(fsdev);
 		blocked_by(fsdev,
 			   "a read, write or notice on a DAX device is under way, waiting for its process to go on or end");
-		fsdev_holder_remove(fsdev, revoke_holder_start(fsdev));
+		fsdev_holder_remove(fsdev, mounts_holder_start(fsdev));
 		/* finds it dead, and clears what the bus keeps of it */
 		kill_dev_dax(fsdev->dev_dax);
 		access_restore(fsdev);

@@ -24,7 +24,7 @@
 
 #include "blocked.h"
 #include "device.h"
-#include "holder.h"
+#include "mounts.h"
 #include "revoke.h"
 #include "supers.h"
 
@@ -33,18 +33,6 @@
  * none of the device's, and stays with its process.
  */
 #define KEEP_COWS 0
-
-/* A superblock that was mounted from the disk when it went. */
-struct fsdev_super {
-	struct fsdev_super *next;
-	struct super_block *sb;
-};
-
-/* The disk or a partition of it, as it was when the disk went. */
-struct fsdev_part {
-	struct fsdev_part *next;
-	struct block_device *bdev;
-};
 
 /* Pages that are looked at, or passed over, together: of one memory section. */
 #define PASS_RUN 4096UL
@@ -428,183 +416,9 @@ static void revoke_pages(struct pass *pass)
 	pass->first = false;
 }
 
-static void note_super(struct fsdev *fsdev, struct super_block *sb)
+static void revoke_mounted(struct super_block *sb, void *fsdev)
 {
-	struct fsdev_super *super;
-
-	for (super = fsdev->revoke.supers; super; super = super->next)
-		if (super->sb == sb) {
-			deactivate_super(sb); /* not the last to have it */
-			return;
-		}
-	super = kmalloc(sizeof(*super), GFP_KERNEL | __GFP_NOFAIL);
-	super->sb = sb;
-	super->next = fsdev->revoke.supers;
-	fsdev->revoke.supers = super;
-}
-
-/* The disk and its partitions: of a deleted disk its table tells no more than the disk. */
-static void keep_parts(struct fsdev *fsdev)
-{
-	struct block_device *bdev;
-	unsigned long index;
-
-	mutex_lock(&fsdev->disk->open_mutex);
-	xa_for_each(&fsdev->disk->part_tbl, index, bdev) {
-		struct fsdev_part *part = kmalloc(sizeof(*part), GFP_KERNEL | __GFP_NOFAIL);
-
-		get_device(&bdev->bd_device);
-		part->bdev = bdev;
-		part->next = fsdev->revoke.parts;
-		fsdev->revoke.parts = part;
-	}
-	mutex_unlock(&fsdev->disk->open_mutex);
-}
-
-static void drop_parts(struct fsdev *fsdev)
-{
-	while (fsdev->revoke.parts) {
-		struct fsdev_part *part = fsdev->revoke.parts;
-
-		fsdev->revoke.parts = part->next;
-		put_device(&part->bdev->bd_device);
-		kfree(part);
-	}
-}
-
-/* Notes the superblocks that are mounted; false if one is on its way out, which cannot be noted. */
-static bool note_supers(struct fsdev *fsdev)
-{
-	bool all = true;
-
-	for (struct fsdev_part *part = fsdev->revoke.parts; part; part = part->next) {
-		struct super_block *sb = compat_bdev_super(part->bdev);
-
-		if (sb)
-			note_super(fsdev, sb);
-		else if (compat_bdev_unmounting(part->bdev))
-			all = false;
-	}
-	return all;
-}
-
-/**
- * revoke_note_supers() - remembers which file systems are mounted from the disk
- * @fsdev: a device whose disk is about to be deleted, or has just been
- *
- * Called before, since a deleted disk no longer has its partitions; and after, for what
- * was being mounted: the deletion has waited for that to succeed or fail. They stay in memory until
- * revoke_mappings().
- *
- * An unmount that is under way is waited for: XFS holds the device until its end, and where it
- * hears of a removal then it looks at what it has freed already (xfs_dax_notify_failure() in
- * fs/xfs/xfs_notify_failure.c). It lets go of the device just after the disk.
- *
- * Context: removal; may sleep.
- * Return: false if the machine goes down meanwhile: removal is abandoned.
- */
-bool revoke_note_supers(struct fsdev *fsdev)
-{
-	unsigned long end = jiffies;
-
-	if (!fsdev->revoke.parts)
-		keep_parts(fsdev);
-	while (!note_supers(fsdev)) {
-		blocked_by(fsdev, "a file system on %s is being unmounted, waiting for that to end",
-			   fsdev->disk->disk_name);
-		end = jiffies + HZ;
-		if (!blocked_sleep(HZ / 50))
-			return false;
-	}
-	/* at most a second: another holder may have the device by now */
-	while (fsdev_holder_exists(fsdev) && time_before(jiffies, end))
-		if (!blocked_sleep(HZ / 50))
-			return false;
-	blocked_over(fsdev);
-	return true;
-}
-
-/**
- * revoke_holder_start() - find where on the disk the holder's partition begins
- * @fsdev: a device that is being unbound
- *
- * XFS is the holder as what its superblock has as s_fs_info.
- *
- * Context: unbind, between revoke_note_supers() and revoke_mappings().
- * Return: offset in bytes; 0 for the whole disk, or where the holder is no such file system.
- */
-u64 revoke_holder_start(const struct fsdev *fsdev)
-{
-	const void *holder = READ_ONCE(fsdev->dax_dev->holder_data);
-
-	for (struct fsdev_super *super = fsdev->revoke.supers; super; super = super->next)
-		if (super->sb->s_fs_info == holder && super->sb->s_bdev &&
-		    super->sb->s_bdev->bd_disk == fsdev->disk)
-			return (u64)super->sb->s_bdev->bd_start_sect << SECTOR_SHIFT;
-	return 0;
-}
-
-/* Has the kernel swap on the disk, on a partition, or in a file of a superblock in the list? */
-static bool has_swap(const struct fsdev *fsdev)
-{
-	for (struct fsdev_part *part = fsdev->revoke.parts; part; part = part->next)
-		if (IS_SWAPFILE(compat_bdev_inode(part->bdev)))
-			return true;
-	for (struct fsdev_super *super = fsdev->revoke.supers; super; super = super->next)
-		if (super_has_swap(super->sb))
-			return true;
-	return false;
-}
-
-/**
- * revoke_wait_swap() - wait until the kernel has no swap on the disk
- * @fsdev: a device whose disk is about to be deleted; after revoke_note_supers()
- *
- * swapon(2) has no holder operations: the kernel goes on using a disk that is deleted, cannot open
- * it for swapoff(2) any more, and kills each process that needs a page of it. So it is waited for
- * while the disk still works. Swap on device-mapper or a loop device above is not seen.
- *
- * Context: removal; may sleep.
- * Return: false if the machine goes down meanwhile.
- */
-bool revoke_wait_swap(struct fsdev *fsdev)
-{
-	while (has_swap(fsdev)) {
-		blocked_by(fsdev, "%s is in use as swap, waiting for swapoff",
-			   fsdev->disk->disk_name);
-		if (!blocked_sleep(HZ / 10))
-			return false;
-	}
-	blocked_over(fsdev);
-	return true;
-}
-
-/**
- * revoke_lost_swap() - say that swap is lost
- * @fsdev: a device whose disk has been deleted
- *
- * What swapon(2) has taken between revoke_wait_swap() and the deletion.
- *
- * Context: removal; may sleep.
- */
-void revoke_lost_swap(struct fsdev *fsdev)
-{
-	if (has_swap(fsdev))
-		dev_warn(fsdev_dev(fsdev),
-			 "swap on %s is lost: what is in it is gone, and swapoff cannot end it\n",
-			 fsdev->disk->disk_name);
-}
-
-static void revoke_supers(struct fsdev *fsdev)
-{
-	while (fsdev->revoke.supers) {
-		struct fsdev_super *super = fsdev->revoke.supers;
-
-		fsdev->revoke.supers = super->next;
-		super_each_file(super->sb, revoke_file_mapped, fsdev);
-		deactivate_super(super->sb);
-		kfree(super);
-	}
+	super_each_file(sb, revoke_file_mapped, fsdev);
 }
 
 /**
@@ -698,8 +512,7 @@ bool revoke_mappings(struct fsdev *fsdev)
 	};
 	bool done;
 
-	drop_parts(fsdev);
-	revoke_supers(fsdev);
+	mounts_end(fsdev, revoke_mounted);
 	done = wait_faults(fsdev) && wait_pages(&pass);
 	kvfree(pass.left);
 	blocked_over(fsdev);

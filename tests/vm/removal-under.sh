@@ -147,7 +147,7 @@ unmounting() {
 	ok "unmounting: an unmount is under way" in_kernel $unmounter generic_shutdown_super
 	give $dev none &
 	taker=$!
-	ok "unmounting: unbinding waits for it" in_kernel $taker revoke_note_supers
+	ok "unmounting: unbinding waits for it" in_kernel $taker mounts_note
 	until dmesg | grep 'unbind blocked: a file system on .* is being unmounted' || ! kill -0 $taker; do sleep 0.2; done >/tmp/waits 2>&1
 	like "unmounting: and says so" "$dev: unbind blocked: a file system on ${disk##*/} is being unmounted, waiting for that to end" "$(cat /tmp/waits)"
 	dmsetup resume log
@@ -180,7 +180,7 @@ unmounting_realtime() {
 	ok "unmounting, real-time: an unmount is under way" in_kernel $unmounter generic_shutdown_super
 	give $dev none &
 	taker=$!
-	ok "unmounting, real-time: unbinding waits for it" in_kernel $taker revoke_note_supers
+	ok "unmounting, real-time: unbinding waits for it" in_kernel $taker mounts_note
 	dmsetup resume data
 	wait $unmounter || status=$?
 	is "unmounting, real-time: it goes well" 0 "$status"
