@@ -145,6 +145,16 @@ static bool clamp_hides_sharing(const struct iomap_iter *iter)
 	       iter->inode->i_fop->remap_file_range;
 }
 
+/*
+ * Does zeroing copy shared blocks, with the file locked against faults? 6.1 does not end such a
+ * copy, so there is nothing to do at its end.
+ */
+static bool clamp_zeroes_shared(const struct iomap_iter *iter)
+{
+	return !COMPAT_DAX_ZERO_UNENDED && (iter->flags & IOMAP_ZERO) &&
+	       ((iter->iomap.flags & IOMAP_F_SHARED) || iter->srcmap.type != IOMAP_HOLE);
+}
+
 /* Cut a mapping to @len bytes from file offset @first on. */
 static void clamp_cut(struct iomap *map, loff_t first, u64 len)
 {
@@ -166,7 +176,8 @@ static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 	bool cow = (iter->flags & IOMAP_WRITE) && (shared || iter->srcmap.type != IOMAP_HOLE);
 	long to = nr, from = nr, pages = nr;
 
-	if (cow && !fault && !cow_begin(iter->inode)) {
+	if (!fault && (cow || clamp_zeroes_shared(iter)) &&
+	    !cow_begin(iter->inode, iter->flags & (IOMAP_UNSHARE | IOMAP_ZERO))) {
 		clamp_refuse(iter, &iter->iomap, first,
 			     "copy-on-write whose old blocks would stay mapped");
 		return;

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Cow: take the entries out of a DAX file whose blocks copy-on-write has replaced.
+ * Cow: no entry of a DAX file outlives the blocks that copy-on-write has replaced.
  *
  * A write to shared blocks takes the file's entries out first, copies, and has XFS put the new
  * blocks in the place of the old ones last. A read fault that comes in between finds the old
  * blocks, and its entry stays: the mapping goes on showing them when they have long been freed and
  * belong to another file (fs/dax.c, Linux 6.1 to 7.3; 6.1 does not even take out what was there
- * before). So the entries are taken out once more, when the new blocks are in place and before the
- * write goes on: XFS lets no freed block be used again before its log is written.
+ * before). So the entries are taken out once more around the last step, with the file's
+ * invalidate_lock held exclusively: each fault is over before, or finds the new blocks.
  *
  * XFS does that last step in xfs_reflink_end_cow(), which ftrace redirects to cow_end(), which
- * calls it in turn and then takes the entries out. clamp.c says, by cow_begin(), which file the
- * task that calls it is about to write. Faults hold the lock of the entry that they copy, need
- * nothing of this, and must not wait here.
+ * takes the entries out and then calls it. clamp.c says, by cow_begin(), which file the task that
+ * calls it is about to copy. Faults hold the lock of the entry that they copy, need nothing of
+ * this, and must not wait here.
  *
  * XFS is a module: it can come after the hook was asked for, and go.
+ *
+ * Locks: cow_hook_lock, then cow_lock. i_rwsem, invalidate_lock, then XFS's own, as in fallocate().
  */
 #include <linux/atomic.h>
 #include <linux/dax.h>
@@ -37,6 +39,7 @@
 
 #include "compat/ftrace.h"
 #include "cow.h"
+#include "supers.h"
 
 /* Writes that have begun, by task. */
 #define COW_BITS 6
@@ -48,11 +51,13 @@
  * @node: in cow_writes, protected by cow_lock
  * @task: who does it; is only compared
  * @inode: the file; alive until @task has called cow_end() or cow_cancel()
+ * @locked: @task holds its invalidate_lock exclusively
  */
 struct cow_write {
 	struct hlist_node node;
 	const struct task_struct *task;
 	struct inode *inode;
+	bool locked;
 };
 
 /* XFS has it to itself. */
@@ -71,9 +76,6 @@ static bool cow_hooked;
 
 /* Callers inside cow_end() and cow_cancel(); their code stays until there is none. */
 static atomic_t cow_running = ATOMIC_INIT(0);
-
-/* Entries that a fault makes dirty again while they are written back: so often, then they stay. */
-#define COW_TRIES 64
 
 static struct hlist_head *cow_head(void)
 {
@@ -100,49 +102,47 @@ static void cow_free(struct cow_write *write)
 	mempool_free(write, cow_pool);
 }
 
-/* Take the record of the running task off, and return its file if that is @ip, else NULL. */
-static struct inode *cow_take(const struct xfs_inode *ip)
+/* Take the record of the running task off if its file is @ip; false if there is none. */
+static bool cow_take(const struct xfs_inode *ip, struct cow_write *taken)
 {
-	struct inode *inode = NULL;
 	struct cow_write *write;
+	bool found;
 
 	spin_lock(&cow_lock);
 	write = cow_find();
 	/* XFS has its inode around the kernel's */
-	if (write && (unsigned long)write->inode - (unsigned long)ip < PAGE_SIZE) {
-		inode = write->inode;
+	found = write && (unsigned long)write->inode - (unsigned long)ip < PAGE_SIZE;
+	if (found) {
+		*taken = *write;
 		cow_free(write);
 	}
 	spin_unlock(&cow_lock);
-	return inode;
+	return found;
 }
 
-/*
- * Take entries out. Dirty ones are written back first: a fault can have made them of the new
- * blocks meanwhile. The caller holds the file's i_rwsem and no lock inside it but invalidate_lock.
- */
+/* Take entries out. The caller holds the file's invalidate_lock exclusively. */
 static void cow_drop(struct inode *inode, loff_t pos, loff_t count)
 {
 	struct address_space *mapping = inode->i_mapping;
-	loff_t end = pos + count - 1;
+	pgoff_t first = pos >> PAGE_SHIFT, last = (pos + count - 1) >> PAGE_SHIFT;
 
-	for (int tries = 0; tries < COW_TRIES; tries++) {
-		/* first: from 7.0 on an entry that is mapped when it goes draws a warning */
-		unmap_mapping_pages(mapping, pos >> PAGE_SHIFT,
-				    (end >> PAGE_SHIFT) - (pos >> PAGE_SHIFT) + 1, false);
-		if (!invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, end >> PAGE_SHIFT))
-			return;
-		/* does not wait: pages of memory are written at once, and errors stay for fsync() */
-		if (filemap_fdatawrite_range(mapping, round_down(pos, PAGE_SIZE),
-					     end | (PAGE_SIZE - 1)))
-			break;
-		cond_resched();
-	}
-	pr_warn_ratelimited("fsdev: %s: inode %llu, offset %lld: mappings may show blocks that a write has replaced\n",
-			    inode->i_sb->s_id, (u64)inode->i_ino, pos);
+	lockdep_assert_held_write(&mapping->invalidate_lock);
+	/* first: from 7.0 on an entry that is mapped when it goes draws a warning */
+	unmap_mapping_pages(mapping, first, last - first + 1, false);
+	if (!invalidate_inode_pages2_range(mapping, first, last))
+		return;
+	/* dirty ones: DAX waits for nothing more, and leaves errors to fsync() */
+	filemap_fdatawrite_range(mapping, (loff_t)first << PAGE_SHIFT,
+				 ((loff_t)last << PAGE_SHIFT) + PAGE_SIZE - 1);
+	if (invalidate_inode_pages2_range(mapping, first, last))
+		pr_warn_ratelimited("fsdev: %s: inode %llu, offset %lld: the file still names pages that a write has replaced\n",
+				    inode->i_sb->s_id, (u64)inode->i_ino, pos);
 }
 
-/* What XFS has, and what stands in for it while XFS is not there. */
+typedef int cow_end_t(struct xfs_inode *ip, loff_t offset, loff_t count);
+typedef int cow_cancel_t(struct xfs_inode *ip, loff_t offset, loff_t count, bool real);
+
+/* What stands in for the functions of XFS while XFS is not there. */
 static int cow_no_end(struct xfs_inode *ip, loff_t offset, loff_t count)
 {
 	return -EIO;
@@ -166,15 +166,20 @@ static void cow_leave(void)
 /* In the place of xfs_reflink_end_cow(), in the task and under the locks of its caller. */
 static noinline int cow_end(struct xfs_inode *ip, loff_t offset, loff_t count)
 {
-	struct inode *inode;
+	struct cow_write write;
+	bool known, lock;
 	int rc;
 
 	atomic_inc(&cow_running);
-	inode = cow_take(ip);
+	known = cow_take(ip, &write) && count > 0;
+	lock = known && !write.locked;
+	if (lock)
+		filemap_invalidate_lock(write.inode->i_mapping);
+	if (known)
+		cow_drop(write.inode, offset, count);
 	rc = static_call(cow_end_cow)(ip, offset, count);
-	/* also after an error: some of the blocks can be in place */
-	if (inode && count > 0)
-		cow_drop(inode, offset, count);
+	if (lock)
+		filemap_invalidate_unlock(write.inode->i_mapping);
 	cow_leave();
 	return rc;
 }
@@ -182,10 +187,11 @@ static noinline int cow_end(struct xfs_inode *ip, loff_t offset, loff_t count)
 /* In the place of xfs_reflink_cancel_cow_range(): nothing has been copied. */
 static noinline int cow_cancel(struct xfs_inode *ip, loff_t offset, loff_t count, bool real)
 {
+	struct cow_write write;
 	int rc;
 
 	atomic_inc(&cow_running);
-	cow_take(ip);
+	cow_take(ip, &write);
 	rc = static_call(cow_cancel_cow)(ip, offset, count, real);
 	cow_leave();
 	return rc;
@@ -197,12 +203,8 @@ static unsigned long cow_end_at, cow_cancel_at;
 static void notrace cow_redirect(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 				 struct ftrace_regs *fregs)
 {
-	/* cow_end() and cow_cancel() themselves get what they ask for */
-	if (within_module(parent_ip, THIS_MODULE))
-		return;
-	/* a function and the call of ftrace at its start are some bytes apart */
-	compat_ftrace_set_ip(fregs, ip - cow_end_at < COMPAT_FTRACE_ENTRY ?
-				    (unsigned long)cow_end : (unsigned long)cow_cancel);
+	compat_ftrace_set_ip(fregs, ip == cow_end_at ? (unsigned long)cow_end :
+						       (unsigned long)cow_cancel);
 }
 
 static struct ftrace_ops cow_ops = {
@@ -210,15 +212,17 @@ static struct ftrace_ops cow_ops = {
 	.flags = COMPAT_FTRACE_IPMODIFY,
 };
 
-/* The address of a function of XFS, 0 where there is none. */
-static unsigned long cow_lookup(const char *name)
+/* Find where ftrace comes into a function of XFS; 0 where there is none. */
+static unsigned long cow_lookup(const char *name, int *rc)
 {
 	struct kprobe probe = { .symbol_name = name };
-	int rc = register_kprobe(&probe);
 
-	if (rc)
+	*rc = register_kprobe(&probe);
+	if (*rc)
 		return 0;
 	unregister_kprobe(&probe);
+	if (!compat_ftrace_body((unsigned long)probe.addr))
+		*rc = -EOPNOTSUPP;
 	return (unsigned long)probe.addr;
 }
 
@@ -235,19 +239,20 @@ static void cow_unfilter(void)
 	ftrace_set_filter_ip(&cow_ops, cow_cancel_at, 1, 0);
 }
 
-/* Caller must hold cow_hook_lock. Return: 0; -ENOENT where XFS is not there; another errno. */
+/* Caller must hold cow_hook_lock; XFS is there, and ftrace knows of it. */
 static int cow_hook(void)
 {
 	int rc;
 
 	lockdep_assert_held(&cow_hook_lock);
-	cow_end_at = cow_lookup("xfs_reflink_end_cow");
-	cow_cancel_at = cow_lookup("xfs_reflink_cancel_cow_range");
-	if (!cow_end_at || !cow_cancel_at)
-		return -ENOENT;
-	static_call_update(cow_end_cow, (int (*)(struct xfs_inode *, loff_t, loff_t))cow_end_at);
-	static_call_update(cow_cancel_cow,
-			   (int (*)(struct xfs_inode *, loff_t, loff_t, bool))cow_cancel_at);
+	cow_end_at = cow_lookup("xfs_reflink_end_cow", &rc);
+	if (!rc)
+		cow_cancel_at = cow_lookup("xfs_reflink_cancel_cow_range", &rc);
+	if (rc)
+		return rc;
+	/* behind the place where ftrace comes in, so that neither it nor another tracer sees them */
+	static_call_update(cow_end_cow, (cow_end_t *)compat_ftrace_body(cow_end_at));
+	static_call_update(cow_cancel_cow, (cow_cancel_t *)compat_ftrace_body(cow_cancel_at));
 	rc = ftrace_set_filter_ip(&cow_ops, cow_end_at, 0, 0) ?:
 	     ftrace_set_filter_ip(&cow_ops, cow_cancel_at, 0, 0) ?:
 	     register_ftrace_function(&cow_ops);
@@ -293,11 +298,12 @@ static void cow_forget_all(void)
 /**
  * cow_begin() - note that the running task is about to copy on write, other than in a fault
  * @inode: the file, which the task keeps until XFS has ended or cancelled the copy
+ * @locked: the task holds its invalidate_lock exclusively
  *
  * Context: any task; does not sleep.
  * Return: false if its entries could not be taken out afterwards: then it must not go on.
  */
-bool cow_begin(struct inode *inode)
+bool cow_begin(struct inode *inode, bool locked)
 {
 	struct cow_write *write, *spare;
 
@@ -311,8 +317,10 @@ bool cow_begin(struct inode *inode)
 		write->task = current;
 		hlist_add_head(&write->node, cow_head());
 	}
-	if (write)
+	if (write) {
 		write->inode = inode;
+		write->locked = locked;
+	}
 	spin_unlock(&cow_lock);
 	if (spare)
 		mempool_free(spare, cow_pool);
@@ -354,11 +362,9 @@ int cow_install(void)
 
 	mutex_lock(&cow_hook_lock);
 	cow_wanted = true;
-	if (!cow_hooked)
+	/* while XFS is being loaded cow_notify() does it */
+	if (!cow_hooked && supers_know_type("xfs"))
 		rc = cow_hook();
-	/* without XFS there is no copy-on-write, and cow_begin() refuses what there should not be */
-	if (rc == -ENOENT)
-		rc = 0;
 	cow_wanted = !rc;
 	mutex_unlock(&cow_hook_lock);
 	return rc;
@@ -389,7 +395,8 @@ static int cow_notify(struct notifier_block *notifier, unsigned long state, void
 	if (strcmp(module->name, "xfs"))
 		return NOTIFY_DONE;
 	mutex_lock(&cow_hook_lock);
-	if (state == MODULE_STATE_COMING && cow_wanted)
+	if ((state == MODULE_STATE_COMING || state == MODULE_STATE_LIVE) && cow_wanted &&
+	    !cow_hooked)
 		rc = cow_hook();
 	else if (state == MODULE_STATE_GOING)
 		cow_unhook();

@@ -13,7 +13,7 @@ int cow_init(void);
 int cow_install(void);
 void cow_uninstall(void);
 void cow_exit(void);
-bool cow_begin(struct inode *inode);
+bool cow_begin(struct inode *inode, bool locked);
 void cow_forget(void);
 
 #endif

@@ -16,6 +16,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include "supers.h"
@@ -250,6 +251,26 @@ bool supers_each(super_call_t *call, void *arg)
 	kvfree(list.type);
 	module_put(first->owner);
 	return rc;
+}
+
+/**
+ * supers_know_type() - is a type of file system registered?
+ * @name: the type; its module is not loaded for this
+ *
+ * Context: may sleep.
+ * Return: true if it is.
+ */
+bool supers_know_type(const char *name)
+{
+	struct file_system_type *first = get_fs_type("sysfs"), *type;
+
+	rcu_read_lock();
+	for (type = first; type && strcmp(type->name, name); type = compat_next_type(type))
+		;
+	rcu_read_unlock();
+	if (first)
+		module_put(first->owner);
+	return type;
 }
 
 /* The inodes in core of a superblock that stays active for which @want is true. */

@@ -6,6 +6,8 @@
 #define FSDEV_COMPAT_FTRACE_H
 
 #include <linux/ftrace.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
 
 /*
  * Flags of an ftrace_ops that moves the instruction pointer, and how its callback does so. The
@@ -31,7 +33,22 @@
 	(FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_SAVE_REGS)
 #endif
 
-/* A function's start and ftrace's call in it are less than so many bytes apart. */
-#define COMPAT_FTRACE_ENTRY 16
+/*
+ * Where a function goes on behind the place @at where ftrace comes in, for a direct call; 0 where
+ * that place does not look as expected.
+ */
+static inline unsigned long compat_ftrace_body(unsigned long at)
+{
+#ifdef CONFIG_X86_64
+	static const u8 nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };	/* nopl 0(%rax,%rax,1) */
+	static const u8 call = 0xe8;
+	u8 text[sizeof(nop)];
+
+	if (!copy_from_kernel_nofault(text, (const void *)at, sizeof(text)) &&
+	    (text[0] == call || !memcmp(text, nop, sizeof(nop))))
+		return at + MCOUNT_INSN_SIZE;
+#endif
+	return 0;
+}
 
 #endif

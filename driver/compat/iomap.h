@@ -20,6 +20,9 @@
  */
 #define COMPAT_DAX_DEDUPE_WRONG COMPAT_BEFORE_6_2
 
+/* Before 6.2 XFS zeroes DAX files by operations that have no ->iomap_end(). */
+#define COMPAT_DAX_ZERO_UNENDED COMPAT_BEFORE_6_2
+
 /* Before 6.2 XFS sets IOMAP_F_SHARED for writes only. */
 #define COMPAT_IOMAP_READS_UNSHARED COMPAT_BEFORE_6_2
 
