@@ -2,9 +2,9 @@
 /*
  * The device above, from which the DAX region comes: a platform device, an NVDIMM's, a CXL region.
  *
- * When it loses its driver, the kernel first makes the DAX device dead and tells the holder, and
- * unbinds this driver only then. What a file system still has could not be written any more, XFS
- * of 7.x would walk four billion pages, and ext4 would wait without end. So this driver is unbound
+ * When it loses its driver, the kernel first makes the bus's DAX device dead and notifies its
+ * holder, and unbinds this driver only then. The block device has a DAX device of its own, so that
+ * its file systems can still write back; a holder of the bus's could not. So this driver is unbound
  * before that, in its own order: by something that the device above has to release. It releases
  * the latest first, which is why it has to have all of its own when this is added. (A device link
  * would do the same, but NVDIMM devices cannot have one.)
