@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waits of an unbind. Each step that may block is bracketed by blocked_by() and blocked_over(). A
+ * Waits of an unbind. A step that may block is bracketed by blocked_by() and blocked_over(). A
  * step that takes longer than a second is logged, with what it waits for and what ends the wait,
  * and again every minute. A work item writes the line, so that it also comes while the step sleeps
  * in a function of the kernel.
@@ -54,7 +54,7 @@ void blocked_init(struct fsdev *fsdev)
  * The line is logged a second after the first call with this @format, unless blocked_over() comes
  * before. Later calls with the same @format change its values only.
  *
- * Context: the unbinding task; does not sleep.
+ * Context: the unbinding task; may sleep.
  */
 void blocked_by(struct fsdev *fsdev, const char *format, ...)
 {
@@ -71,7 +71,8 @@ void blocked_by(struct fsdev *fsdev, const char *format, ...)
 	spin_unlock(&blocked->lock);
 	if (!other)
 		return;
-	cancel_delayed_work(&blocked->say);
+	/* waits for blocked_say(), which may just be queueing itself for a minute */
+	cancel_delayed_work_sync(&blocked->say);
 	schedule_delayed_work(&blocked->say, BLOCKED_FIRST);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Events of one device, and the queues in which they wait for programs. Only chardev.c uses it.
+ * Events of one device, and the queues in which they wait for programs: whatever happens to memory
+ * posts them, chardev.c delivers them.
  */
 #ifndef FSDEV_EVENT_H
 #define FSDEV_EVENT_H

@@ -301,7 +301,7 @@ void fsdev_holder_remove(struct fsdev *fsdev, u64 start)
 }
 
 /**
- * fsdev_holder_init() - gets ready for owners
+ * fsdev_holder_init() - allocate the DAX device that waits for read-side sections
  *
  * Return: 0 or a negative errno.
  */

@@ -181,7 +181,7 @@ static int __init fsdev_init(void)
 		goto supers;
 	rc = sleep_init();
 	if (rc)
-		goto owner;
+		goto holder;
 	rc = readonly_init(&fsdev_driver.drv);
 	if (rc)
 		goto sleep;
@@ -199,7 +199,7 @@ readonly:
 	readonly_exit();
 sleep:
 	sleep_exit();
-owner:
+holder:
 	fsdev_holder_exit();
 supers:
 	supers_exit();

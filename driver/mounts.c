@@ -17,13 +17,13 @@
 #include "mounts.h"
 #include "supers.h"
 
-/* A superblock that was mounted from the disk when it went. */
+/* A superblock that was mounted from the disk before it was deleted. */
 struct mounts_super {
 	struct mounts_super *next;
 	struct super_block *sb;
 };
 
-/* The disk or a partition of it, as it was when the disk went. */
+/* The disk or a partition of it, as it was before the disk was deleted. */
 struct mounts_part {
 	struct mounts_part *next;
 	struct block_device *bdev;

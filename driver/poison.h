@@ -11,8 +11,8 @@
  *
  *  P1. While a page is in the set its summary byte is set, but for the moment between the two
  *      steps of poison_add_fast(), whose caller notifies the holder after both.
- *  P2. While the lock is held the pending slot is empty and closed: a lock holder finds every
- *      poisoned page in the set, and no page is added beside it.
+ *  P2. Between poison_lock() and poison_unlock() the pending slot is empty and closed: who has the
+ *      lock in this way finds every poisoned page in the set, and no page is added beside it.
  *  P3. A reader looks at the pending slot and then at the set; poison_lock() inserts into the set
  *      and then empties the slot. So every reader finds the page in one of the two.
  *  P4. While pages are unreported, or discover.c reports one, the pending slot stays closed: the

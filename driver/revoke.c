@@ -48,7 +48,7 @@
  * @run: number of the run that is looked at
  * @pages: pages that are in use
  * @phys: the last of them
- * @shared: some are in several files and in nothing else's use
+ * @shared: some are in several files
  * @busy: first page number of the file entry that was found in use last
  * @busy_end: the end of that entry
  * @nr_supers: how many superblocks of @super were looked through in this pass
