@@ -16,6 +16,7 @@
 #include "lib/c.h"
 #include "cmd.h"
 #include "lib/conf.h"
+#include "lib/daxconf.h"
 #include "lib/journal.h"
 #include "lib/module.h"
 #include "lib/sysfs.h"
@@ -198,18 +199,15 @@ static void look_at_module(const struct utsname *kernel)
 	look_at_signing(&facts);
 }
 
-static void look_at_boot(void)
+static void look_at_boot(struct conf *conf)
 {
-	struct conf conf;
-
-	if (conf_load(&conf, "/etc/fsdev.d", stdout))
+	if (conf_load(conf, "/etc/fsdev.d", stdout))
 		problem("the configuration has the mistakes above; none of it is used at boot");
 	else
-		good("%u sections in /etc/fsdev.d", conf.rules);
-	if (conf.rules && !sysfs_there("/usr/lib/udev/rules.d/59-fsdev.rules") &&
+		good("%u sections in /etc/fsdev.d", conf->rules);
+	if (conf->rules && !sysfs_there("/usr/lib/udev/rules.d/59-fsdev.rules") &&
 	    !sysfs_there("/etc/udev/rules.d/59-fsdev.rules"))
 		problem("the udev rule 59-fsdev.rules is missing: nothing happens at boot; install the package fsdevctl again");
-	conf_free(&conf);
 }
 
 static bool has_option(const char *options, const char *option)
@@ -229,7 +227,11 @@ static void look_at_mount(const struct device *device, const struct user *user)
 
 	while (dax[i] && strcmp(dax[i], user->type))
 		i++;
-	if (!dax[i])
+	/* one that claims the node itself, as famfs, knows nothing else */
+	if (!strncmp(user->where, "/dev/dax", 8))
+		good("%s: %s (%s) has it without the block device", device->name, user->what,
+		     user->type);
+	else if (!dax[i])
 		problem("%s: %s on %s cannot do DAX: xfs, ext4 and erofs can", device->name,
 			user->type, user->what);
 	else if (has_option(user->options, "dax=never"))
@@ -265,8 +267,20 @@ static void look_at_users(const struct device *device)
 	users_free(&users);
 }
 
-static void look_at_device(const struct device *device)
+/* Its rule of udev, or its service, takes the device away again. */
+static void look_at_daxctl(const struct device *device)
 {
+	struct daxconf found;
+
+	if (daxconf_find(device, "/etc/daxctl.conf.d", &found))
+		problem("%s: %s has daxctl bring it to mode %s as well; keep one of the two: take the section out there, or out of /etc/fsdev.d",
+			device->name, found.file, found.mode);
+}
+
+static void look_at_device(const struct device *device, const struct conf *conf)
+{
+	const struct conf_rule *rule = conf_match(conf, device);
+
 	if (device->interrupted != MODE_OTHER)
 		problem("%s: a change of mode was cut off; it was in mode %s before: fsdevctl enable %s, or fsdevctl disable %s --mode %s",
 			device->name, mode_name(device->interrupted), device->name, device->name,
@@ -291,17 +305,19 @@ static void look_at_device(const struct device *device)
 			(unsigned long long)device->bad_bytes, device->name);
 	good("%s: %s, %u ranges, %s", device->name, mode_name(device->mode), device->nr_ranges,
 	     device->kind);
+	if (device->mode == MODE_FSDEV || (rule && rule->mode != MODE_NONE))
+		look_at_daxctl(device);
 	look_at_users(device);
 }
 
-static void look_at_devices(const struct devices *devices)
+static void look_at_devices(const struct devices *devices, const struct conf *conf)
 {
 	if (!devices->count) {
 		problem("there is no DAX device. Persistent memory: ndctl create-namespace -m devdax. CXL: cxl create-region -t ram -m -d DECODER MEMDEV. Memory set aside by firmware (EFI soft-reserved): modprobe dax_hmem; check that the kernel is not booted with efi=nosoftreserve");
 		return;
 	}
 	for (unsigned int i = 0; i < devices->count; i++)
-		look_at_device(&devices->device[i]);
+		look_at_device(&devices->device[i], conf);
 }
 
 static enum outcome run(int argc, char **argv)
@@ -309,6 +325,7 @@ static enum outcome run(int argc, char **argv)
 	struct utsname kernel;
 	struct devices devices;
 	enum outcome outcome;
+	struct conf conf;
 
 	(void)argc;
 	(void)argv;
@@ -318,12 +335,15 @@ static enum outcome run(int argc, char **argv)
 		note("not root: physical addresses, other users' processes and bad memory cannot be seen");
 	look_at_kernel(&kernel);
 	look_at_module(&kernel);
-	look_at_boot();
+	look_at_boot(&conf);
 	outcome = devices_load(&devices);
+	if (outcome == DONE) {
+		look_at_devices(&devices, &conf);
+		devices_free(&devices);
+	}
+	conf_free(&conf);
 	if (outcome != DONE)
 		return outcome;
-	look_at_devices(&devices);
-	devices_free(&devices);
 	if (problems)
 		return FOUND;
 	printf("no problem was found\n");

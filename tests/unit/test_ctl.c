@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "fsdevctl/lib/conf.h"
+#include "fsdevctl/lib/daxconf.h"
 #include "fsdevctl/lib/draw.h"
 #include "fsdevctl/lib/files.h"
 #include "fsdevctl/lib/image.h"
@@ -578,6 +580,59 @@ static void a_bad_number_is_one_mistake(void **state)
 	conf_free(&conf);
 }
 
+/* The mode that daxctl's configuration asks for, or "" where it does not name the device. */
+static const char *daxctl_mode(const char *text, const char *name, const char *uuid)
+{
+	char dir[] = "/tmp/daxctl-XXXXXX", path[64];
+	static struct daxconf found;
+	struct device device = { 0 };
+	FILE *file;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	snprintf(device.nvdimm_uuid, sizeof(device.nvdimm_uuid), "%s", uuid);
+	if (!daxconf_find(&device, dir, &found))
+		found.mode[0] = '\0';
+	else
+		assert_string_equal(found.file, path);
+	unlink(path);
+	rmdir(dir);
+	return found.mode;
+}
+
+static void daxctls_configuration(void **state)
+{
+	static const char mine[] = "48d8e42c-a2f0-4312-9e70-a837faafe862";
+	static const char text[] = "# [reconfigure-device x]\n[core]\nmode = devdax\n"
+		"[reconfigure-device one]\nnvdimm.uuid = 00000000-a2f0-4312-9e70-a837faafe862\n"
+		"mode = devdax\n\n[reconfigure-device two]\n"
+		"  nvdimm.uuid = 48D8E42C-A2F0-4312-9E70-A837FAAFE862 \nmode = famfs\nonline = true\n"
+		"[other]\nmode = devdax\n";
+
+	(void)state;
+	assert_string_equal(daxctl_mode(text, "a.conf", mine), "famfs");
+	assert_string_equal(daxctl_mode(text, "a.conf", "00000000-a2f0-4312-9e70-a837faafe862"),
+			    "devdax");
+	assert_string_equal(daxctl_mode(text, "a.conf", "10000000-a2f0-4312-9e70-a837faafe862"),
+			    "");
+	assert_string_equal(daxctl_mode(text, "a.conf.old", mine), "");
+	/* a device without a namespace is named by nothing */
+	assert_string_equal(daxctl_mode("[reconfigure-device a]\nnvdimm.uuid =\n", "a.conf", ""),
+			    "");
+	assert_string_equal(daxctl_mode("[reconfigure-device a]\nmode = devdax\n", "a.conf", mine),
+			    "");
+	/* the last section of a file, and one that says no mode */
+	assert_string_equal(daxctl_mode("[reconfigure-device a]\nnvdimm.uuid = "
+					"48d8e42c-a2f0-4312-9e70-a837faafe862", "a.conf", mine),
+			    "system-ram");
+	assert_string_equal(daxctl_mode("[metrics]\nnvdimm.uuid = "
+					"48d8e42c-a2f0-4312-9e70-a837faafe862\n", "a.conf", mine), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -597,6 +652,7 @@ int main(void)
 		cmocka_unit_test(image_headers),
 		cmocka_unit_test(texts_from_elsewhere),
 		cmocka_unit_test(a_bad_number_is_one_mistake),
+		cmocka_unit_test(daxctls_configuration),
 	};
 
 	return cmocka_run_group_tests_name("fsdevctl", tests, NULL, NULL);
