@@ -7,6 +7,7 @@
  */
 #include <linux/dax.h>
 #include <linux/fs.h>
+#include <linux/module.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 
@@ -120,6 +121,28 @@ void fsdev_holder_release(struct dax_device *dax_dev, void *holder)
 
 	complain(holder_release(&words, holder), dax_dev, holder);
 	put_dax(dax_dev);
+}
+
+/**
+ * fsdev_holder_drop() - release a device for a holder whose module is unloaded
+ * @dax_dev: a device that stays during the call
+ * @module: the module; nothing happens unless the holder's operations are its
+ *
+ * Context: any in which a read-side section may be taken. holder_drain() follows.
+ * Return: true if the device was released.
+ */
+bool fsdev_holder_drop(struct dax_device *dax_dev, const struct module *module)
+{
+	struct holder_words words = words_of(dax_dev);
+	void *holder = (void *)READ_ONCE(*words.data);
+	unsigned long ops = READ_ONCE(*words.ops);
+
+	if (!ops || !within_module(ops, module) ||
+	    holder_release(&words, holder) != HOLDER_RELEASED)
+		return false;
+	/* the holder's reference; the bus or the binding has another */
+	put_dax(dax_dev);
+	return true;
 }
 
 /**

@@ -34,6 +34,7 @@
  * @list: in @late_holders
  * @dax_dev: the device, with a reference
  * @references: that it had a second after the binding had ended; 0 before that
+ * @ops: its operations; NULL for a holder that has none
  * @holder: who that is: the name of its operations
  *
  * All members are protected by late_lock.
@@ -42,6 +43,7 @@ struct late {
 	struct list_head list;
 	struct dax_device *dax_dev;
 	int references;
+	const struct dax_holder_operations *ops;
 	char holder[64];
 };
 
@@ -175,6 +177,7 @@ void late_leave(struct fsdev *fsdev)
 		snprintf(late->holder, sizeof(late->holder), "%ps", fsdev->holder_ops);
 	else
 		strscpy(late->holder, "a holder that hears of nothing", sizeof(late->holder));
+	late->ops = fsdev->holder_ops;
 	ihold(dax_inode(dax_dev));
 	late->dax_dev = dax_dev;
 	if (!try_module_get(THIS_MODULE)) {
@@ -209,6 +212,32 @@ static bool late_holds(struct dax_device *dax_dev, char *holder, size_t size)
 	}
 	mutex_unlock(&late_lock);
 	return holds;
+}
+
+/**
+ * late_unloaded() - stop waiting for a holder whose module is unloaded
+ * @dax_dev: the bus's DAX device
+ * @module: the module
+ *
+ * Context: may sleep.
+ * Return: true if there was such a holder.
+ */
+bool late_unloaded(struct dax_device *dax_dev, const struct module *module)
+{
+	struct late *late;
+	bool its;
+
+	mutex_lock(&late_lock);
+	late = late_find(dax_dev);
+	its = late && late->ops && within_module((unsigned long)late->ops, module);
+	if (its) {
+		clear_bit(HOLDER_ORPHAN, &dax_dev->flags);
+		/* the holder's reference */
+		put_dax(dax_dev);
+		late_forget(late);
+	}
+	mutex_unlock(&late_lock);
+	return its;
 }
 
 /**

@@ -5,8 +5,13 @@
 #ifndef FSDEV_LATE_H
 #define FSDEV_LATE_H
 
-struct fsdev;
+#include <linux/types.h>
 
+struct dax_device;
+struct fsdev;
+struct module;
+
+bool late_unloaded(struct dax_device *dax_dev, const struct module *module);
 void late_leave(struct fsdev *fsdev);
 int late_check(struct fsdev *fsdev);
 void late_exit(void);

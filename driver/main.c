@@ -28,6 +28,7 @@
 #include "removal.h"
 #include "sleep.h"
 #include "supers.h"
+#include "unload.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -191,8 +192,13 @@ static int __init fsdev_init(void)
 	rc = dax_driver_register(&fsdev_driver);
 	if (rc)
 		goto clamp;
+	rc = unload_init(&fsdev_driver.drv);
+	if (rc)
+		goto driver;
 	return 0;
 
+driver:
+	dax_driver_unregister(&fsdev_driver);
 clamp:
 	clamp_exit();
 readonly:
@@ -211,6 +217,7 @@ module_init(fsdev_init);
 
 static void __exit fsdev_exit(void)
 {
+	unload_exit();
 	readonly_stop();
 	dax_driver_unregister(&fsdev_driver);
 	readonly_exit();

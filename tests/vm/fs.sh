@@ -13,6 +13,7 @@
 . "$(dirname -- "$0")/stack-lib.sh"
 
 dev=dax0.0 node=/dev/dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/fs
+PATH=$top/build:$PATH
 mkdir -p $mnt /mnt/second
 # file1, the second of the files of 32 MiB, which begin at 2 MiB, lies over the boundary
 ok "a device of two ranges" shape $dev 400:48 0:300
@@ -45,6 +46,10 @@ is "four files" "file0 file1 file2 file3" "$(cd $mnt && echo *)"
 refused "a second mount" mount -t slotfs $node /mnt/second
 refused "XFS on the block device meanwhile" mount -t xfs -o dax=always $disk /mnt/second
 refused "ext4, too" mount -t ext4 $disk /mnt/second
+like "fsdevctl list names the mount" "$mnt" "$(fsdevctl list -n -o users)"
+like "fsdevctl disable refuses, and names it" "in use: $node is mounted on $mnt \(slotfs\)" "$(fsdevctl disable $dev 2>&1)"
+ok "so does a dry run" bash -c "! fsdevctl disable $dev --dry-run"
+like "doctor finds nothing wrong with it" "ok: $dev: $mnt \(slotfs\) has it without the block device" "$(fsdevctl doctor 2>&1)"
 
 for n in 0 1; do dax-file fill $mnt/file$n 0 $((32 * MIB)) $((n + 1)); done
 for n in 0 1; do good "file$n: written half by a mapping, half by write()" $mnt/file$n $((32 * MIB)) $((n + 1)); done
@@ -79,6 +84,7 @@ all_ended
 for n in 1 2; do like "process $n, which has a file mapped, is told" "SIGBUS" "$(met $n)"; done
 refused "reading" cat $mnt/file0
 refused "a new mapping" dax-file verify $mnt/file0 0 4096 1
+like "fsdevctl list names it still" "$mnt" "$(fsdevctl list -n -o users)"
 refused "fsdev does not take the device back while that is mounted" give $dev fsdev
 like "and says who is in the way" "holder_ops \[slotfs\] has not let go of the DAX device since an earlier binding" "$(dmesg)"
 ok "another driver takes it" give $dev device_dax
@@ -145,6 +151,40 @@ if grep -q ' fs_dax_get.*\[fsdev\]' /proc/kallsyms; then
 	# it looks once a second whether the holder has let go
 	until give $dev fsdev; do sleep 0.5; done 2>/dev/null
 fi
+
+# --- a client of one large piece, and one that is unloaded without letting go ---------------------------------------------
+
+client=build/module/$(uname -r)/fs/slotclient.ko
+# client_is_refused WHAT ERROR [OPTION...]
+client_is_refused() {
+	like "$1" "$2" "$(insmod "$client" path=$node "${@:3}" 2>&1)"
+}
+client_is_refused "two ranges are not one piece" "Invalid cross-device link"
+like "the log says so" "2 ranges that are not one piece" "$(dmesg)"
+ok "the refused client has let go" mount -t slotfs -o files=4 $node $mnt
+umount $mnt
+ok "one range" shape $dev 0:128
+client_is_refused "without a driver it is not there" "No such device"
+give $dev fsdev
+printf '\x78\x56\x34\x12\0\0\0\0' | dd of=$node bs=8 seek=$((128 * MIB / 8 - 1)) conv=notrunc 2>/dev/null
+ok "one range is one piece" insmod "$client" path=$node
+like "it reads the device's last word" "slotclient: $((128 * MIB)) bytes, the last word is 0x12345678" "$(dmesg)"
+refused "it holds the device" mount -t slotfs -o files=2 $node $mnt
+like "fsdevctl list knows of a holder" "unknown" "$(fsdevctl list -n -o users)"
+refused "fsdevctl disable refuses" fsdevctl disable $dev
+ok "it lets go" rmmod slotclient
+for life in bound unbound; do
+	ok "$life: a client that will not let go" insmod "$client" path=$node keep=1
+	[ $life = bound ] || give $dev none
+	dmesg -C
+	ok "$life: it is unloaded" rmmod slotclient
+	like "$life: the device is released for it" "module slotclient is unloaded and has not let go of the DAX device" "$(dmesg)"
+	is "$life: with one line" 1 "$(dmesg | grep -c slotclient)"
+	[ $life = bound ] || ok "$life: fsdev takes the device" give $dev fsdev
+	fsdev-node inject $node 8192 4096 >/dev/null
+	ok "$life: another holder gets it" mount -t slotfs -o files=2 $node $mnt
+	umount $mnt
+done
 
 ok "the module can go" rmmod slotfs
 ok "and fsdev" rmmod fsdev
