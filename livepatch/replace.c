@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
+#include <linux/uaccess.h>
 
 #include "livepatch.h"
 #include "core/holder.h"
@@ -128,6 +129,20 @@ static int check_mode(const struct dev_dax *dev_dax)
 	return compat_is_fsdev_mode(driver) ? 0 : -EOPNOTSUPP;
 }
 
+/*
+ * Whose private data it is that the DAX device has: that of nd_pmem and others is no device of the
+ * bus. It can be read where it is none, too, and is believed if it points back.
+ */
+static bool is_on_bus(struct dax_device *dax_dev, const struct dev_dax *dev_dax)
+{
+	struct dax_device *back;
+	dev_t devt;
+
+	return !copy_from_kernel_nofault(&back, &dev_dax->dax_dev, sizeof(back)) &&
+	       !copy_from_kernel_nofault(&devt, &dev_dax->dev.devt, sizeof(devt)) &&
+	       back == dax_dev && devt == dax_inode(dax_dev)->i_rdev;
+}
+
 static int check_and_claim(struct dax_device *dax_dev, void *holder,
 			   const struct dax_holder_operations *ops)
 {
@@ -137,6 +152,8 @@ static int check_and_claim(struct dax_device *dax_dev, void *holder,
 
 	if (!dev_dax)
 		return -ENODEV;
+	if (!is_on_bus(dax_dev, dev_dax))
+		return -EOPNOTSUPP;
 	device_lock(&dev_dax->dev);
 	rc = check_mode(dev_dax);
 	if (!rc)
@@ -153,7 +170,7 @@ static int check_and_claim(struct dax_device *dax_dev, void *holder,
  *
  * Context: may sleep.
  * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is not in fsdev
- * mode, -EBUSY if it has a holder (or its claims are denied, as while fsdev's block device is
+ * mode or not on the DAX bus, -EBUSY if it has a holder (or its claims are denied, as while fsdev's block device is
  * claimed), -EINVAL without @holder.
  */
 int replace_fs_dax_get(struct dax_device *dax_dev, void *holder,

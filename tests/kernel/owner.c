@@ -10,6 +10,7 @@
  *   exclude-direct ID    a holder by block device excludes those without one
  *   exclude-disk ID      and the other way round
  *   refused ID ERROR     it cannot be claimed: fs_dax_get() gives this error
+ *   claim-other DISK ERROR  the DAX device of a disk of another driver cannot be claimed
  *   wrong-release ID     a release by a stranger takes nothing from the holder
  *   late-release ID      its holder is that of an earlier life, and lets go while there is another
  *   claim-removed ID     a claim between whose first look and end the device dies
@@ -226,6 +227,30 @@ static int refused(char **word)
 	report_note("got %d", rc);
 	report_point(held_by(dax_dev, before, NULL), "it has no new holder");
 	report_point(fs_dax_get(NULL, &first, &first_ops) == -ENODEV, "no device is -ENODEV");
+	return 0;
+}
+
+static int claim_other(char **word)
+{
+	struct dax_device *dax_dev;
+	struct file *disk;
+	int wanted, rc;
+	u64 start;
+
+	if (kstrtoint(word[1], 0, &wanted))
+		return -EINVAL;
+	disk = filp_open(word[0], O_RDONLY, 0);
+	if (IS_ERR(disk))
+		return PTR_ERR(disk);
+	dax_dev = fs_dax_get_by_bdev(I_BDEV(disk->f_mapping->host), &start, NULL, NULL);
+	rc = dax_dev ? fs_dax_get(dax_dev, &first, &first_ops) : -ENXIO;
+	report_point(rc == wanted, "fs_dax_get() gives %d for %s", wanted, word[0]);
+	report_note("got %d", rc);
+	if (!rc)
+		fs_put_dax(dax_dev, &first);
+	if (dax_dev)
+		fs_put_dax(dax_dev, NULL);
+	fput(disk);
 	return 0;
 }
 
@@ -517,6 +542,7 @@ const struct test_verb owner_verbs[] = {
 	{ "exclude-direct", 1, exclude_direct },
 	{ "exclude-disk", 1, exclude_disk },
 	{ "refused", 2, refused },
+	{ "claim-other", 2, claim_other },
 	{ "wrong-release", 1, wrong_release },
 	{ "late-release", 1, late_release },
 	{ "claim-removed", 1, claim_removed },
