@@ -17,7 +17,7 @@
 
 static const struct device_driver *bus_driver;
 
-/* Either of the two DAX devices of a device in fsdev mode, or one that an ended binding has left. */
+/* Either DAX device of a device in fsdev mode, or one that an ended binding has left. */
 static bool holder_unloaded(struct dax_device *bus_dax, const struct module *module)
 {
 	bool dropped = false;

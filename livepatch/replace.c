@@ -170,8 +170,8 @@ static int check_and_claim(struct dax_device *dax_dev, void *holder,
  *
  * Context: may sleep.
  * Return: 0; -ENODEV if the device is dead or being removed, -EOPNOTSUPP if it is not in fsdev
- * mode or not on the DAX bus, -EBUSY if it has a holder (or its claims are denied, as while fsdev's block device is
- * claimed), -EINVAL without @holder.
+ * mode or not on the DAX bus, -EBUSY if it has a holder (or its claims are denied, as while fsdev's
+ * block device is claimed), -EINVAL without @holder.
  */
 int replace_fs_dax_get(struct dax_device *dax_dev, void *holder,
 		       const struct dax_holder_operations *ops)

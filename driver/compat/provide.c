@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fs_dax_get(), dax_dev_get(), dax_dev_find(): exports.c under the names that newer kernels have, where this kernel
- * does not export them. include/fsdev/dax.h says what each does. The one file of compat/ that calls
- * the driver.
+ * fs_dax_get(), dax_dev_get(), dax_dev_find(): exports.c under the names that newer kernels have,
+ * where this kernel does not export them. include/fsdev/dax.h says what each does. The one file of
+ * compat/ that calls the driver.
  */
 #include <linux/dax.h>
 #include <linux/export.h>

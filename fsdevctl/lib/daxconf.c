@@ -43,7 +43,7 @@ static void begin(struct section *section, const char *line)
 	memset(section, 0, sizeof(*section));
 	section->counts = !strncasecmp(line, SECTION, strlen(SECTION));
 	/* what daxctl does without one */
-	strcpy(section->mode, "system-ram");
+	snprintf(section->mode, sizeof(section->mode), "system-ram");
 }
 
 static void read_key(struct section *section, char *line, const char *uuid)

@@ -446,9 +446,9 @@ static void points_fickle(void)
 	report_point(fickle_told == 1, "the holder was told once");
 	report_note("%d times", fickle_told);
 	report_point(leads_nowhere(looked_at), "what dax_holder() gives then leads to no memory");
-	report_note("it gives %px", looked_at);
+	report_note("it gives %p", looked_at);
 	report_point(!helped_to, "fsdev_dax_holder() gives no holder");
-	report_note("it gives %px", helped_to);
+	report_note("it gives %p", helped_to);
 }
 
 static int hold_fickle(char **word)

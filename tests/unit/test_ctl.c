@@ -610,8 +610,9 @@ static void daxctls_configuration(void **state)
 	static const char text[] = "# [reconfigure-device x]\n[core]\nmode = devdax\n"
 		"[reconfigure-device one]\nnvdimm.uuid = 00000000-a2f0-4312-9e70-a837faafe862\n"
 		"mode = devdax\n\n[reconfigure-device two]\n"
-		"  nvdimm.uuid = 48D8E42C-A2F0-4312-9E70-A837FAAFE862 \nmode = famfs\nonline = true\n"
+		"  nvdimm.uuid = 48D8E42C-A2F0-4312-9E70-A837FAAFE862\t\nmode = famfs\nonline = true\n"
 		"[other]\nmode = devdax\n";
+	char last[128];
 
 	(void)state;
 	assert_string_equal(daxctl_mode(text, "a.conf", mine), "famfs");
@@ -626,11 +627,10 @@ static void daxctls_configuration(void **state)
 	assert_string_equal(daxctl_mode("[reconfigure-device a]\nmode = devdax\n", "a.conf", mine),
 			    "");
 	/* the last section of a file, and one that says no mode */
-	assert_string_equal(daxctl_mode("[reconfigure-device a]\nnvdimm.uuid = "
-					"48d8e42c-a2f0-4312-9e70-a837faafe862", "a.conf", mine),
-			    "system-ram");
-	assert_string_equal(daxctl_mode("[metrics]\nnvdimm.uuid = "
-					"48d8e42c-a2f0-4312-9e70-a837faafe862\n", "a.conf", mine), "");
+	snprintf(last, sizeof(last), "[reconfigure-device a]\nnvdimm.uuid = %s", mine);
+	assert_string_equal(daxctl_mode(last, "a.conf", mine), "system-ram");
+	snprintf(last, sizeof(last), "[metrics]\nnvdimm.uuid = %s\n", mine);
+	assert_string_equal(daxctl_mode(last, "a.conf", mine), "");
 }
 
 int main(void)
