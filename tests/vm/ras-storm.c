@@ -7,7 +7,8 @@
  *
  * Every page has one writer, who reads back what it has written. The page may hold something else
  * only if a failure overlaps the time since the write began: then it may be bad, and if a CLEAR
- * overlaps it as well, zeros. All else is taken back.
+ * overlaps it as well, it may hold zeros, or where CLEAR ran beside the write some of both. All else
+ * is taken back.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -93,6 +94,18 @@ static bool holds(const uint64_t *words, uint64_t page, uint64_t seq)
 	return !memcmp(words, wanted, PAGE);
 }
 
+/* Part of the write, and part of a CLEAR that ran beside it? */
+static bool mixed(const uint64_t *words, uint64_t page, uint64_t seq)
+{
+	uint64_t wanted[WORDS];
+
+	fill(wanted, page, seq);
+	for (size_t i = 0; i < WORDS; i++)
+		if (words[i] && words[i] != wanted[i])
+			return false;
+	return true;
+}
+
 /* Has a call overlapped the time since @before of them had ended? */
 static bool overlapped(const struct span_count *count, unsigned long before)
 {
@@ -116,7 +129,7 @@ static void check(int fd, uint64_t page, uint64_t *words)
 		return;
 	if (bad && overlapped(&model->failures, model->failures_before))
 		return;
-	if (!bad && holds(words, page, 0) &&
+	if (!bad && mixed(words, page, model->seq) &&
 	    overlapped(&model->failures, model->failures_before) &&
 	    overlapped(&model->clears, model->clears_before)) {
 		atomic_fetch_add(&lost, 1);
