@@ -126,7 +126,7 @@ points "and the disk" exclude-direct 10
 exec 7<>$node
 unbind $dev
 like "after the unbind nothing is read" "No such device" "$(head -c 1 <&7 2>&1)"
-like "nor written" "No such device" "$(echo 1 2>&1 >&7)"
+like "nor written" "No such device" "$(printf 1 2>&1 >&7)"
 is "to fsdev again" bound "$(bind $dev fsdev)"
 like "nor when the device is back" "No such device" "$(head -c 1 <&7 2>&1)"
 exec 7<&-
