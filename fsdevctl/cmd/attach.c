@@ -8,18 +8,23 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "lib/daxcheck.h"
+#include "lib/journal.h"
 #include "lib/shared.h"
+#include "lib/sign.h"
 #include "lib/sysfs.h"
 #include "lib/users.h"
 
 static bool check, detach, dry_run;
+static const char *key;
 
 static const struct opt opts[] = {
 	{ "check", OPT_FLAG, NULL, &check, "only say which generations there are" },
 	{ "detach", OPT_FLAG, NULL, &detach, "unmount what is attached there" },
+	{ "key", OPT_TEXT, "KEY", &key, "only if it is signed so that openssl verifies it with this public key" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "verify, say what would be done, change nothing" },
 	{ NULL }
 };
@@ -67,53 +72,126 @@ static enum outcome unmount_generation(const struct device *device, const char *
 	return DONE;
 }
 
+/* The header is signed; it says what the image is. @page is of the header that @seen was read from. */
+static enum outcome verify_signature(const struct shared *shared, const struct image *seen)
+{
+	const char *name = shared->device->name;
+	const uint8_t *signature;
+	size_t len;
+	int rc;
+
+	signature = image_signature(shared->page, &len);
+	if (!signature)
+		return say(FAILED, "%s: generation %llu is not signed", name, ULL(seen->generation));
+	rc = sign_check(key, shared->page, IMAGE_SIGNED, signature, len);
+	if (rc == -ENOENT)
+		return say(FAILED, "%s: cannot verify a signature: apt install openssl", name);
+	return rc ? say(FAILED, "%s: generation %llu is not signed by the owner of %s", name,
+			ULL(seen->generation), key) : DONE;
+}
+
 /* It is what was published, and still is when it has been read. */
 static enum outcome verify(struct shared *shared, const struct image *image)
 {
-	struct image seen = *image;
+	unsigned int slot = image->generation % 2;
+	struct image seen = *image, now;
 	uint8_t sum[SHA256_BYTES];
 	int rc = shared_sum(shared, seen.offset, seen.len, sum);
 
 	if (!rc)
-		rc = shared_read_headers(shared);
+		rc = shared_read_page(shared, slot * IMAGE_PAGE);
 	if (rc)
 		return say(FAILED, "%s: generation %llu cannot be read: %s", shared->device->name,
 			   ULL(seen.generation), strerror(-rc));
 	if (memcmp(sum, seen.sum, sizeof(sum)))
 		return say(FAILED, "%s: generation %llu is not what was published: its checksum differs; publish it again",
 			   shared->device->name, ULL(seen.generation));
-	if (!shared->good[seen.generation % 2] ||
-	    shared->image[seen.generation % 2].generation != seen.generation)
+	memset(&now, 0, sizeof(now));
+	if (!image_decode(&now, shared->page, shared->device->size, slot) ||
+	    memcmp(&now, &seen, sizeof(now)))
 		return say(FAILED, "%s: generation %llu was overwritten while it was verified; attach again",
 			   shared->device->name, ULL(seen.generation));
-	return DONE;
+	return key ? verify_signature(shared, &seen) : DONE;
 }
 
-static enum outcome mount_image(const struct device *device, const struct image *image,
-				const char *dir)
+static int mount_path(const char *path, const char *dir)
 {
-	char name[96], path[128];
+	return mount(path, dir, "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, "dax=always") ? -errno : 0;
+}
+
+/* Mounts it apart, and sees whether it works. */
+static enum outcome try_image(const struct device *device, const char *path, const char *dir)
+{
+	enum outcome outcome;
+	int rc = mount_path(path, dir);
+
+	if (rc) {
+		outcome = say(FAILED, "%s: does not mount with dax=always: %s", path, strerror(-rc));
+		cmd_tell_stale(device);
+		return outcome;
+	}
+	outcome = daxcheck(device, path, dir, "erofs");
+	if (outcome != DONE)
+		umount(dir);
+	return outcome;
+}
+
+/* The new one is mounted elsewhere and works; the old one, @old, leaves @dir to it, or stays. */
+static enum outcome replace_image(const struct device *device, const char *path, const char *dir,
+				  uint64_t old)
+{
+	char name[96], old_path[128];
+	int rc;
+
+	if (old && umount(dir))
+		return say(errno == EBUSY ? IN_USE : FAILED,
+			   "%s: generation %llu cannot be unmounted, and stays: %s", dir, ULL(old),
+			   errno == EBUSY ? "files of it are open" : strerror(errno));
+	rc = mount_path(path, dir);
+	if (!rc) {
+		if (old && shared_unmap(device, old))
+			note("%s: the device of generation %llu stays: dmsetup remove %s-gen%llu",
+			     device->name, ULL(old), device->disk, ULL(old));
+		return DONE;
+	}
+	if (old) {
+		shared_map_name(device, old, name, sizeof(name));
+		snprintf(old_path, sizeof(old_path), "/dev/mapper/%s", name);
+		if (mount_path(old_path, dir))
+			return say(STRANDED, "%s: neither generation can be mounted on it: %s", dir,
+				   strerror(-rc));
+	}
+	return say(FAILED, "%s: does not mount on %s: %s", path, dir, strerror(-rc));
+}
+
+/* The old generation stays mounted until the new one has been mounted apart and looked at. */
+static enum outcome mount_image(const struct device *device, const struct image *image,
+				const char *dir, uint64_t old)
+{
+	char name[96], path[128], apart[] = STATE_DIR "/attach.XXXXXX";
 	enum outcome outcome;
 	int rc;
 
 	shared_map_name(device, image->generation, name, sizeof(name));
 	snprintf(path, sizeof(path), "/dev/mapper/%s", name);
+	if ((mkdir(STATE_DIR, 0755) && errno != EEXIST) || !mkdtemp(apart))
+		return say(FAILED, "%s: cannot make a folder below " STATE_DIR ": %s", device->name,
+			   strerror(errno));
 	rc = shared_map_there(device, image->generation) ? 0 :
 		shared_map(device, image->generation, image->offset, image->len, true);
 	if (rc)
-		return say(FAILED, "%s: cannot make a device of the image: %s", device->name,
-			   rc == -ENOENT ? "apt install dmsetup" : "dmsetup failed");
-	if (mount(path, dir, "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, "dax=always")) {
-		outcome = say(FAILED, "%s: does not mount on %s with dax=always: %s", path, dir,
-			      strerror(errno));
-		cmd_tell_stale(device);
-		shared_unmap(device, image->generation);
-		return outcome;
-	}
-	outcome = daxcheck(device, path, dir, "erofs");
-	if (outcome != DONE)
-		unmount_generation(device, dir, image->generation);
+		outcome = say(FAILED, "%s: cannot make a device of the image: %s", device->name,
+			      rc == -ENOENT ? "apt install dmsetup" : "dmsetup failed");
 	else
+		outcome = try_image(device, path, apart);
+	if (outcome == DONE) {
+		outcome = replace_image(device, path, dir, old);
+		umount(apart);
+	}
+	rmdir(apart);
+	if (outcome != DONE && !rc)
+		shared_unmap(device, image->generation);
+	if (outcome == DONE)
 		printf("%s: generation %llu on %s\n", device->name, ULL(image->generation), dir);
 	return outcome;
 }
@@ -138,6 +216,9 @@ static enum outcome attach(struct shared *shared, const char *dir)
 	}
 	if (detach)
 		return unmount_generation(device, dir, now);
+	outcome = shared_check_version(shared);
+	if (outcome != DONE)
+		return outcome;
 	if (!newest)
 		return say(FAILED, "%s: nothing whole is published there: fsdevctl publish DIR %s",
 			   device->name, device->name);
@@ -159,9 +240,7 @@ static enum outcome attach(struct shared *shared, const char *dir)
 		       device->name, ULL(image.generation));
 		return DONE;
 	}
-	if (outcome == DONE && now)
-		outcome = unmount_generation(device, dir, now);
-	return outcome == DONE ? mount_image(device, &image, dir) : outcome;
+	return outcome == DONE ? mount_image(device, &image, dir, now) : outcome;
 }
 
 static enum outcome run(int argc, char **argv)
@@ -172,6 +251,8 @@ static enum outcome run(int argc, char **argv)
 	enum outcome outcome = cmd_one_fsdev(argv[0], &devices, &device);
 
 	(void)argc;
+	if (outcome == DONE && key && access(key, R_OK))
+		outcome = say(BAD_INPUT, "--key '%s': cannot be read: %s", key, strerror(errno));
 	if (outcome == DONE) {
 		outcome = shared_open(&shared, device, false);
 		if (outcome == DONE) {

@@ -10,38 +10,112 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "lib/shared.h"
+#include "lib/sign.h"
 #include "lib/size.h"
 #include "lib/sysfs.h"
 #include "lib/program.h"
+#include "lib/publisher.h"
 #include "lib/users.h"
 
 #define EROFS_SUPER 1024
 #define EROFS_MAGIC 0xe0f5e1e2u
 
 static bool force, dry_run;
+static const char *sign_key;
 
 static const struct opt opts[] = {
 	{ "force", OPT_FLAG, NULL, &force, "over another file system, or where another host's publishing was cut off" },
+	{ "sign", OPT_TEXT, "KEY", &sign_key, "sign it by openssl with this private key" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "say what would be done, change nothing" },
 	{ NULL }
 };
 
+/* Of this attempt; of no other one's on any host. */
+static uint64_t token;
+
 static void who_we_are(struct image_claim *claim)
 {
 	memset(claim, 0, sizeof(*claim));
+	while (!token && getrandom(&token, sizeof(token), 0) < 0 && errno == EINTR)
+		;
+	claim->token = token;
 	claim->pid = getpid();
 	sysfs_read(claim->boot, sizeof(claim->boot), "/proc/sys/kernel/random/boot_id");
 	sysfs_read(claim->host, sizeof(claim->host), "/proc/sys/kernel/hostname");
 }
 
-/* No other process is publishing here; one of ours that died does not count. */
-static enum outcome look_at_claim(struct shared *shared)
+static uint64_t milliseconds(void)
+{
+	struct timespec now;
+
+	/* goes on while the host sleeps */
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+}
+
+/* The claim's token, 0 for none. */
+static int read_token(struct shared *shared, uint64_t *seen)
+{
+	struct image_claim claim;
+	int rc = shared_read_page(shared, IMAGE_CLAIM);
+
+	*seen = 0;
+	if (!rc && image_claim_decode(&claim, shared->page))
+		*seen = claim.token;
+	return rc;
+}
+
+static bool keeps_claim(void *arg)
+{
+	uint64_t seen;
+
+	return read_token(arg, &seen) || seen == token;
+}
+
+static int write_claim(struct shared *shared)
+{
+	struct image_claim claim;
+
+	who_we_are(&claim);
+	image_claim_encode(&claim, shared->page);
+	return shared_write_page(shared, IMAGE_CLAIM);
+}
+
+/* By the protocol of lib/publisher.c; the claim of @dead is no one's. */
+static enum outcome take_claim(struct shared *shared, uint64_t dead)
+{
+	struct image_claim own;
+	struct publisher publisher;
+	uint64_t seen = 0;
+	int rc = 0;
+
+	who_we_are(&own);
+	publisher_start(&publisher, own.token, dead);
+	while (!rc && publisher.step != PUBLISHER_HELD && publisher.step != PUBLISHER_REFUSED) {
+		if (publisher.step == PUBLISHER_WRITE)
+			rc = write_claim(shared);
+		else if (publisher.step == PUBLISHER_WAIT)
+			usleep(PUBLISHER_SETTLE * 1000);
+		else
+			rc = read_token(shared, &seen);
+		publisher_done(&publisher, seen);
+	}
+	if (rc)
+		return say(FAILED, "%s: its claim cannot be read or written: %s", shared->device->name,
+			   strerror(-rc));
+	return publisher.step == PUBLISHER_HELD ? DONE :
+		say(IN_USE, "%s: another host began to publish at the same time", shared->device->name);
+}
+
+/* No other process is publishing here; one of ours that died does not count, and is @dead. */
+static enum outcome look_at_claim(struct shared *shared, uint64_t *dead)
 {
 	const char *name = shared->device->name;
 	struct image_claim other, own;
@@ -49,9 +123,11 @@ static enum outcome look_at_claim(struct shared *shared)
 
 	if (rc)
 		return say(FAILED, "%s: cannot be read: %s", name, strerror(-rc));
+	*dead = 0;
 	if (!image_claim_decode(&other, shared->page))
 		return DONE;
 	who_we_are(&own);
+	*dead = other.token;
 	if (!strcmp(own.boot, other.boot) && kill(other.pid, 0) && errno == ESRCH) {
 		note("%s: publishing was cut off here before; what it left is overwritten", name);
 		return DONE;
@@ -126,9 +202,9 @@ static int image_len(struct shared *shared, uint64_t offset, uint64_t *len)
 	return 0;
 }
 
-static int write_image(const struct device *device, uint64_t generation, uint64_t offset,
-		       const char *dir)
+static int write_image(struct shared *shared, uint64_t generation, uint64_t offset, const char *dir)
 {
+	const struct device *device = shared->device;
 	char name[96], path[128];
 	const char *words[] = { "mkfs.erofs", "--quiet", "-b", "4096", "-E", "noinline_data", path,
 				dir, NULL };
@@ -142,7 +218,8 @@ static int write_image(const struct device *device, uint64_t generation, uint64_
 		rc = shared_map(device, generation, offset, image_area_size(device->size), false);
 	if (rc)
 		return rc;
-	rc = program_run(words);
+	/* a host that was taken for dead wakes up, and does not go on */
+	rc = program_run_while(words, keeps_claim, shared);
 	left = shared_unmap(device, generation);
 	return rc ? rc : left;
 }
@@ -153,61 +230,102 @@ static int wipe(struct shared *shared, uint64_t offset)
 	return shared_write_page(shared, offset);
 }
 
-/* The steps, in the order that keeps the other slot whole. */
+/* Writes shared->page, a header or an empty one, if the claim is still ours. */
+static int write_claimed(struct shared *shared, uint64_t offset)
+{
+	uint8_t page[IMAGE_PAGE];
+	uint64_t seen, looked;
+	int rc;
+
+	memcpy(page, shared->page, sizeof(page));
+	looked = milliseconds();
+	rc = read_token(shared, &seen);
+	memcpy(shared->page, page, sizeof(page));
+	if (rc)
+		return rc;
+	if (seen != token || !publisher_in_time(looked, milliseconds()))
+		return -ECANCELED;
+	return shared_write_page(shared, offset);
+}
+
+static int write_header(struct shared *shared, struct image *image)
+{
+	uint8_t signature[IMAGE_SIGNATURE_MAX];
+	size_t len = sizeof(signature);
+	int rc = 0;
+
+	image->time = time(NULL);
+	image_encode(image, shared->page);
+	if (sign_key)
+		rc = sign_make(sign_key, shared->page, IMAGE_SIGNED, signature, &len);
+	if (sign_key && !rc)
+		image_sign(shared->page, signature, len);
+	return rc ? rc : write_claimed(shared, image->generation % 2 * IMAGE_PAGE);
+}
+
+/* The steps, in the order that keeps the other slot whole. The claim is held. */
 static int write_all(struct shared *shared, struct image *image, const char *dir)
 {
 	const struct device *device = shared->device;
-	unsigned int slot = image->generation % 2;
-	struct image_claim claim;
 	int rc;
 
-	who_we_are(&claim);
-	image_claim_encode(&claim, shared->page);
-	rc = shared_write_page(shared, IMAGE_CLAIM);
+	memset(shared->page, 0, IMAGE_PAGE);
+	rc = write_claimed(shared, image->generation % 2 * IMAGE_PAGE);
 	if (!rc)
-		rc = wipe(shared, slot * IMAGE_PAGE);
-	if (!rc)
-		rc = write_image(device, image->generation, image->offset, dir);
+		rc = write_image(shared, image->generation, image->offset, dir);
 	if (!rc)
 		rc = image_len(shared, image->offset, &image->len);
 	if (!rc && image->len > image_area_size(device->size))
 		rc = -ENOSPC;
 	if (!rc)
 		rc = shared_sum(shared, image->offset, image->len, image->sum);
-	if (!rc) {
-		image->time = time(NULL);
-		image_encode(image, shared->page);
-		rc = shared_write_page(shared, slot * IMAGE_PAGE);
-	}
-	wipe(shared, IMAGE_CLAIM);
+	if (!rc)
+		rc = write_header(shared, image);
+	/* not that of another host */
+	if (keeps_claim(shared))
+		wipe(shared, IMAGE_CLAIM);
 	return rc;
 }
 
 static const char *reason(int rc)
 {
 	if (rc == -ENOENT)
-		return "mkfs.erofs or dmsetup is not installed: apt install erofs-utils dmsetup";
+		return "mkfs.erofs, dmsetup or openssl is not installed: apt install erofs-utils dmsetup openssl";
 	if (rc == -ENOSPC)
 		return "the folder is larger than the room there is, half of the device";
+	if (rc == -ECANCELED)
+		return "another host took over, as this one seemed to be dead";
 	return rc > 0 ? "the program above failed" : strerror(-rc);
+}
+
+/* What the next generation is, as the headers say now, and that it may be written. */
+static enum outcome plan(struct shared *shared, struct image *image)
+{
+	const struct image *newest = shared_newest(shared);
+	enum outcome outcome = force ? DONE : shared_check_version(shared);
+
+	if (outcome != DONE)
+		return outcome;
+	memset(image, 0, sizeof(*image));
+	image->device_size = shared->device->size;
+	image->generation = newest ? newest->generation + 1 : 1;
+	image->offset = image_area(image->generation, shared->device->size);
+	outcome = look_at_users(shared->device, image->generation > 2 ? image->generation - 2 : 0);
+	return outcome == DONE ? look_for_others(shared) : outcome;
 }
 
 static enum outcome publish(struct shared *shared, const char *dir)
 {
 	const struct device *device = shared->device;
-	const struct image *newest = shared_newest(shared);
-	struct image image = { .device_size = device->size };
 	char size[SIZE_TEXT];
 	enum outcome outcome;
+	struct image image;
+	uint64_t dead = 0;
 	int rc;
 
-	image.generation = newest ? newest->generation + 1 : 1;
-	image.offset = image_area(image.generation, device->size);
-	outcome = look_at_users(device, image.generation > 2 ? image.generation - 2 : 0);
+	outcome = plan(shared, &image);
 	if (outcome == DONE)
-		outcome = look_for_others(shared);
-	if (outcome == DONE)
-		outcome = look_at_claim(shared);
+		outcome = look_at_claim(shared, &dead);
 	if (outcome != DONE)
 		return outcome;
 	if (dry_run) {
@@ -217,11 +335,23 @@ static enum outcome publish(struct shared *shared, const char *dir)
 		       size_text(size, image_area_size(device->size)));
 		return DONE;
 	}
-	rc = write_all(shared, &image, dir);
+	outcome = take_claim(shared, dead);
+	if (outcome != DONE)
+		return outcome;
+	/* another host may have published in between */
+	rc = shared_read_headers(shared);
+	if (!rc) {
+		outcome = plan(shared, &image);
+		if (outcome != DONE) {
+			wipe(shared, IMAGE_CLAIM);
+			return outcome;
+		}
+		rc = write_all(shared, &image, dir);
+	}
 	if (rc)
 		return say(FAILED, "%s: generation %llu was not published: %s; %s", device->name,
 			   (unsigned long long)image.generation, reason(rc),
-			   newest ? "the one before is as it was" : "there is none");
+			   shared_newest(shared) ? "the one before is as it was" : "there is none");
 	printf("%s: generation %llu, %s\n", device->name, (unsigned long long)image.generation,
 	       size_text(size, image.len));
 	return DONE;
@@ -236,6 +366,8 @@ static enum outcome run(int argc, char **argv)
 	struct stat st;
 
 	(void)argc;
+	if (sign_key && access(sign_key, R_OK))
+		return say(BAD_INPUT, "--sign '%s': cannot be read: %s", sign_key, strerror(errno));
 	if (stat(argv[0], &st) || !S_ISDIR(st.st_mode))
 		return say(BAD_INPUT, "'%s' is no folder", argv[0]);
 	outcome = cmd_one_writable(argv[1], &devices, &device);

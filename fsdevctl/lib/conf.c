@@ -37,7 +37,7 @@ struct parser {
 	unsigned int line;
 	bool in_section;
 	bool mode_given;
-	bool overwrite_given;
+	bool overwrite_given, shared_given;
 	bool tried;	/* the section has a key, if only with a wrong value */
 	FILE *err;
 	unsigned int mistakes;
@@ -111,6 +111,7 @@ static int start_section(struct parser *parser, char *text)
 	parser->in_section = false;
 	parser->mode_given = false;
 	parser->overwrite_given = false;
+	parser->shared_given = false;
 	parser->tried = false;
 	if (text[len - 1] != ']') {
 		mistake(parser, "'%s' is no section: it has to end with ]", text);
@@ -175,19 +176,19 @@ static void take_mode(struct parser *parser, const char *value)
 			value);
 }
 
-static void take_overwrite(struct parser *parser, const char *value)
+/* A key that is yes or no. */
+static void take_answer(struct parser *parser, const char *key, const char *value, bool *given,
+			bool *answer)
 {
-	struct conf_rule *rule = rule_now(parser);
-
-	if (parser->overwrite_given) {
-		mistake(parser, "overwrite is given twice in [%s]", rule->name);
+	if (*given) {
+		mistake(parser, "%s is given twice in [%s]", key, rule_now(parser)->name);
 		return;
 	}
-	parser->overwrite_given = true;
+	*given = true;
 	if (!strcmp(value, "yes"))
-		rule->overwrite = true;
+		*answer = true;
 	else if (strcmp(value, "no"))
-		mistake(parser, "overwrite '%s' is neither yes nor no", value);
+		mistake(parser, "%s '%s' is neither yes nor no", key, value);
 }
 
 static void unknown_key(struct parser *parser, const char *key)
@@ -197,7 +198,7 @@ static void unknown_key(struct parser *parser, const char *key)
 
 	for (unsigned int i = 0; i < CONF_KEYS; i++)
 		used += snprintf(known + used, sizeof(known) - used, "%s, ", keys[i].name);
-	mistake(parser, "there is no key '%s': the keys are %smode and overwrite", key, known);
+	mistake(parser, "there is no key '%s': the keys are %smode, overwrite and shared", key, known);
 }
 
 static void take_key(struct parser *parser, const char *key, const char *value)
@@ -264,7 +265,10 @@ static int take_line(struct parser *parser, char *line)
 	else if (!strcmp(text, "mode"))
 		take_mode(parser, equals);
 	else if (!strcmp(text, "overwrite"))
-		take_overwrite(parser, equals);
+		take_answer(parser, text, equals, &parser->overwrite_given,
+			    &rule_now(parser)->overwrite);
+	else if (!strcmp(text, "shared"))
+		take_answer(parser, text, equals, &parser->shared_given, &rule_now(parser)->shared);
 	else
 		take_key(parser, text, equals);
 	return 0;

@@ -33,6 +33,7 @@ enum conf_key {
  * @number: the value of a key that is a number
  * @mode: the mode that its device is to have; MODE_NONE to leave it alone
  * @overwrite: what lies on the device may be lost by that
+ * @shared: other hosts write to its memory
  */
 struct conf_rule {
 	char name[CONF_NAME];
@@ -42,7 +43,7 @@ struct conf_rule {
 	char text[CONF_KEYS][CONF_NAME];
 	uint64_t number[CONF_KEYS];
 	enum mode mode;
-	bool overwrite;
+	bool overwrite, shared;
 };
 
 /**

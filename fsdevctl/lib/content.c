@@ -21,28 +21,34 @@
 /* Every signature that libblkid knows lies in the first or the last MiB. */
 #define END_BYTES (1ull << 20)
 
-static bool has_images(int fd, uint64_t device_size)
+/* What images there are, or NULL. */
+static const char *images(int fd, uint64_t device_size)
 {
 	uint8_t page[IMAGE_PAGE];
 	struct image image;
 
-	for (unsigned int slot = 0; slot < 2; slot++)
-		if (pread(fd, page, sizeof(page), slot * IMAGE_PAGE) == sizeof(page) &&
-		    image_decode(&image, page, device_size, slot))
-			return true;
-	return false;
+	for (unsigned int slot = 0; slot < 2; slot++) {
+		if (pread(fd, page, sizeof(page), slot * IMAGE_PAGE) != sizeof(page))
+			continue;
+		if (image_decode(&image, page, device_size, slot))
+			return "published images";
+		if (image_other_version(page))
+			return "published images of another layout";
+	}
+	return NULL;
 }
 
 static int probe(int fd, uint64_t device_size, char *found, size_t size)
 {
 	blkid_probe probe = blkid_new_probe();
-	const char *value;
+	const char *value, *found_images;
 	int rc;
 
 	if (!probe)
 		return -ENOMEM;
-	if (has_images(fd, device_size)) {
-		snprintf(found, size, "published images");
+	found_images = images(fd, device_size);
+	if (found_images) {
+		snprintf(found, size, "%s", found_images);
 		blkid_free_probe(probe);
 		return 0;
 	}

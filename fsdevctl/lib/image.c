@@ -3,14 +3,20 @@
  * The headers of images in memory that hosts share. What another host wrote is not trusted: a header
  * counts only if its checksum is right and what it says fits the device and its slot.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "image.h"
 
 static const uint8_t image_magic[8] = "FSDEVIMG", claim_magic[8] = "FSDEVCLM";
 
-#define VERSION 1u
-#define SUMMED (8 + 6 * 8 + SHA256_BYTES)	/* bytes in front of the header's own checksum */
+/* The header's own checksum stands behind what is signed. */
+#define SUMMED IMAGE_SIGNED
+#define SIGNATURE_LEN 1024
+#define SIGNATURE (SIGNATURE_LEN + 8)
+
+_Static_assert(SUMMED == 8 + 6 * 8 + SHA256_BYTES, "header");
+_Static_assert(SIGNATURE + IMAGE_SIGNATURE_MAX <= IMAGE_PAGE, "signature");
 
 static void put(uint8_t *to, uint64_t value)
 {
@@ -25,15 +31,6 @@ static uint64_t get(const uint8_t *from)
 	for (unsigned int i = 0; i < 8; i++)
 		value |= (uint64_t)from[i] << 8 * i;
 	return value;
-}
-
-static void own_sum(const uint8_t *page, uint8_t sum[SHA256_BYTES])
-{
-	struct sha256 sha;
-
-	sha256_start(&sha);
-	sha256_add(&sha, page, SUMMED);
-	sha256_end(&sha, sum);
 }
 
 /**
@@ -70,14 +67,14 @@ void image_encode(const struct image *image, uint8_t page[IMAGE_PAGE])
 {
 	memset(page, 0, IMAGE_PAGE);
 	memcpy(page, image_magic, 8);
-	put(page + 8, VERSION);
+	put(page + 8, IMAGE_VERSION);
 	put(page + 16, image->generation);
 	put(page + 24, image->offset);
 	put(page + 32, image->len);
 	put(page + 40, image->device_size);
 	put(page + 48, image->time);
 	memcpy(page + 56, image->sum, SHA256_BYTES);
-	own_sum(page, page + SUMMED);
+	digest_bytes(page, SUMMED, page + SUMMED);
 }
 
 /**
@@ -94,8 +91,8 @@ bool image_decode(struct image *image, const uint8_t page[IMAGE_PAGE], uint64_t 
 {
 	uint8_t sum[SHA256_BYTES];
 
-	own_sum(page, sum);
-	if (memcmp(page, image_magic, 8) || get(page + 8) != VERSION ||
+	digest_bytes(page, SUMMED, sum);
+	if (memcmp(page, image_magic, 8) || get(page + 8) != IMAGE_VERSION ||
 	    memcmp(page + SUMMED, sum, SHA256_BYTES))
 		return false;
 	image->generation = get(page + 16);
@@ -112,6 +109,44 @@ bool image_decode(struct image *image, const uint8_t page[IMAGE_PAGE], uint64_t 
 }
 
 /**
+ * image_other_version() - tell a header of another layout
+ * @page: bytes of a slot's header
+ *
+ * Return: the version of its layout; 0 if it is no header, or one of ours.
+ */
+uint64_t image_other_version(const uint8_t page[IMAGE_PAGE])
+{
+	if (memcmp(page, image_magic, 8) || get(page + 8) == IMAGE_VERSION)
+		return 0;
+	return get(page + 8);
+}
+
+/**
+ * image_sign() - put a signature into a header
+ * @page: the header, from image_encode()
+ * @signature: of its first IMAGE_SIGNED bytes
+ * @len: bytes, at most IMAGE_SIGNATURE_MAX
+ */
+void image_sign(uint8_t page[IMAGE_PAGE], const uint8_t *signature, size_t len)
+{
+	put(page + SIGNATURE_LEN, len);
+	memcpy(page + SIGNATURE, signature, len);
+}
+
+/**
+ * image_signature() - find the signature in a header
+ * @page: the header
+ * @len: its bytes
+ *
+ * Return: the signature, or NULL where there is none.
+ */
+const uint8_t *image_signature(const uint8_t page[IMAGE_PAGE], size_t *len)
+{
+	*len = get(page + SIGNATURE_LEN);
+	return *len && *len <= IMAGE_SIGNATURE_MAX ? page + SIGNATURE : NULL;
+}
+
+/**
  * image_claim_encode() - write who is publishing
  * @claim: who
  * @page: where to
@@ -121,6 +156,7 @@ void image_claim_encode(const struct image_claim *claim, uint8_t page[IMAGE_PAGE
 	memset(page, 0, IMAGE_PAGE);
 	memcpy(page, claim_magic, 8);
 	put(page + 8, claim->pid);
+	put(page + 136, claim->token);
 	memcpy(page + 16, claim->boot, sizeof(claim->boot));
 	memcpy(page + 64, claim->host, sizeof(claim->host));
 }
@@ -137,6 +173,8 @@ bool image_claim_decode(struct image_claim *claim, const uint8_t page[IMAGE_PAGE
 	if (memcmp(page, claim_magic, 8))
 		return false;
 	claim->pid = get(page + 8);
+	/* none is from before there were tokens */
+	claim->token = get(page + 136) ?: 1;
 	memcpy(claim->boot, page + 16, sizeof(claim->boot));
 	memcpy(claim->host, page + 64, sizeof(claim->host));
 	claim->boot[sizeof(claim->boot) - 1] = '\0';

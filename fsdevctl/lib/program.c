@@ -3,6 +3,8 @@
  * Running other programs: mkfs, dmsetup.
  */
 #include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,18 +21,46 @@ static void tell_said(FILE *said)
 		fputs(line, stderr);
 }
 
+#define LOOK_MS 50
+
+/* Waits for the program; -ECANCELED after it was killed, as @keep has said no. */
+static int wait_for(pid_t pid, int *status, bool (*keep)(void *arg), void *arg)
+{
+	bool killed = false;
+	pid_t gone;
+
+	for (;;) {
+		gone = waitpid(pid, status, keep && !killed ? WNOHANG : 0);
+		if (gone == pid)
+			return killed ? -ECANCELED : 0;
+		if (gone < 0 && errno != EINTR)
+			return -errno;
+		if (gone)
+			continue;
+		if (keep(arg)) {
+			usleep(LOOK_MS * 1000);
+			continue;
+		}
+		kill(pid, SIGKILL);
+		killed = true;
+	}
+}
+
 /**
- * program_run() - run a program and waits for it
+ * program_run_while() - run a program and wait for it, or kill it
  * @argv: its words; it is looked for in PATH
+ * @keep: asked now and then; the program is killed when it says no. NULL to let it run
+ * @arg: passed to @keep
  *
  * What it says is passed on only if it fails: mkfs programs complain of what memory is not.
  *
- * Return: its exit status, 128 plus the signal that ended it, or a negative errno.
+ * Return: its exit status, 128 plus the signal that ended it, -ECANCELED if it was killed here, or
+ * another negative errno.
  */
-int program_run(const char * const *argv)
+int program_run_while(const char * const *argv, bool (*keep)(void *arg), void *arg)
 {
 	FILE *said = tmpfile();
-	int status;
+	int status = 0, rc;
 	pid_t pid;
 
 	fflush(NULL);
@@ -46,13 +76,25 @@ int program_run(const char * const *argv)
 		execvp(argv[0], (char * const *)argv);
 		_exit(errno == ENOENT ? 127 : 126);
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (said && (!WIFEXITED(status) || WEXITSTATUS(status)))
+	rc = wait_for(pid, &status, keep, arg);
+	if (said && !rc && (!WIFEXITED(status) || WEXITSTATUS(status)))
 		tell_said(said);
 	if (said)
 		fclose(said);
+	if (rc)
+		return rc;
 	if (WIFSIGNALED(status))
 		return 128 + WTERMSIG(status);
 	return WEXITSTATUS(status) == 127 ? -ENOENT : WEXITSTATUS(status);
+}
+
+/**
+ * program_run() - run a program and wait for it
+ * @argv: its words; it is looked for in PATH
+ *
+ * Return: as program_run_while().
+ */
+int program_run(const char * const *argv)
+{
+	return program_run_while(argv, NULL, NULL);
 }

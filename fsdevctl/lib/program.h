@@ -3,6 +3,9 @@
 #ifndef FSDEVCTL_PROGRAM_H
 #define FSDEVCTL_PROGRAM_H
 
+#include <stdbool.h>
+
 int program_run(const char * const *argv);
+int program_run_while(const char * const *argv, bool (*keep)(void *arg), void *arg);
 
 #endif

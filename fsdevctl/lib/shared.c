@@ -8,12 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "program.h"
 #include "shared.h"
-
-#define STEP (4u << 20)
 
 /**
  * shared_open() - open a device of images and reads its headers
@@ -91,15 +90,33 @@ int shared_write_page(struct shared *shared, uint64_t offset)
  */
 int shared_read_headers(struct shared *shared)
 {
+	shared->other_version = 0;
 	for (unsigned int slot = 0; slot < 2; slot++) {
 		int rc = shared_read_page(shared, slot * IMAGE_PAGE);
 
 		if (rc)
 			return rc;
+		if (image_other_version(shared->page))
+			shared->other_version = image_other_version(shared->page);
 		shared->good[slot] = image_decode(&shared->image[slot], shared->page,
 						  shared->device->size, slot);
 	}
 	return 0;
+}
+
+/**
+ * shared_check_version() - refuse images of another layout
+ * @shared: the open device
+ *
+ * Return: DONE, or FAILED after saying so.
+ */
+enum outcome shared_check_version(const struct shared *shared)
+{
+	if (!shared->other_version)
+		return DONE;
+	return say(FAILED, "%s: its images have layout %llu, and this fsdevctl has layout %u: use the version that published them, or 'fsdevctl publish DIR %s --force', which overwrites them",
+		   shared->device->name, (unsigned long long)shared->other_version, IMAGE_VERSION,
+		   shared->device->name);
 }
 
 /**
@@ -119,6 +136,21 @@ const struct image *shared_newest(const struct shared *shared)
 	return newest;
 }
 
+/* At most each tenth of a second, and only where a person looks. */
+static void tell_progress(uint64_t done, uint64_t len, void *arg)
+{
+	const struct shared *shared = arg;
+	static struct timespec last;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (done < len && (now.tv_sec - last.tv_sec) * 10 + (now.tv_nsec - last.tv_nsec) / 100000000 < 1)
+		return;
+	last = now;
+	fprintf(stderr, "\r%s: %3u %%%s", shared->device->name, (unsigned int)(done * 100 / len),
+		done == len ? "\r\033[K" : "");
+}
+
 /**
  * shared_sum() - compute the checksum of a range in memory
  * @shared: the open device
@@ -130,28 +162,8 @@ const struct image *shared_newest(const struct shared *shared)
  */
 int shared_sum(struct shared *shared, uint64_t offset, uint64_t len, uint8_t sum[SHA256_BYTES])
 {
-	struct sha256 sha;
-	void *buffer;
-	int rc = -posix_memalign(&buffer, IMAGE_PAGE, STEP);
-
-	if (rc)
-		return rc;
-	sha256_start(&sha);
-	while (!rc && len) {
-		size_t want = len < STEP ? len : STEP;
-		ssize_t n = pread(shared->fd, buffer, want, offset);
-
-		if (n <= 0) {
-			rc = n ? -errno : -EIO;
-			break;
-		}
-		sha256_add(&sha, buffer, n);
-		offset += n;
-		len -= n;
-	}
-	sha256_end(&sha, sum);
-	free(buffer);
-	return rc;
+	return digest_range(shared->fd, offset, len, isatty(STDERR_FILENO) ? tell_progress : NULL,
+			    shared, sum);
 }
 
 /**

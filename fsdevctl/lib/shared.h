@@ -16,6 +16,7 @@
  * @page: room for one page, aligned for that
  * @good: which slots have a good header
  * @image: what they say
+ * @other_version: of another layout, which a slot has; or 0
  */
 struct shared {
 	const struct device *device;
@@ -23,11 +24,13 @@ struct shared {
 	uint8_t *page;
 	bool good[2];
 	struct image image[2];
+	uint64_t other_version;
 };
 
 enum outcome shared_open(struct shared *shared, const struct device *device, bool write);
 void shared_close(struct shared *shared);
 int shared_read_headers(struct shared *shared);
+enum outcome shared_check_version(const struct shared *shared);
 const struct image *shared_newest(const struct shared *shared);
 int shared_read_page(struct shared *shared, uint64_t offset);
 int shared_write_page(struct shared *shared, uint64_t offset);

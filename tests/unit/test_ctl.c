@@ -228,7 +228,7 @@ static void bad_configuration(void **state)
 		const char *text, *said;
 	} cases[] = {
 		{ "[a]\ncolour = red\nsize=1\n",
-		  "f:2: there is no key 'colour': the keys are nvdimm-uuid, cxl-region, cxl-serial, numa-node, size, address, mode and overwrite\n" },
+		  "f:2: there is no key 'colour': the keys are nvdimm-uuid, cxl-region, cxl-serial, numa-node, size, address, mode, overwrite and shared\n" },
 		{ "size = 1\n", "f:1: 'size' stands in no good [section]\n" },
 		{ "[a]\nsize = 1\nsize = 1\n", "f:3: size is given twice in [a]\n" },
 		{ "[a]\nsize = 1\nmode=fsdev\nmode=fsdev\n", "f:4: mode is given twice in [a]\n" },
@@ -236,6 +236,7 @@ static void bad_configuration(void **state)
 		  "f:2: size 'big' is no number; write it like 512M or 0x140000000\n" },
 		{ "[a]\nsize=1\noverwrite = maybe\n", "f:3: overwrite 'maybe' is neither yes nor no\n" },
 		{ "[a]\nsize=1\noverwrite=yes\noverwrite=no\n", "f:4: overwrite is given twice in [a]\n" },
+		{ "[a]\nsize=1\nshared = 1\n", "f:3: shared '1' is neither yes nor no\n" },
 		{ "[a]\nsize =\nsize=1", "f:2: 'size' has no value\n" },
 		{ "[a]\nsize\nsize=1", "f:2: 'size' is neither a [section] nor KEY = VALUE\n" },
 		{ "[a]\nsize = 1\n[a]\nsize = 2\n",
@@ -447,25 +448,21 @@ static void geometry(void **state)
 	assert_false(device_offset(&drawn, 0x13fffffff, &value));
 }
 
-static void sum_of(const char *text, unsigned int times, size_t step, char hex[65])
+static void sum_of(const char *text, unsigned int times, char hex[65])
 {
 	size_t len = strlen(text), total = len * times;
 	char *all = malloc(total + 1);
 	uint8_t sum[SHA256_BYTES];
-	struct sha256 sha;
 
 	for (unsigned int i = 0; i < times; i++)
 		memcpy(all + i * len, text, len);
-	sha256_start(&sha);
-	for (size_t at = 0; at < total; at += step)
-		sha256_add(&sha, all + at, total - at < step ? total - at : step);
-	sha256_end(&sha, sum);
+	digest_bytes(all, total, sum);
 	for (unsigned int i = 0; i < SHA256_BYTES; i++)
 		sprintf(hex + 2 * i, "%02x", sum[i]);
 	free(all);
 }
 
-/* The examples that NIST gives, in pieces of every kind of size. */
+/* The examples that NIST gives. */
 static void sums(void **state)
 {
 	static const struct {
@@ -479,25 +476,64 @@ static void sums(void **state)
 		  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
 		{ "a", 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0" },
 	};
-	static const size_t steps[] = { 1, 55, 56, 63, 64, 65, 1000, 1000000 };
 
 	(void)state;
 	for (unsigned int i = 0; i < COUNT(cases); i++) {
-		for (unsigned int j = 0; j < COUNT(steps); j++) {
-			char hex[65];
+		char hex[65];
 
-			sum_of(cases[i].text, cases[i].times, steps[j], hex);
-			assert_string_equal(hex, cases[i].sum);
-		}
+		sum_of(cases[i].text, cases[i].times, hex);
+		assert_string_equal(hex, cases[i].sum);
 	}
+}
+
+static uint64_t progress_last;
+
+static void progress_to(uint64_t done, uint64_t len, void *arg)
+{
+	(void)arg;
+	assert_true(done <= len);
+	progress_last = done;
+}
+
+/* A range: the sum of the sums of its chunks, in their order, of which the last one may be short. */
+static void sums_of_ranges(void **state)
+{
+	static const uint64_t lens[] = { 4096, 8 * MIB, 8 * MIB + 4096, 40 * MIB + 8192 };
+	char name[] = "/tmp/digest.XXXXXX";
+	int fd = mkstemp(name);
+	uint8_t *all = malloc(48 * MIB);
+
+	(void)state;
+	assert_true(fd >= 0);
+	unlink(name);
+	for (uint64_t i = 0; i < 48 * MIB; i++)
+		all[i] = i * 2654435761u >> 13;
+	assert_int_equal(pwrite(fd, all, 48 * MIB, 0), 48 * MIB);
+	for (unsigned int i = 0; i < COUNT(lens); i++) {
+		uint8_t sums[6 * SHA256_BYTES], sum[SHA256_BYTES], wanted[SHA256_BYTES];
+		unsigned int chunks = 0;
+
+		for (uint64_t at = 0; at < lens[i]; at += 8 * MIB)
+			digest_bytes(all + 4096 + at, lens[i] - at < 8 * MIB ? lens[i] - at : 8 * MIB,
+				     sums + chunks++ * SHA256_BYTES);
+		digest_bytes(sums, chunks * SHA256_BYTES, wanted);
+		assert_int_equal(digest_range(fd, 4096, lens[i], progress_to, NULL, sum), 0);
+		assert_memory_equal(sum, wanted, SHA256_BYTES);
+	}
+	assert_true(progress_last > 0);
+	/* past the end of the file */
+	assert_int_equal(digest_range(fd, 40 * MIB, 16 * MIB, NULL, NULL, all), -EIO);
+	close(fd);
+	free(all);
 }
 
 static void image_headers(void **state)
 {
 	const uint64_t size = 64 * MIB;
 	struct image image = { .generation = 5, .len = MIB, .device_size = size, .time = 7 }, seen;
-	struct image_claim claim = { .pid = 9, .boot = "b", .host = "h" }, other;
+	struct image_claim claim = { .token = 7, .pid = 9, .boot = "b", .host = "h" }, other;
 	uint8_t page[IMAGE_PAGE];
+	size_t len;
 
 	(void)state;
 	/* two areas that do not overlap, behind the headers and inside the device */
@@ -529,7 +565,21 @@ static void image_headers(void **state)
 	image.offset = 2 * MIB;
 	image_encode(&image, page);
 	assert_false(image_decode(&seen, page, size, 1));
+	/* a signature changes nothing of it */
+	image.offset = image_area(5, size);
+	image_encode(&image, page);
+	assert_null(image_signature(page, &len));
+	image_sign(page, (const uint8_t *)"signature", 9);
+	assert_true(image_decode(&seen, page, size, 1));
+	assert_memory_equal(image_signature(page, &len), "signature", 9);
+	assert_int_equal(len, 9);
+	/* another layout */
+	assert_int_equal(image_other_version(page), 0);
+	page[8] = IMAGE_VERSION + 1;
+	assert_int_equal(image_other_version(page), IMAGE_VERSION + 1);
+	assert_false(image_decode(&seen, page, size, 1));
 	memset(page, 0, sizeof(page));
+	assert_int_equal(image_other_version(page), 0);
 	assert_false(image_decode(&seen, page, size, 0));
 	assert_false(image_claim_decode(&other, page));
 	image_claim_encode(&claim, page);
@@ -649,6 +699,7 @@ int main(void)
 		cmocka_unit_test(pictures),
 		cmocka_unit_test(geometry),
 		cmocka_unit_test(sums),
+		cmocka_unit_test(sums_of_ranges),
 		cmocka_unit_test(image_headers),
 		cmocka_unit_test(texts_from_elsewhere),
 		cmocka_unit_test(a_bad_number_is_one_mistake),

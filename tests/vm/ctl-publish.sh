@@ -51,12 +51,55 @@ if ! whole; then
 	return
 fi
 
+# an image that mounts, and is no DAX: its files are compressed
+mkdir -p /tmp/packing
+# shellcheck disable=SC2016  # its own words
+printf '#!/bin/sh\nexec /usr/bin/mkfs.erofs -zlz4 "$@"\n' >/tmp/packing/mkfs.erofs
+chmod +x /tmp/packing/mkfs.erofs
+fsdevctl attach $dev $mnt >/dev/null
+mkdir -p /tmp/packed && head -c 3M /dev/zero >/tmp/packed/weights
+(PATH=/tmp/packing:$PATH fsdevctl publish /tmp/packed $dev) >/dev/null 2>&1
+gives "a newer one that does not work" 1 "its files are not DAX" fsdevctl attach $dev $mnt
+is "the older one stays" 2 "$(cat $mnt/number)"
+is "nothing else is left mounted" 1 "$(findmnt -rno TARGET -t erofs | wc -l)"
+ok "nor made" test ! -e /dev/mapper/fsdev0.0-gen3
+fsdevctl attach $dev $mnt --detach
+tree 4
+fsdevctl publish /tmp/tree $dev >/dev/null
+
+# signed: by whom is asked with --key only
+openssl genpkey -algorithm ed25519 -out /tmp/key 2>/dev/null
+openssl pkey -in /tmp/key -pubout -out /tmp/key.pub
+openssl genpkey -algorithm ed25519 -out /tmp/other 2>/dev/null
+openssl pkey -in /tmp/other -pubout -out /tmp/other.pub
+gives "not signed" 1 "generation 4 is not signed" fsdevctl attach $dev $mnt --key /tmp/key.pub
+refused "not signed: not mounted" mountpoint -q $mnt
+gives "publish --sign" 0 "generation 5" fsdevctl publish /tmp/tree $dev --sign /tmp/key
+gives "signed by another" 1 "generation 5 is not signed by the owner of /tmp/other.pub" \
+	fsdevctl attach $dev $mnt --key /tmp/other.pub
+gives "signed" 0 "generation 5 on $mnt" fsdevctl attach $dev $mnt --key /tmp/key.pub
+fsdevctl attach $dev $mnt --detach
+gives "signed, not asked" 0 "generation 5 on $mnt" fsdevctl attach $dev $mnt
+fsdevctl attach $dev $mnt --detach
+
+# another layout: the byte of the version, in the header of slot 1
+dd if=$disk of=/tmp/header bs=4096 skip=1 count=1 iflag=direct status=none
+printf '\3' | dd of=/tmp/header bs=1 seek=8 conv=notrunc status=none
+dd if=/tmp/header of=$disk bs=4096 seek=1 oflag=direct conv=notrunc status=none
+gives "attach: another layout" 1 "its images have layout 3, and this fsdevctl has layout 2" fsdevctl attach $dev $mnt
+gives "publish: another layout" 1 "its images have layout 3.*--force" fsdevctl publish /tmp/tree $dev
+gives "mkfs: another layout" 1 "published images.* on it already" fsdevctl mkfs $dev --type ext4
+tree 2
+gives "publish --force: another layout" 0 "generation 5" fsdevctl publish /tmp/tree $dev --force
+tree 2
+gives "and the next" 0 "generation 6" fsdevctl publish /tmp/tree $dev
+
 # the host dies: at the call that writes the claim, wipes the header, after the image, and at the header
 tree 3
 for call in 1 2 3; do
 	(strace -f -e trace=pwrite64 -o /tmp/strace -P $disk -e "inject=pwrite64:signal=KILL:when=$call" fsdevctl publish /tmp/tree $dev --force \
 		) >/dev/null 2>&1
-	gives "died at write $call: the one before" 0 "generation 2 on $mnt" fsdevctl attach $dev $mnt
+	gives "died at write $call: the one before" 0 "generation 6 on $mnt" fsdevctl attach $dev $mnt
 	is "died at write $call: its files" 2 "$(cat $mnt/number)"
 	fsdevctl attach $dev $mnt --detach
 done
@@ -66,10 +109,10 @@ mkdir -p /tmp/dying
 printf '#!/bin/sh\nkill -KILL $PPID\n' >/tmp/dying/mkfs.erofs
 chmod +x /tmp/dying/mkfs.erofs
 (PATH=/tmp/dying:$PATH fsdevctl publish /tmp/tree $dev) >/dev/null 2>&1
-ok "died while the image was written: its device is there" test -e /dev/mapper/fsdev0.0-gen3
-gives "died while the image was written: the one before" 0 "generation 2 on $mnt" fsdevctl attach $dev $mnt
+ok "died while the image was written: its device is there" test -e /dev/mapper/fsdev0.0-gen7
+gives "died while the image was written: the one before" 0 "generation 6 on $mnt" fsdevctl attach $dev $mnt
 fsdevctl attach $dev $mnt --detach
-gives "publish after that" 0 "generation 3" fsdevctl publish /tmp/tree $dev
+gives "publish after that" 0 "generation 7" fsdevctl publish /tmp/tree $dev
 
 # another host was publishing: its claim has another boot id
 printf 'FSDEVCLM\7\0\0\0\0\0\0\0another-boot-id' | dd of=$disk bs=8192 seek=1 conv=notrunc,fsync status=none
@@ -77,18 +120,40 @@ printf 'elsewhere' | dd of=$disk bs=1 seek=$((8192 + 64)) conv=notrunc,fsync sta
 gives "another host is publishing" 3 "host elsewhere \(process 7\) is publishing; if it is dead, give --force" \
 	fsdevctl publish /tmp/tree $dev
 tree 4
-gives "and is dead" 0 "generation 4" fsdevctl publish /tmp/tree $dev --force
+gives "and is dead" 0 "generation 8" fsdevctl publish /tmp/tree $dev --force
 
-# altered and cut short: generation 4 lies in slot 0, whose area begins at 2 MiB
+# taken over while it writes: it seemed to be dead, and is not
+mkdir -p /tmp/taken
+cat >/tmp/taken/mkfs.erofs <<-END
+	#!/bin/sh
+	/usr/bin/mkfs.erofs "\$@"
+	printf 'FSDEVCLM\7\0\0\0\0\0\0\0another-boot-id' | dd of=$disk bs=4096 seek=2 conv=sync,notrunc,fsync status=none
+END
+chmod +x /tmp/taken/mkfs.erofs
+gives "taken over while it writes" 1 "generation 9 was not published: another host took over" \
+	env PATH=/tmp/taken:"$PATH" fsdevctl publish /tmp/tree $dev
+like "taken over: the other's claim stands" "another-boot-id" "$(dd if=$disk bs=8192 skip=1 count=1 iflag=direct status=none | tr -d '\0')"
+dd if=/dev/zero of=$disk bs=4096 seek=2 count=1 conv=notrunc oflag=direct status=none
+
+# two at once: one of them does
+fsdevctl publish /tmp/tree $dev >/tmp/first 2>&1 &
+fsdevctl publish /tmp/tree $dev >/tmp/second 2>&1
+wait $!
+is "two at once: one publishes" 1 "$(cat /tmp/first /tmp/second | grep -c 'generation 9, ')"
+is "two at once: one is refused" 1 "$(grep -lE 'in use|is publishing; if it is dead|began to publish at the same time' /tmp/first /tmp/second | wc -l)"
+tree 4
+gives "and then the next" 0 "generation 10" fsdevctl publish /tmp/tree $dev
+
+# altered and cut short: generation 10 lies in slot 0, whose area begins at 2 MiB
 dd if=/dev/urandom of=$disk bs=4096 seek=$(((2 * MIB + 2 * MIB) / 4096)) count=1 conv=notrunc,fsync oflag=direct status=none
-gives "altered" 1 "generation 4 is not what was published: its checksum differs" fsdevctl attach $dev $mnt
+gives "altered" 1 "generation 10 is not what was published: its checksum differs" fsdevctl attach $dev $mnt
 dd if=/dev/urandom of=$disk bs=4096 count=1 conv=notrunc,fsync oflag=direct status=none
-gives "a header that is no header: the other counts" 0 "generation 3 on $mnt" fsdevctl attach $dev $mnt
+gives "a header that is no header: the other counts" 0 "generation 9 on $mnt" fsdevctl attach $dev $mnt
 fsdevctl attach $dev $mnt --detach
 head -c 33M /dev/zero | tr '\0' x >/tmp/tree/large
 gives "larger than there is room" 1 "the folder is larger than the room there is" fsdevctl publish /tmp/tree $dev
 rm /tmp/tree/large
-gives "the one before is still there" 0 "generation 3 on $mnt" fsdevctl attach $dev $mnt
-gives "disable while attached" 3 "/dev/mapper/fsdev0.0-gen3 is made of $disk" fsdevctl disable $dev
+gives "the one before is still there" 0 "generation 9 on $mnt" fsdevctl attach $dev $mnt
+gives "disable while attached" 3 "/dev/mapper/fsdev0.0-gen9 is made of $disk" fsdevctl disable $dev
 fsdevctl attach $dev $mnt --detach
 fsdevctl disable $dev 2>/dev/null
