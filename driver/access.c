@@ -13,6 +13,7 @@
 #include "device.h"
 #include "include/fsdev/dax.h"
 #include "late.h"
+#include "memory.h"
 #include "poison.h"
 #include "repair.h"
 
@@ -241,6 +242,17 @@ static size_t fsdev_recovery_write(struct dax_device *dax_dev, pgoff_t pgoff, vo
 	return done;
 }
 
+/* Of shared memory: behind an address that is given out is what the memory has. */
+static long shared_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pages,
+			  enum dax_access_mode mode, void **kaddr, compat_pfn *pfn)
+{
+	long n = fsdev_checked_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
+
+	if (n > 0 && kaddr && mode == DAX_ACCESS)
+		memory_refresh(*kaddr, PFN_PHYS(n));
+	return n;
+}
+
 /*
  * Of read-only memory. A file system that is mounted from a read-only disk stores nothing, but who
  * has the bus's DAX device cannot be told to.
@@ -250,6 +262,8 @@ static long readonly_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_p
 {
 	if (mode != DAX_ACCESS || dax_dev != fsdev_of(dax_dev)->dax_dev)
 		return -EROFS;
+	if (fsdev_of(dax_dev)->shared)
+		return shared_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
 	return fsdev_checked_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
 }
 
@@ -398,6 +412,9 @@ int access_create(struct fsdev *fsdev)
 	set_dax_nocache(dax_dev);
 	set_dax_nomc(dax_dev);
 	fsdev->dax_dev = dax_dev;
+	/* access_switch() and access_check_poison() do not exchange this one */
+	if (fsdev->shared)
+		fsdev->access.ops.direct_access = shared_access;
 	if (fsdev->platform.read_only)
 		access_forbid_writes(fsdev);
 	return 0;

@@ -34,6 +34,8 @@ static ssize_t page_load(struct fsdev *device, u64 offset, void *buffer, size_t 
 	smp_rmb(); /* pairs with smp_mb() in repair_locked() in repair.c */
 	if (!good)
 		return -EIO;
+	if (device->shared)
+		memory_refresh_range(device, offset, n);
 	left = copy_mc_to_kernel(buffer, memory_address(device, offset, &run), n);
 	return left == n ? -EIO : n - left;
 }

@@ -16,6 +16,7 @@
 #include "disk.h"
 #include "event.h"
 #include "holder.h"
+#include "memory.h"
 #include "poison.h"
 #include "repair.h"
 #include "uapi/fsdev.h"
@@ -60,6 +61,7 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	info->version = FSDEV_UAPI_VERSION;
 	info->flags = (device->persistent ? FSDEV_INFO_PERSISTENT : 0) |
 		      (READ_ONCE(device->platform.read_only) ? FSDEV_INFO_READ_ONLY : 0) |
+		      (device->shared ? FSDEV_INFO_SHARED : 0) |
 		      (chardev->leaving ? FSDEV_INFO_GOING : 0);
 	info->size = rangemap_size(&device->map);
 	info->bad_bytes = poison_bytes(&device->poison);
@@ -70,6 +72,7 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	info->page_size = PAGE_SIZE;
 	info->holder = holder_kind(file, device);
 	info->commands = FSDEV_CAN_CLEAR | FSDEV_CAN_ADD_BAD | FSDEV_CAN_SCRUB |
+			 FSDEV_CAN_INVALIDATE |
 			 (COMPAT_CAN_INJECT ? FSDEV_CAN_INJECT : 0);
 	info->numa_node = dev_to_node(fsdev_dev(device));
 	info->target_node = device->dev_dax->target_node;
@@ -309,6 +312,18 @@ static long ioctl_scrub(struct chardev_file *file, void __user *argument)
 	return ioctl_span(file, argument, discover_scrub, 0, NULL);
 }
 
+static int invalidate_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
+{
+	memory_refresh_range(device, offset, len);
+	*done = len;
+	return 0;
+}
+
+static long ioctl_invalidate(struct chardev_file *file, void __user *argument)
+{
+	return ioctl_span(file, argument, invalidate_step, 0, NULL);
+}
+
 /* What a command needs; checked before its argument is. */
 #define BY_ADMIN 1u
 #define BY_OWNER 2u	/* or the owner; together with BY_ADMIN */
@@ -330,6 +345,7 @@ static const struct command commands[] = {
 	{ FSDEV_IOC_ADD_BAD, BY_ADMIN | BY_WRITER, ioctl_add_bad },
 	{ FSDEV_IOC_INJECT, BY_ADMIN | BY_WRITER, ioctl_inject },
 	{ FSDEV_IOC_SCRUB, BY_ADMIN | BY_WRITER, ioctl_scrub },
+	{ FSDEV_IOC_INVALIDATE, BY_WRITER, ioctl_invalidate },
 };
 
 static const struct command *find_command(unsigned int number)

@@ -47,7 +47,9 @@ struct gendisk;
  * @sleep: its place among the devices that the system's sleep has to look at
  * @readonly: the watch over memory that may become read-only
  * @removal: how far probe and removal have come
- * @persistent: the memory keeps its contents, so stores have to be flushed
+ * @persistent: the memory keeps its contents
+ * @shared: other hosts write to it, and no hardware keeps caches coherent
+ * @past_caches: stores have to leave the caches, for either reason
  * @pages: of the device
  * @failure: what follows reports of failing pages
  * @discover: discovery of poison
@@ -79,6 +81,8 @@ struct fsdev {
 	struct readonly readonly;
 	struct removal removal;
 	bool persistent;
+	bool shared;
+	bool past_caches;
 	u64 pages;
 	struct failure failure;
 	struct discover discover;

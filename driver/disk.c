@@ -224,7 +224,7 @@ static __always_inline blk_status_t disk_move(struct fsdev *fsdev, struct bio *b
 	return status;
 }
 
-/* On persistent memory: what comes before a flush, or is to be durable at once. */
+/* On persistent and shared memory: what comes before a flush, or is to be durable at once. */
 static noinline blk_status_t disk_move_flushed(struct fsdev *fsdev, struct bio *bio, bool write)
 {
 	blk_status_t status = BLK_STS_OK;
@@ -249,7 +249,7 @@ static void disk_submit_bio(struct bio *bio)
 
 	if (account)
 		start = bio_start_io_acct(bio);
-	if (unlikely(fsdev->persistent && (bio->bi_opf & (REQ_PREFLUSH | REQ_FUA))))
+	if (unlikely(fsdev->past_caches && (bio->bi_opf & (REQ_PREFLUSH | REQ_FUA))))
 		bio->bi_status = disk_move_flushed(fsdev, bio, write);
 	else
 		bio->bi_status = disk_move(fsdev, bio, write);
@@ -340,13 +340,30 @@ static const struct block_device_operations disk_fops = {
 	COMPAT_DISK_OPERATIONS
 };
 
+/* What is read comes from the memory, and what is written is there when the bio is complete. */
+static void disk_submit_shared(struct bio *bio)
+{
+	const struct fsdev *fsdev = bio->bi_bdev->bd_disk->private_data;
+
+	if (op_is_write(bio_op(bio)))
+		bio->bi_opf |= REQ_FUA;
+	else
+		memory_refresh_range(fsdev, (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT,
+				     bio->bi_iter.bi_size);
+	disk_submit_bio(bio);
+}
+
 static void disk_submit_readonly(struct bio *bio)
 {
+	const struct fsdev *fsdev = bio->bi_bdev->bd_disk->private_data;
+
 	/* a flush that writes nothing has nothing to flush */
 	if (op_is_write(bio_op(bio)) && bio_sectors(bio))
 		bio_io_error(bio);
 	else if (op_is_write(bio_op(bio)))
 		bio_endio(bio);
+	else if (fsdev->shared)
+		disk_submit_shared(bio);
 	else
 		disk_submit_bio(bio);
 }
@@ -363,6 +380,13 @@ static const struct block_device_operations disk_readonly_fops = {
 	.release = disk_release,
 	.submit_bio = disk_submit_readonly,
 	.set_read_only = disk_set_read_only,
+};
+
+static const struct block_device_operations disk_shared_fops = {
+	.owner = THIS_MODULE,
+	.open = disk_open,
+	.release = disk_release,
+	.submit_bio = disk_submit_shared,
 };
 
 /**
@@ -424,7 +448,7 @@ static struct gendisk *disk_create(struct fsdev *fsdev)
 	const struct compat_disk_limits limits = {
 		.logical_block_size = SECTOR_SIZE,
 		.physical_block_size = PAGE_SIZE,
-		.write_cache = fsdev->persistent,
+		.write_cache = fsdev->past_caches,
 	};
 	struct device *dev = fsdev_dev(fsdev);
 	struct gendisk *disk;
@@ -432,7 +456,7 @@ static struct gendisk *disk_create(struct fsdev *fsdev)
 	disk = compat_alloc_dax_disk(&limits, dev_to_node(dev));
 	if (IS_ERR(disk))
 		return disk;
-	disk->fops = &disk_fops;
+	disk->fops = fsdev->shared ? &disk_shared_fops : &disk_fops;
 	disk->private_data = fsdev;
 	disk->bb = &fsdev->badblocks.list;
 	/* dax1.0 becomes fsdev1.0 */

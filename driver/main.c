@@ -26,6 +26,7 @@
 #include "platform.h"
 #include "readonly.h"
 #include "removal.h"
+#include "shared.h"
 #include "sleep.h"
 #include "supers.h"
 #include "unload.h"
@@ -52,6 +53,7 @@ static struct fsdev *fsdev_build(struct dev_dax *dev_dax, const struct geometry 
 		return ERR_PTR(-ENOMEM);
 	fsdev->dev_dax = dev_dax;
 	fsdev->persistent = static_dev_dax(dev_dax);
+	fsdev->past_caches = fsdev->persistent;
 	rc = rangemap_build(&fsdev->map, bytes, ranges, geometry->nr, PAGE_SIZE, &bad);
 	if (rc) {
 		if (rc == -EINVAL)
@@ -105,6 +107,7 @@ static const struct {
 } probe_steps[] = {
 	{ parent_precede, STAGE_PARENT },
 	{ platform_start, STAGE_PLATFORM },
+	{ shared_start, STAGE_PLATFORM },
 	{ chardev_create, STAGE_CHARDEV },
 	{ access_create, STAGE_DAX },
 	{ failure_prepare, STAGE_POISON },
@@ -138,9 +141,10 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	}
 	pagemap_publish(fsdev);
 	readonly_watch(fsdev);
-	dev_info(&dev_dax->dev, "%llu MiB in %u ranges%s\n", rangemap_size(&fsdev->map) >> 20,
+	dev_info(&dev_dax->dev, "%llu MiB in %u ranges%s%s\n", rangemap_size(&fsdev->map) >> 20,
 		 rangemap_count(&fsdev->map),
-		 fsdev->platform.read_only ? ", read-only memory" : "");
+		 fsdev->platform.read_only ? ", read-only memory" : "",
+		 fsdev->shared ? ", shared with other hosts" : "");
 	return 0;
 }
 
@@ -161,6 +165,7 @@ static void fsdev_shutdown(struct device *dev)
 static struct dax_device_driver fsdev_driver = {
 	.drv.name = "fsdev",
 	.drv.shutdown = fsdev_shutdown,
+	.drv.groups = shared_driver_groups,
 	.probe = fsdev_probe,
 	.remove = fsdev_remove,
 	COMPAT_DAX_DRIVER_TYPE
@@ -221,6 +226,7 @@ static void __exit fsdev_exit(void)
 	readonly_stop();
 	dax_driver_unregister(&fsdev_driver);
 	readonly_exit();
+	shared_exit();
 	parent_exit();
 	clamp_exit();
 	direct_map_exit();

@@ -3,7 +3,11 @@
  * Memory: addresses of a device's memory, and stores to it.
  */
 #include <linux/io.h>
+#include <linux/libnvdimm.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -12,6 +16,9 @@
 
 /* How much of a page is read at a time: it is on the stack. */
 #define READ_PIECE 256
+
+/* The most bytes that are refreshed without giving the processor up. */
+#define MEMORY_STEP SZ_1M
 
 /**
  * memory_address() - translate a device offset to a kernel address
@@ -73,14 +80,54 @@ bool memory_reads(const struct fsdev *fsdev, u64 offset)
  * @from: source
  * @len: bytes
  *
- * Persistent memory is written past the caches; other memory has nothing to flush.
+ * Persistent and shared memory is written past the caches; other memory has nothing to flush.
  *
  * Context: any.
  */
 void memory_store(const struct fsdev *fsdev, void *to, const void *from, size_t len)
 {
-	if (fsdev->persistent)
+	if (fsdev->past_caches)
 		memcpy_flushcache(to, from, len);
 	else
 		memcpy(to, from, len);
+}
+
+/**
+ * memory_refresh() - have the next loads come from the memory, not from this host's caches
+ * @mem: address from memory_address()
+ * @len: bytes that are contiguous from there on
+ *
+ * What this host has stored there is written back first.
+ *
+ * Context: any.
+ */
+void memory_refresh(void *mem, size_t len)
+{
+	arch_wb_cache_pmem(mem, len);
+	/* orders its own work after what is in front of it */
+	arch_invalidate_pmem(mem, len);
+}
+
+/**
+ * memory_refresh_range() - refresh a range of a device
+ * @fsdev: the device
+ * @offset: device offset in bytes
+ * @len: bytes; what lies outside the device is left out
+ *
+ * Context: may sleep.
+ */
+void memory_refresh_range(const struct fsdev *fsdev, u64 offset, u64 len)
+{
+	while (len) {
+		u64 run;
+		void *mem = memory_address(fsdev, offset, &run);
+		u64 n = min3(run, len, (u64)MEMORY_STEP);
+
+		if (!mem)
+			return;
+		memory_refresh(mem, n);
+		offset += n;
+		len -= n;
+		cond_resched();
+	}
 }

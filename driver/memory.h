@@ -14,4 +14,7 @@ unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset);
 bool memory_reads(const struct fsdev *fsdev, u64 offset);
 void memory_store(const struct fsdev *fsdev, void *to, const void *from, size_t len);
 
+void memory_refresh(void *mem, size_t len);
+void memory_refresh_range(const struct fsdev *fsdev, u64 offset, u64 len);
+
 #endif

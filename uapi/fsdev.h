@@ -30,6 +30,7 @@
 #define FSDEV_INFO_PERSISTENT	0x1U	/* the memory keeps its contents without power */
 #define FSDEV_INFO_GOING	0x2U	/* the device is being unbound */
 #define FSDEV_INFO_READ_ONLY	0x4U	/* the memory must not be written; from version 3 */
+#define FSDEV_INFO_SHARED	0x8U	/* other hosts write to it; from version 3 */
 
 /* fsdev_info.holder: who has claimed the device */
 #define FSDEV_HOLDER_NONE	0U
@@ -42,6 +43,7 @@
 #define FSDEV_CAN_ADD_BAD	0x2U
 #define FSDEV_CAN_INJECT	0x4U
 #define FSDEV_CAN_SCRUB		0x8U
+#define FSDEV_CAN_INVALIDATE	0x10U
 
 /**
  * struct fsdev_info - properties and state of a device
@@ -240,11 +242,14 @@ struct fsdev_event {
  * The others take CAP_SYS_ADMIN. ADD_BAD: marks the span poisoned on behalf of the platform.
  * INJECT: calls memory_failure() for each page, as a test; the hardware stays fine.
  * SCRUB: reads the span machine-check-safe and marks pages poisoned that cannot be read.
+ * INVALIDATE: has the next loads of the span come from the memory, after what this host has stored
+ * there is written back; for shared memory that another host has written. From version 3.
  * The descriptor must be open for writing. -ENOTTY where fsdev_info.commands lacks it.
  */
 #define FSDEV_IOC_CLEAR		_IOWR(FSDEV_IOC_MAGIC, 0x20, struct fsdev_span)
 #define FSDEV_IOC_ADD_BAD	_IOWR(FSDEV_IOC_MAGIC, 0x21, struct fsdev_span)
 #define FSDEV_IOC_INJECT	_IOWR(FSDEV_IOC_MAGIC, 0x22, struct fsdev_span)
 #define FSDEV_IOC_SCRUB		_IOWR(FSDEV_IOC_MAGIC, 0x23, struct fsdev_span)
+#define FSDEV_IOC_INVALIDATE	_IOWR(FSDEV_IOC_MAGIC, 0x24, struct fsdev_span)
 
 #endif

@@ -12,7 +12,11 @@
 #include "cmd.h"
 #include "lib/journal.h"
 #include "lib/mode_switch.h"
+#include "lib/module.h"
+#include "lib/sysfs.h"
 #include "lib/users.h"
+
+#define SHARED DAX_BUS "/drivers/fsdev/shared"
 
 /**
  * cmd_one_device() - find the device that a command is about
@@ -134,6 +138,28 @@ void cmd_tell_stale(const struct device *device)
 }
 
 /**
+ * cmd_mark_shared() - tell the driver whether other hosts write to a device's memory
+ * @device: the device, which is not in fsdev mode yet
+ * @shared: whether they do
+ *
+ * Return: DONE, or FAILED after saying why.
+ */
+enum outcome cmd_mark_shared(const struct device *device, bool shared)
+{
+	char word[DEVICE_NAME + 1];
+	int rc;
+
+	/* what keeps it from being loaded is said when the mode is changed */
+	module_load("fsdev");
+	if (!shared && !sysfs_there(SHARED))
+		return DONE;
+	snprintf(word, sizeof(word), "%s%s", shared ? "" : "-", device->name);
+	rc = sysfs_write(word, SHARED);
+	return rc ? say(FAILED, "%s: the driver cannot be told whether its memory is shared: %s",
+			device->name, strerror(-rc)) : DONE;
+}
+
+/**
  * cmd_switch() - give devices another mode
  * @argc: how many
  * @argv: their names
@@ -156,9 +182,15 @@ enum outcome cmd_switch(int argc, char **argv, enum mode to, const struct mode_o
 		device_find(&devices, argv[i], &device);
 		if (device->mode == to && (options->dry_run || !journal_held(device))) {
 			note("%s: is in mode %s already", device->name, mode_name(to));
+			if (options->shared && !device->shared)
+				outcome = say(FAILED, "%s: --shared counts from the next time it is enabled: fsdevctl disable %s first",
+					      device->name, device->name);
 			continue;
 		}
-		outcome = mode_switch(device, to, options);
+		if (to == MODE_FSDEV && !options->dry_run)
+			outcome = cmd_mark_shared(device, options->shared);
+		if (outcome == DONE)
+			outcome = mode_switch(device, to, options);
 		if (outcome == DONE && !options->dry_run)
 			note("%s: %s%s%s", device->name, mode_name(to),
 			     device->disk[0] ? ", block device /dev/" : "", device->disk);

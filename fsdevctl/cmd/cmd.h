@@ -39,6 +39,7 @@ enum outcome cmd_one_writable(const char *name, struct devices *devices, struct 
 enum outcome cmd_seconds(const char *text, unsigned int *seconds);
 bool cmd_agreed(const char *question, bool yes, enum outcome *outcome);
 void cmd_tell_stale(const struct device *device);
+enum outcome cmd_mark_shared(const struct device *device, bool shared);
 enum outcome cmd_switch(int argc, char **argv, enum mode to, const struct mode_options *options);
 
 #endif

@@ -94,7 +94,10 @@ static enum outcome apply_one(const struct conf *conf, struct device *device)
 	    !(device->mode == MODE_FSDEV && journal_held(device)))
 		return DONE;
 	options.overwrite = rule->overwrite;
-	outcome = mode_switch(device, rule->mode, &options);
+	outcome = rule->mode == MODE_FSDEV && !options.dry_run && device->mode != MODE_FSDEV ?
+		cmd_mark_shared(device, rule->shared) : DONE;
+	if (outcome == DONE)
+		outcome = mode_switch(device, rule->mode, &options);
 	if (outcome == DONE && !options.dry_run)
 		note("%s: %s, by [%s] in %s:%u", device->name, mode_name(device->mode), rule->name,
 		     rule->file, rule->line);

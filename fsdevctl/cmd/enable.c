@@ -10,6 +10,7 @@ static const char *timeout;
 
 static const struct opt opts[] = {
 	{ "force", OPT_FLAG, NULL, &options.force, "also where a process uses the device; says what happens" },
+	{ "shared", OPT_FLAG, NULL, &options.shared, "other hosts write to the memory, and no hardware keeps caches coherent" },
 	{ "timeout", OPT_TEXT, "SECONDS", &timeout, "from system-ram: give up taking its memory offline after so long" },
 	{ "dry-run", OPT_FLAG, NULL, &options.dry_run, "say what would be done, change nothing" },
 	{ NULL }

@@ -168,6 +168,11 @@ static void cell_read_only(const struct view *view, char *text, size_t size)
 	snprintf(text, size, "%d", view->device->read_only);
 }
 
+static void cell_shared(const struct view *view, char *text, size_t size)
+{
+	snprintf(text, size, "%d", view->device->shared);
+}
+
 static void cell_kind(const struct view *view, char *text, size_t size)
 {
 	snprintf(text, size, "%s", view->device->kind);
@@ -206,7 +211,7 @@ static const struct column {
 	{ "BAD", "bad", true, cell_bad }, { "KIND", "kind", false, cell_kind },
 	{ "ADDRESS", "address", false, cell_address }, { "UUID", "uuid", false, cell_uuid },
 	{ "SERIALS", "serials", false, cell_serials }, { "DRIVER", "driver", false, cell_driver },
-	{ "RO", "ro", false, cell_read_only },
+	{ "RO", "ro", false, cell_read_only }, { "SHARED", "shared", false, cell_shared },
 	{ "USED BY", "used-by", true, cell_users },
 };
 
@@ -233,7 +238,7 @@ static enum outcome choose_named(const char *text)
 				       strncasecmp(columns[i].name, text, len)))
 			i++;
 		if (i == COLUMNS || nr_columns == COLUMNS)
-			return say(BAD_INPUT, "--output: '%.*s' is no column; there are device, region, mode, size, align, ranges, node, blockdev, bad, kind, address, uuid, serials, driver, ro and used-by",
+			return say(BAD_INPUT, "--output: '%.*s' is no column; there are device, region, mode, size, align, ranges, node, blockdev, bad, kind, address, uuid, serials, driver, ro, shared and used-by",
 				   (int)len, text);
 		show_column(&columns[i]);
 		text += len + (text[len] == ',');

@@ -39,6 +39,7 @@ struct device_bad {
  * @region_path: its region below /sys/devices
  * @region: number of its region
  * @read_only: its memory, or its block device, must not be written
+ * @shared: other hosts write to its memory, as the driver has been told
  * @is_static: made by a subsystem with one fixed range (NVDIMM)
  * @size: bytes
  * @align: its alignment on the bus
@@ -64,7 +65,7 @@ struct device {
 	enum mode mode, interrupted;
 	char region_path[PATH_MAX];
 	unsigned int region;
-	bool read_only;
+	bool read_only, shared;
 	bool is_static;
 	uint64_t size, align, resource;
 	int node;

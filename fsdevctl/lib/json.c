@@ -129,6 +129,8 @@ struct json_object *json_device(const struct device *device, const struct users 
 	if (device->interrupted != MODE_OTHER)
 		json_add_text(one, "interrupted", mode_name(device->interrupted));
 	json_add_text(one, "blockdev", device->disk);
+	if (device->shared)
+		json_object_object_add(one, "shared", json_object_new_boolean(true));
 	if (device->read_only)
 		json_object_object_add(one, "read_only", json_object_new_boolean(true));
 	json_add_number(one, "region", device->region);

@@ -45,7 +45,7 @@ int node_info(int fd, struct fsdev_info *info)
 }
 
 /**
- * node_bad() - load a device's bad ranges from the driver
+ * node_bad() - load a device's bad ranges, and whether it is shared, from the driver
  * @device: the device
  * @found: gets each, in device order; anything but 0 ends it
  *
@@ -56,10 +56,13 @@ int node_bad(struct device *device,
 {
 	struct fsdev_bad_range ranges[BAD_AT_ONCE];
 	struct fsdev_bad bad = { .buffer = (uintptr_t)ranges };
+	struct fsdev_info info;
 	int fd = node_open(device, O_RDONLY), rc = 0;
 
 	if (fd < 0)
 		return fd;
+	if (!node_info(fd, &info))
+		device->shared = info.flags & FSDEV_INFO_SHARED;
 	do {
 		bad.count = BAD_AT_ONCE;
 		if (ioctl(fd, FSDEV_IOC_BAD, &bad))

@@ -206,6 +206,7 @@ static unsigned int command_of(const char *name)
 		{ "add-bad", FSDEV_IOC_ADD_BAD },
 		{ "inject", FSDEV_IOC_INJECT },
 		{ "scrub", FSDEV_IOC_SCRUB },
+		{ "invalidate", FSDEV_IOC_INVALIDATE },
 		{ "own", FSDEV_IOC_OWN },
 		{ "watch", FSDEV_IOC_WATCH },
 	};
@@ -248,13 +249,13 @@ static int do_span(char **argv, bool own)
 	return rc != 0;
 }
 
-/* span NODE clear|add-bad|inject|scrub OFFSET LEN FLAGS */
+/* span NODE clear|add-bad|inject|scrub|invalidate OFFSET LEN FLAGS */
 static int cmd_span(char **argv)
 {
 	return do_span(argv, false);
 }
 
-/* own-span NODE clear|add-bad|inject|scrub OFFSET LEN FLAGS: as the owner */
+/* own-span NODE clear|add-bad|inject|scrub|invalidate OFFSET LEN FLAGS: as the owner */
 static int cmd_own_span(char **argv)
 {
 	return do_span(argv, true);
@@ -389,8 +390,8 @@ static const struct command commands[] = {
 	{ "bad", "NODE COUNT", 2, cmd_bad },
 	{ "listen", "NODE own|watch|both QUEUE PORTION FILE", 5, cmd_listen },
 	{ "try", "NODE r|w own|watch|clear|...", 3, cmd_try },
-	{ "span", "NODE clear|add-bad|inject|scrub OFFSET LEN FLAGS", 5, cmd_span },
-	{ "own-span", "NODE clear|add-bad|inject|scrub OFFSET LEN FLAGS", 5, cmd_own_span },
+	{ "span", "NODE clear|add-bad|inject|scrub|invalidate OFFSET LEN FLAGS", 5, cmd_span },
+	{ "own-span", "NODE clear|add-bad|inject|scrub|invalidate OFFSET LEN FLAGS", 5, cmd_own_span },
 	{ "inject", "NODE OFFSET LEN", 3, cmd_inject },
 	{ "layout", "", 0, cmd_layout },
 	{ "refuse", "NODE", 1, cmd_refuse },

@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# lab: --cpus 1 --soft-reserved 256M
+# Memory that other hosts write to: what is written back and invalidated, and in which order. The emulator's caches are coherent,
+# so the kernel's calls are traced: wb (write back), inv (invalidate), nt (written past the caches), each with its bytes.
+# shellcheck disable=SC2317  # cases are called by name
+. "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/tap.sh"
+export PATH=$top/build:$PATH
+
+dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/shared tracing=/sys/kernel/tracing
+attribute=/sys/bus/dax/drivers/fsdev/shared
+mkdir -p "$mnt"
+[ -e "$tracing"/trace ] || mount -t tracefs tracefs "$tracing"
+{
+	echo 'p:wb arch_wb_cache_pmem at=%di:x64 size=%si:u64'
+	echo 'p:inv arch_invalidate_pmem at=%di:x64 size=%si:u64'
+	echo 'p:nt __memcpy_flushcache at=%di:x64 size=%dx:u64'
+} >"$tracing"/kprobe_events
+modprobe fsdev
+
+# events COMMAND...: what happened meanwhile, one a line: "wb ADDRESS BYTES", "flush", "bio" for a bio that is complete
+events() {
+	local what
+
+	: >"$tracing"/trace
+	for what in kprobes block/block_bio_queue block/block_bio_complete; do echo 1 >"$tracing/events/$what/enable"; done
+	"$@" >/dev/null 2>&1
+	echo 0 >"$tracing"/events/enable
+	sed -nE -e 's/.* (wb|inv|nt): .* at=(0x[0-9a-f]+) size=([0-9]+)$/\1 \2 \3/p' \
+		-e 's/.* block_bio_queue: 259?[0-9]*,[0-9]+ [A-Z]*F[A-Z]* .*/flush/p' \
+		-e 's/.* block_bio_queue: [0-9]+,[0-9]+ F[A-Z]* .*/flush/p' \
+		-e 's/.* block_bio_complete: .*/bio/p' "$tracing"/trace
+}
+
+# kinds: their words and bytes alone, repeated ones once
+kinds() {
+	awk '{ print $1, $3 }' | sed 's/ $//' | uniq
+}
+
+shared() {
+	give "$dev" none
+	echo "${1-}$dev" >"$attribute"
+	give "$dev" fsdev
+}
+
+filesystem() {
+	mkfs.ext4 -q -F -b 4096 "$disk" && mount -o dax=always "$disk" "$mnt" && dax-file fill "$mnt/file" 0 $((4 * MIB)) 5
+	sync -f "$mnt"
+}
+
+after_case() {
+	! mountpoint -q "$mnt" || umount "$mnt"
+}
+
+case_switch() {
+	shared
+	is "the driver's list" "$dev" "$(cat "$attribute")"
+	like "the log says so" "shared with other hosts" "$(dmesg | grep "fsdev $dev:" | tail -n 1)"
+	is "list" 1 "$(fsdevctl list -n -o shared "$dev" | tr -d ' ')"
+	is "in JSON" true "$(fsdevctl list --json "$dev" | jq '.[0].shared')"
+	is "the disk is flushed" "write back" "$(cat /sys/block/fsdev0.0/queue/write_cache)"
+	shared -
+	is "not shared" 0 "$(fsdevctl list -n -o shared "$dev" | tr -d ' ')"
+	is "the list is empty" "" "$(cat "$attribute")"
+	refused "what is no name" sh -c "echo sda >$attribute"
+	give "$dev" none
+	fsdevctl enable "$dev" --shared >/dev/null 2>&1
+	is "enable --shared" 1 "$(fsdevctl list -n -o shared "$dev" | tr -d ' ')"
+	give "$dev" none
+	fsdevctl enable "$dev" >/dev/null 2>&1
+	is "enable without it" 0 "$(fsdevctl list -n -o shared "$dev" | tr -d ' ')"
+	like "too late" "counts from the next time it is enabled" "$(fsdevctl enable "$dev" --shared 2>&1)"
+}
+
+case_blocks() {
+	local one other
+
+	shared
+	one=$(events dd "if=$disk" of=/dev/null bs=64k count=1 skip=3 iflag=direct)
+	is "read: written back, invalidated, then complete" "wb 65536
+inv 65536
+bio" "$(kinds <<<"$one")"
+	other=$(events dd "if=$disk" of=/dev/null bs=64k count=1 skip=5 iflag=direct)
+	is "read: of those addresses" $((2 << 16)) \
+		$(($(awk '$1 == "inv" { print $2 }' <<<"$other") - $(awk '$1 == "inv" { print $2 }' <<<"$one")))
+	one=$(events dd if=/dev/zero "of=$disk" bs=64k count=1 seek=3 oflag=direct conv=notrunc)
+	is "write: past the caches, before it is complete" "65536 bio" \
+		"$(awk '$1 == "nt" { n += $3 } END { printf "%d ", n }' <<<"$one")$(tail -n 1 <<<"$one")"
+	is "write: nothing is invalidated" 0 "$(grep -c inv <<<"$one")"
+}
+
+case_files() {
+	local one
+
+	shared
+	ok "a file system" filesystem
+	one=$(events xfs_io -c "mmap 0 64k" -c "mwrite 0 4k" -c "msync -s 0 64k" "$mnt/file")
+	like "msync writes back" "^wb " "$one"
+	is "msync: after the stores, before the disk is flushed" yes \
+		"$(awk '$1 == "wb" { last = NR } $1 == "flush" && last && NR > last { yes = 1 } END { print yes ? "yes" : "no" }' <<<"$one")"
+	one=$(events dd "if=$mnt/file" of=/dev/null bs=64k count=2)
+	is "read(): what the caches have goes before each" "wb 65536
+inv 65536
+wb 65536
+inv 65536" "$(awk '$3 == 65536 { print $1, $3 }' <<<"$one")"
+	one=$(events xfs_io -r -c "mmap -r 0 4k" -c "mread 0 8" "$mnt/file")
+	like "a page fault" "^inv " "$one"
+	is "the file" "1024 good, 0 wrong, 0 lost" "$(dax-file store "$mnt/file" 0 $((4 * MIB)) 7 && sync -f "$mnt" && dax-file verify "$mnt/file" 0 $((4 * MIB)) 7)"
+}
+
+case_call() {
+	local one
+
+	shared
+	one=$(events fsdev-node span "/dev/$dev" invalidate 0 $((128 << 10)) 0)
+	is "the call: all of it, written back before it is invalidated" "wb 65536
+inv 65536
+wb 65536
+inv 65536" "$(awk '{ print $1, $3 }' <<<"$one")"
+	like "past the end" ERANGE "$(fsdev-node span "/dev/$dev" invalidate 0 $((1 << 40)) 0 2>&1)"
+}
+
+# No instruction is spent on that elsewhere.
+case_not_shared() {
+	shared -
+	is "blocks" "bio" "$(events dd "if=$disk" of=/dev/null bs=64k count=1 iflag=direct | kinds)"
+	is "blocks: written" "bio" "$(events dd if=/dev/zero "of=$disk" bs=64k count=1 oflag=direct conv=notrunc | kinds)"
+	ok "a file system" filesystem
+	is "msync" 0 "$(events xfs_io -c "mmap 0 64k" -c "mwrite 0 4k" -c "msync -s 0 64k" "$mnt/file" | grep -cE 'wb|inv|nt')"
+	is "read()" 0 "$(events dd "if=$mnt/file" of=/dev/null bs=64k count=2 | grep -cE 'wb|inv')"
+}
+
+run_cases
