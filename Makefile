@@ -138,11 +138,11 @@ races: ROUNDS ?= 1000
 races:
 	@tests/long races "$(KERNEL)" "$(ROUNDS)"
 
-## make power-loss KILLS=N [SEED=S] [KERNEL=6.12]   kill the VM and see what had been promised
+## make power-loss KILLS=N [SEED=S] [KERNEL=6.12] [MEMORY=virtio-pmem]   kill the VM and see what had been promised
 power-loss: KERNEL ?= 6.12
 power-loss: KILLS ?= 100
 power-loss:
-	@tests/power/run --kernel "$(KERNEL)" --kills "$(KILLS)" $(if $(SEED),--seed $(SEED))
+	@tests/power/run --kernel "$(KERNEL)" --kills "$(KILLS)" $(if $(SEED),--seed $(SEED)) $(if $(MEMORY),--memory $(MEMORY))
 
 ## make clean                   remove what was built; the lab stays
 clean:
