@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 1 --soft-reserved 256M
+# kernels: 6.12 (the calls that are traced have been looked at there)
 # Memory that other hosts write to: what is written back and invalidated, and in which order. The emulator's caches are coherent,
 # so the kernel's calls are traced: wb (write back), inv (invalidate), nt (written past the caches), each with its bytes.
 # shellcheck disable=SC2317  # cases are called by name
@@ -88,25 +89,6 @@ bio" "$(kinds <<<"$one")"
 	is "write: past the caches, before it is complete" "65536 bio" \
 		"$(awk '$1 == "nt" { n += $3 } END { printf "%d ", n }' <<<"$one")$(tail -n 1 <<<"$one")"
 	is "write: nothing is invalidated" 0 "$(grep -c inv <<<"$one")"
-}
-
-case_files() {
-	local one
-
-	shared
-	ok "a file system" filesystem
-	one=$(events xfs_io -c "mmap 0 64k" -c "mwrite 0 4k" -c "msync -s 0 64k" "$mnt/file")
-	like "msync writes back" "^wb " "$one"
-	is "msync: after the stores, before the disk is flushed" yes \
-		"$(awk '$1 == "wb" { last = NR } $1 == "flush" && last && NR > last { yes = 1 } END { print yes ? "yes" : "no" }' <<<"$one")"
-	one=$(events dd "if=$mnt/file" of=/dev/null bs=64k count=2)
-	is "read(): what the caches have goes before each" "wb 65536
-inv 65536
-wb 65536
-inv 65536" "$(awk '$3 == 65536 { print $1, $3 }' <<<"$one")"
-	one=$(events xfs_io -r -c "mmap -r 0 4k" -c "mread 0 8" "$mnt/file")
-	like "a page fault" "^inv " "$one"
-	is "the file" "1024 good, 0 wrong, 0 lost" "$(dax-file store "$mnt/file" 0 $((4 * MIB)) 7 && sync -f "$mnt" && dax-file verify "$mnt/file" 0 $((4 * MIB)) 7)"
 }
 
 case_call() {
