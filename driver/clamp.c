@@ -18,7 +18,8 @@
  *  3. A mapping of shared blocks is never larger than a page in a fault: fs/dax.c breaks off with
  *     a BUG when copy-on-write of 4 KiB meets an entry of 2 MiB. remap.c takes out those entries
  *     that were there before the blocks became shared. What is left, as of another driver's device
- *     from before the probe was there, is copied as one, or refused.
+ *     from before the probe was there, or from a read fault while XFS clones, is copied as one, or
+ *     refused, and stays in a read fault of a page.
  *  4. Copy-on-write never copies onto a poisoned page: it is refused.
  *  5. Deduplication sees zeros in unwritten extents: it would compare what the blocks held before.
  *  6. What copy-on-write by other than a fault replaces is in no mapping afterwards (cow.c).
@@ -185,6 +186,10 @@ static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 	/* goes page by page, and looks at what it is given */
 	if (iter->flags & IOMAP_ZERO)
 		return;
+	/* fs/dax.c would put the page's entry in the place of the larger one, and miscount */
+	if (fault && shared && !(iter->flags & IOMAP_WRITE) && nr == 1 &&
+	    clamp_meets_huge(iter->inode, first))
+		iter->iomap.flags &= ~IOMAP_F_SHARED;
 	if (clamp_has_memory(&iter->iomap))
 		to = clamp_ask(&iter->iomap, first, nr);
 	if (iter->srcmap.type != IOMAP_HOLE && clamp_has_memory(&iter->srcmap))

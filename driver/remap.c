@@ -6,8 +6,9 @@
  * page count goes wrong, and clear_inode() ends in a BUG. clamp.c gives shared blocks no such
  * entry; those that were there before go here. A file system calls dax_remap_file_range_prep()
  * for each clone and each deduplication while it holds the invalidate locks of both files
- * exclusively, so that no fault comes in between. ftrace redirects it to remap_prep(), which
- * calls it in turn.
+ * exclusively. ftrace redirects it to remap_prep(), which calls it in turn. XFS lets read faults of
+ * the source in again while it shares its blocks (XFS_IREMAPPING): what they bring is
+ * the larger entry that clamp.c leaves in read faults, and does not copy on write under.
  *
  * The hook is permanent while it is there: kernel.ftrace_enabled cannot be cleared meanwhile.
  */
