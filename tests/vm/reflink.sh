@@ -363,6 +363,7 @@ reused() {
 replaced_blocks() {
 	local watcher writer block how
 
+	[ -e /proc/sys/vm/unprivileged_userfaultfd ] || { skip "replaced blocks" "this kernel has no userfaultfd"; return; }
 	for how in before during; do
 		xfs_io -f -c "pwrite -q -S 0x41 0 64k" $mnt/from
 		cp --reflink=always $mnt/from $mnt/to
