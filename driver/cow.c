@@ -250,7 +250,7 @@ static int cow_hook(void)
 		cow_cancel_at = cow_lookup("xfs_reflink_cancel_cow_range", &rc);
 	if (rc)
 		return rc;
-	/* behind the place where ftrace comes in, so that neither it nor another tracer sees them */
+	/* behind the place where ftrace comes in: neither it nor another tracer sees them */
 	static_call_update(cow_end_cow, (cow_end_t *)compat_ftrace_body(cow_end_at));
 	static_call_update(cow_cancel_cow, (cow_cancel_t *)compat_ftrace_body(cow_cancel_at));
 	rc = ftrace_set_filter_ip(&cow_ops, cow_end_at, 0, 0) ?:

@@ -23,7 +23,7 @@ gives "config check: a section about nothing" 5 "\[other\] in $conf/20.conf:1 is
 rm $conf/20.conf
 gives "config apply" 0 "$dev: fsdev, by \[weights\]" fsdevctl config apply
 is "config apply: the mode" fsdev "$(driver_of $dev)"
-is "config link" "FSDEV_NAME=weights FSDEV_CLAIM=fsdev" "$(fsdevctl config link --device $dev | paste -sd" ")"
+is "config link" "FSDEV_NAME=weights FSDEV_CLAIM=fsdev FSDEV_SERIAL=mem-108000000" "$(fsdevctl config link --device $dev | paste -sd" ")"
 
 region=$(ndctl list -R | jq -r 'if type == "array" then .[0] else . end | .dev')
 uuid=$(ndctl create-namespace -f -e "namespace${region#region}.0" -m devdax | jq -r .uuid)

@@ -107,6 +107,11 @@ clamped() {
 	grep -q '^dax_remap_file_range_prep ' /sys/kernel/tracing/enabled_functions
 }
 
+# hooked: XFS's functions are
+hooked() {
+	grep -q '^xfs_reflink_end_cow ' /sys/kernel/tracing/enabled_functions
+}
+
 # fresh NAME DISK [OPTION...]: XFS with reflink, mounted
 fresh() {
 	local what=$1 on=$2

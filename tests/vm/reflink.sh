@@ -311,23 +311,14 @@ unwritten_back() {
 	rm $image /dev/shm/other
 }
 
-# until_true COMMAND...: waits until it succeeds
-until_true() {
-	until "$@"; do sleep 0.05; done
-}
-
 # watched WHAT BYTE: the mapping of watching shows that byte
 watched() {
 	local before
 
 	before=$(wc -l </tmp/watched)
 	echo >&6
-	until_true watched_more "$before"
+	until [ "$(wc -l </tmp/watched)" -gt "$before" ]; do sleep 0.05; done
 	is "$1" "$2" "$(tail -n 1 /tmp/watched)"
-}
-
-watched_more() {
-	[ "$(wc -l </tmp/watched)" -gt "$1" ]
 }
 
 # watching FILE: a process that has mapped its first page
@@ -338,30 +329,18 @@ watching() {
 	dax-file watch "$1" </tmp/watching >/tmp/watched &
 	watcher=$!
 	exec 6>/tmp/watching
-	until_true watched_more 0
+	until [ -s /tmp/watched ]; do sleep 0.05; done
 }
 
 watched_end() {
 	exec 6>&-
-	wait $watcher
-}
-
-# reused BLOCK: files of another content are written until one of them has that block
-reused() {
-	local n
-
-	for ((n = 0; n < 200; n++)); do
-		xfs_io -f -c "pwrite -q -S 0x53 0 64k" $mnt/other$n
-		[ "$(at $mnt/other$n 0)" != "$1" ] || return 0
-		sync
-	done
-	return 1
+	wait "$watcher"
 }
 
 # A mapping shows nothing of a block that copy-on-write has replaced, which may belong to another file by now: neither one
 # that was there before the write, nor one that a fault makes while it copies.
 replaced_blocks() {
-	local watcher writer block how
+	local watcher writer block how n
 
 	[ -e /proc/sys/vm/unprivileged_userfaultfd ] || { skip "replaced blocks" "this kernel has no userfaultfd"; return; }
 	for how in before during; do
@@ -373,7 +352,7 @@ replaced_blocks() {
 		rm -f /tmp/go
 		dax-file stuck-write $mnt/from /tmp/go >/tmp/stuck &
 		writer=$!
-		until_true grep -q ready /tmp/stuck
+		until grep -q ready /tmp/stuck; do sleep 0.05; done
 		[ $how = before ] || watching $mnt/from
 		is "replaced, mapped $how: what it was, while the write goes on" 41 "$(tail -n 1 /tmp/watched)"
 		touch /tmp/go
@@ -383,7 +362,12 @@ replaced_blocks() {
 		watched "replaced, mapped $how: what was written" 00
 		rm $mnt/to
 		sync
-		ok "replaced, mapped $how: another file gets the block" reused "$block"
+		for ((n = 0; n < 200; n++)); do
+			xfs_io -f -c "pwrite -q -S 0x53 0 64k" $mnt/other$n
+			[ "$(at $mnt/other$n 0)" != "$block" ] || break
+			sync
+		done
+		ok "replaced, mapped $how: another file gets the block" [ $n -lt 200 ]
 		watched "replaced, mapped $how: nothing of the other file" 00
 		watched_end
 		rm $mnt/from $mnt/other*
@@ -405,11 +389,6 @@ late_xfs() {
 	modprobe -r xfs
 	refused "late XFS: unhooked" hooked
 	dmsetup remove late
-}
-
-# hooked: XFS's functions are
-hooked() {
-	grep -q '^xfs_reflink_end_cow ' /sys/kernel/tracing/enabled_functions
 }
 
 many_ranges
