@@ -71,18 +71,21 @@ static struct ftrace_ops direct_map_hook = {
 	.flags = COMPAT_FTRACE_IPMODIFY,
 };
 
+/* Has the hook a filter to be freed? Protected by direct_map_lock. */
+static bool direct_map_filtered;
+
 static unsigned char direct_map_function[] = "set_mce_nospec";
 
 static int hook_install(void)
 {
 	int rc;
 
+	direct_map_filtered = true;
 	rc = ftrace_set_filter(&direct_map_hook, direct_map_function, strlen(direct_map_function),
 			       1);
 	if (!rc)
 		rc = register_ftrace_function(&direct_map_hook);
-	if (rc)
-		ftrace_free_filter(&direct_map_hook);
+	/* the filter stays, for the next try: before 7.0 one that is freed must not be set again */
 	return rc;
 }
 
@@ -135,7 +138,8 @@ void direct_map_put(void)
 void direct_map_exit(void)
 {
 	synchronize_rcu_tasks();
-	ftrace_free_filter(&direct_map_hook);
+	if (direct_map_filtered)
+		ftrace_free_filter(&direct_map_hook);
 }
 #else
 void direct_map_get(struct fsdev *fsdev, const struct dev_pagemap_ops *ops)

@@ -233,8 +233,12 @@ static void end_report(struct fsdev *fsdev, int rc, int mf_flags)
 	bool hardware = !(mf_flags & MF_SW_SIMULATED) && (!rc || goes_on);
 	bool unmaps = hardware && !reports_found(fsdev);
 
-	poison_report_end(&fsdev->poison, unmaps,
-			  hardware && (goes_on || (unmaps && !direct_map_kept())));
+	/*
+	 * Also where the page stays in the direct map: one event may be reported twice, by two
+	 * processors or by the record of the machine check, and the second must not make a page
+	 * poisoned that has been overwritten after the first.
+	 */
+	poison_report_end(&fsdev->poison, unmaps, hardware && (goes_on || unmaps));
 }
 
 /* Fast path: one page of the first range, pending slot free. The holder's callback comes first. */
@@ -409,10 +413,11 @@ bool failure_stop(struct fsdev *fsdev)
 	blocked_by(fsdev, "poisoned pages are being unmapped, waiting for that to end");
 	cancel_delayed_work_sync(&fsdev->failure.unmap_work);
 	blocked_over(fsdev);
-	if (!poison_bytes(&fsdev->poison))
-		return true;
+	/* also where what was reported has been repaired: the kernel may not be done with it */
 	if (!wait_quiet(fsdev))
 		return false;
+	if (!poison_bytes(&fsdev->poison))
+		return true;
 	dev_warn(fsdev_dev(fsdev), "unbinding with %llu bytes of poisoned memory\n",
 		 poison_bytes(&fsdev->poison));
 	restore_direct_map(fsdev);

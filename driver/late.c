@@ -220,7 +220,7 @@ static bool late_holds(struct dax_device *dax_dev, char *holder, size_t size)
  * @module: the module
  *
  * Context: may sleep.
- * Return: true if there was such a holder.
+ * Return: true if there was such a holder, which has not released the device.
  */
 bool late_unloaded(struct dax_device *dax_dev, const struct module *module)
 {
@@ -231,9 +231,12 @@ bool late_unloaded(struct dax_device *dax_dev, const struct module *module)
 	late = late_find(dax_dev);
 	its = late && late->ops && within_module((unsigned long)late->ops, module);
 	if (its) {
+		its = !late_is_over(late);
+		/*
+		 * Its reference is left: that it has not given it back cannot be told for certain,
+		 * and the bus must not lose its own.
+		 */
 		clear_bit(HOLDER_ORPHAN, &dax_dev->flags);
-		/* the holder's reference */
-		put_dax(dax_dev);
 		late_forget(late);
 	}
 	mutex_unlock(&late_lock);

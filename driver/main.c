@@ -204,6 +204,11 @@ static int __init fsdev_init(void)
 
 driver:
 	dax_driver_unregister(&fsdev_driver);
+	shared_exit();
+	parent_exit();
+	direct_map_exit();
+	late_exit();
+	platform_exit();
 clamp:
 	clamp_exit();
 readonly:

@@ -248,9 +248,10 @@ static inline void poison_report_begin(struct poison *poison)
  * is. Once it is unbound the page would be missing for the next driver, so unbind waits for
  * POISON_REPORT_GRACE.
  *
- * A repair has to wait as long if direct_map.c has no hook: the page would count as good and have
- * no direct mapping, and the next access would oops. It has to wait for the page's flag as well,
- * which the kernel sets after ->memory_failure() where no holder has dealt with the page.
+ * A repair has to wait as long: one event can be reported twice, and without the hook of
+ * direct_map.c the page would count as good and have no direct mapping, so that the next access
+ * would oops. It has to wait for the page's flag as well, which the kernel sets after
+ * ->memory_failure() where no holder has dealt with the page.
  *
  * Context: any.
  */

@@ -110,13 +110,14 @@ static void region_changed(struct work_struct *work)
 	}
 	WRITE_ONCE(fsdev->platform.read_only, true);
 	disk_forbid_writes(fsdev);
+	/* before it is asked who may write: who comes after this gets no address to store to */
+	access_forbid_writes(fsdev);
 	if (has_writer(fsdev)) {
 		dev_warn(fsdev_dev(fsdev),
 			 "the memory has become read-only under a user that may write: it is unbound, and bound again\n");
 		rebind_queue_device(fsdev);
 		return;
 	}
-	access_forbid_writes(fsdev);
 	dev_notice(fsdev_dev(fsdev), "the memory has become read-only\n");
 }
 
