@@ -406,8 +406,8 @@ umount $mnt
 late_xfs
 fresh "2 MiB" $disk -d su=2m,sw=1
 huge_entries
-# 6.1 gives no entry of 2 MiB to a read while a device is clamped
-[ -z "$dedupes" ] || entry_while_cloning
+# 6.1 gives no entry of 2 MiB to a read while a device is clamped; 7.x warns: upstream/dax-cow-under-2m.md
+if kernel_is 6.12; then entry_while_cloning; fi
 split_copies
 failed_write_back
 ok "2 MiB: unmount" umount $mnt
