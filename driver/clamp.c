@@ -23,7 +23,8 @@
  *  4. Copy-on-write never copies onto a poisoned page: it is refused.
  *  5. Deduplication sees zeros in unwritten extents: it would compare what the blocks held before.
  *  6. What copy-on-write by other than a fault replaces is in no mapping afterwards (cow.c).
- *  7. A mapping whose copy-on-write fails at its first page is not cut: the file system cancels as
+ *  7. Zeroing of shared blocks that the kernel would lose (6.1) is refused.
+ *  8. A mapping whose copy-on-write fails at its first page is not cut: the file system cancels as
  *     much as the mapping is long, and what it has made ready beyond would stay, with what the
  *     blocks held before. XFS puts that into the file when a hole over it is unshared.
  *
@@ -148,7 +149,7 @@ static bool clamp_hides_sharing(const struct iomap_iter *iter)
 
 /*
  * Does zeroing copy shared blocks, with the file locked against faults? 6.1 does not end such a
- * copy, so there is nothing to do at its end.
+ * copy: the zeros would be lost, so it is refused there.
  */
 static bool clamp_zeroes_shared(const struct iomap_iter *iter)
 {
@@ -168,7 +169,7 @@ static void clamp_cut(struct iomap *map, loff_t first, u64 len)
 	map->length = min_t(u64, map->length - skip, len);
 }
 
-/* What a caller is about to use of a mapping, in pages of the file; invariants 1 to 4, 6 and 7. */
+/* What a caller is about to use of a mapping, in pages of the file; invariants 1 to 4 and 6 to 8. */
 static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 {
 	bool shared = iter->iomap.flags & IOMAP_F_SHARED;
@@ -184,8 +185,12 @@ static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 		return;
 	}
 	/* goes page by page, and looks at what it is given */
-	if (iter->flags & IOMAP_ZERO)
+	if (iter->flags & IOMAP_ZERO) {
+		if (COMPAT_DAX_ZERO_UNENDED && (shared || iter->srcmap.type != IOMAP_HOLE))
+			clamp_refuse(iter, &iter->iomap, first,
+				     "zeroing of shared blocks, which this kernel would lose");
 		return;
+	}
 	/* fs/dax.c would put the page's entry in the place of the larger one, and miscount */
 	if (fault && shared && !(iter->flags & IOMAP_WRITE) && nr == 1 &&
 	    clamp_meets_huge(iter->inode, first))

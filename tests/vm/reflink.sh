@@ -374,6 +374,28 @@ replaced_blocks() {
 	done
 }
 
+# Zeroing a part of a page of shared blocks: 6.1 would lose the zeros.
+zeroed_shared() {
+	local from=$mnt/from to=$mnt/to
+
+	fill_file $from
+	cp --reflink=always $from $to
+	sync
+	{ head -c 100 $from; head -c 200 /dev/zero; tail -c +301 $from; } >/dev/shm/want
+	if [ "$dedupes" ]; then
+		ok "zeroing in a shared page" xfs_io -c "fzero 100 200" $to
+		ok "zeroing in a shared page: the clone" cmp /dev/shm/want $to
+	else
+		like "zeroing in a shared page is refused" "Input/output error" "$(xfs_io -c "fzero 100 200" $to 2>&1)"
+		whole "zeroing in a shared page: the clone" $to $seed
+		like "zeroing in a shared page: the log" "access refused: zeroing of shared blocks" "$(dmesg | tail -n 5)"
+		dd if=/dev/shm/want of=$to bs=4k count=1 conv=notrunc status=none
+		ok "zeroing in a shared page: by a write" cmp /dev/shm/want $to
+	fi
+	whole "zeroing in a shared page: the source" $from $seed
+	rm $from $to
+}
+
 # XFS is loaded after the device was claimed.
 late_xfs() {
 	local vol=/dev/mapper/late
@@ -402,6 +424,7 @@ bounded_source
 failed_copies
 poisoned_room
 replaced_blocks
+zeroed_shared
 umount $mnt
 late_xfs
 fresh "2 MiB" $disk -d su=2m,sw=1
