@@ -46,10 +46,10 @@ is "four files" "file0 file1 file2 file3" "$(cd $mnt && echo *)"
 refused "a second mount" mount -t slotfs $node /mnt/second
 refused "XFS on the block device meanwhile" mount -t xfs -o dax=always $disk /mnt/second
 refused "ext4, too" mount -t ext4 $disk /mnt/second
-like "fsdevctl list names the mount" "$mnt" "$(fsdevctl list -n -o users)"
+like "fsdevctl list names the mount" "$mnt" "$(fsdevctl list -n -o used-by)"
 like "fsdevctl disable refuses, and names it" "in use: $node is mounted on $mnt \(slotfs\)" "$(fsdevctl disable $dev 2>&1)"
 ok "so does a dry run" bash -c "! fsdevctl disable $dev --dry-run"
-like "doctor finds nothing wrong with it" "ok: $dev: $mnt \(slotfs\) has it without the block device" "$(fsdevctl doctor 2>&1)"
+like "doctor finds nothing wrong with it" "ok *$dev: $mnt \(slotfs\) has it without the block device" "$(fsdevctl doctor --verbose 2>&1)"
 
 for n in 0 1; do dax-file fill $mnt/file$n 0 $((32 * MIB)) $((n + 1)); done
 for n in 0 1; do good "file$n: written half by a mapping, half by write()" $mnt/file$n $((32 * MIB)) $((n + 1)); done
@@ -84,7 +84,7 @@ all_ended
 for n in 1 2; do like "process $n, which has a file mapped, is told" "SIGBUS" "$(met $n)"; done
 refused "reading" cat $mnt/file0
 refused "a new mapping" dax-file verify $mnt/file0 0 4096 1
-like "fsdevctl list names it still" "$mnt" "$(fsdevctl list -n -o users)"
+like "fsdevctl list names it still" "$mnt" "$(fsdevctl list -n -o used-by)"
 refused "fsdev does not take the device back while that is mounted" give $dev fsdev
 like "and says who is in the way" "holder_ops \[slotfs\] has not let go of the DAX device since an earlier binding" "$(dmesg)"
 ok "another driver takes it" give $dev device_dax
@@ -170,7 +170,7 @@ printf '\x78\x56\x34\x12\0\0\0\0' | dd of=$node bs=8 seek=$((128 * MIB / 8 - 1))
 ok "one range is one piece" insmod "$client" path=$node
 like "it reads the device's last word" "slotclient: $((128 * MIB)) bytes, the last word is 0x12345678" "$(dmesg)"
 refused "it holds the device" mount -t slotfs -o files=2 $node $mnt
-like "fsdevctl list knows of a holder" "unknown" "$(fsdevctl list -n -o users)"
+like "fsdevctl list knows of a holder" "unknown" "$(fsdevctl list -n -o used-by)"
 refused "fsdevctl disable refuses" fsdevctl disable $dev
 ok "it lets go" rmmod slotclient
 for life in bound unbound; do
