@@ -169,7 +169,7 @@ static void clamp_cut(struct iomap *map, loff_t first, u64 len)
 	map->length = min_t(u64, map->length - skip, len);
 }
 
-/* What a caller is about to use of a mapping, in pages of the file; invariants 1 to 4 and 6 to 8. */
+/* What a caller is about to use of a mapping, in pages; invariants 1 to 4 and 6 to 8. */
 static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 {
 	bool shared = iter->iomap.flags & IOMAP_F_SHARED;

@@ -332,7 +332,9 @@ typedef void (populate_t)(struct nd_region *nd_region, struct badblocks *bb,
 /*
  * The kernel's list has MAX_BADBLOCKS entries, of 256 KiB at most, and drops what does not go in.
  * So the device is asked for in parts, each so small that its list is not full: one of
- * POPULATE_MIN has at most half as many bad sectors.
+ * POPULATE_MIN has at most half as many bad sectors. Before 6.7 badblocks_set() puts the pieces of
+ * what is longer than an entry into the list in the wrong order, and they are not found again: then
+ * a part with bad sectors is no longer than an entry.
  */
 static int each_part(struct fsdev *fsdev, populate_t *populate, platform_add_t *add)
 {
@@ -348,9 +350,11 @@ static int each_part(struct fsdev *fsdev, populate_t *populate, platform_add_t *
 		if (rc)
 			return rc;
 		populate(fsdev->platform.region, &bb, &range);
-		if (bb.count < MAX_BADBLOCKS || len <= POPULATE_MIN) {
+		if (!bb.count || len <= POPULATE_MIN ||
+		    (bb.count < MAX_BADBLOCKS && !COMPAT_BADBLOCKS_UNORDERED)) {
 			each_bad_block(fsdev, &bb, at, len >> SECTOR_SHIFT, add);
 			at += len;
+			part = min(2 * part, size);
 		} else {
 			part = ALIGN(len / 2, POPULATE_MIN);
 		}

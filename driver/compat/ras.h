@@ -26,6 +26,16 @@
 #define COMPAT_DAX_BAD (-EIO)
 #endif
 
+/*
+ * Before 6.7 badblocks_set() puts the pieces of a range that is longer than an entry into the list
+ * in descending order. What has the later type is new enough; 6.7 to 6.13 count as old as well.
+ */
+#ifdef FSDEV_HAVE_BADBLOCKS_SECTOR_T
+#define COMPAT_BADBLOCKS_UNORDERED false
+#else
+#define COMPAT_BADBLOCKS_UNORDERED true
+#endif
+
 /**
  * compat_badblocks_set() - adds to the list of a disk's bad blocks
  * @bb: the list
@@ -37,9 +47,9 @@ static inline void compat_badblocks_set(struct badblocks *bb, sector_t sector, s
 #ifdef FSDEV_HAVE_BADBLOCKS_SECTOR_T
 	badblocks_set(bb, sector, sectors, 1);
 #else
-	/* the count is an int: in steps */
+	/* of an entry: before 6.7 the pieces of more come into the list in the wrong order */
 	while (sectors) {
-		int n = min_t(sector_t, sectors, 1 << 30);
+		int n = min_t(sector_t, sectors, BB_MAX_LEN);
 
 		badblocks_set(bb, sector, n, 1);
 		sector += n;
