@@ -66,7 +66,7 @@ case_large() {
 	echo 1 >"$tracing/events/block/block_bio_complete/enable"
 	: >"$tracing/trace"
 	ok "written" fio --name=large "--filename=/dev/$disk" --rw=write --bs=64m --size=64m --direct=1 --iomem=mmaphuge \
-		--ioengine=psync --verify=crc32c --do_verify=0 --randseed=5
+		--ioengine=psync --verify=crc32c --do_verify=0 --randseed=5 --verify_state_save=0
 	echo 0 >"$tracing/events/enable"
 	awk -v size=$((size / 512)) '
 		/block_bio_queue/ && $0 ~ "\\+ " size " " { inside = 1; bios++; task = $1 }
@@ -82,7 +82,7 @@ case_large() {
 		skip "the processor is offered in it" "needs a kernel that does not preempt by itself"
 	fi
 	ok "it is what was written" fio --name=large "--filename=/dev/$disk" --rw=read --bs=64m --size=64m --direct=1 --iomem=mmaphuge \
-		--ioengine=psync --verify=crc32c --randseed=5
+		--ioengine=psync --verify=crc32c --randseed=5 --verify_state_save=0
 	echo 0 >/proc/sys/vm/nr_hugepages
 }
 
