@@ -244,7 +244,7 @@ static void clamp_find(struct tracepoint *point, void *found)
 }
 
 /* Caller must hold clamp_lock. */
-static int clamp_install(void)
+static int clamp_start(void)
 {
 	int rc;
 
@@ -253,10 +253,10 @@ static int clamp_install(void)
 		for_each_kernel_tracepoint(clamp_find, &clamp_point);
 	if (!clamp_point)
 		return -EOPNOTSUPP;
-	rc = remap_install();
+	rc = remap_start();
 	if (rc)
 		return rc;
-	rc = cow_install();
+	rc = cow_start();
 	if (rc)
 		goto remap;
 	rc = tracepoint_probe_register(clamp_point, clamp_dstmap, NULL);
@@ -265,9 +265,9 @@ static int clamp_install(void)
 	return 0;
 
 cow:
-	cow_uninstall();
+	cow_stop();
 remap:
-	remap_uninstall();
+	remap_stop();
 	return rc;
 }
 
@@ -276,12 +276,12 @@ remap:
  * another disk, and must delay neither this unbind nor the next claim. clamp_exit() waits.
  * Caller must hold clamp_lock.
  */
-static void clamp_uninstall(void)
+static void clamp_end(void)
 {
 	lockdep_assert_held(&clamp_lock);
 	tracepoint_probe_unregister(clamp_point, clamp_dstmap, NULL);
-	remap_uninstall();
-	cow_uninstall();
+	remap_stop();
+	cow_stop();
 }
 
 /**
@@ -301,7 +301,7 @@ int clamp_get(struct fsdev *fsdev)
 	mutex_lock(&clamp_lock);
 	if (!fsdev->clamp.on) {
 		if (!clamp_users)
-			rc = clamp_install();
+			rc = clamp_start();
 		if (!rc) {
 			fsdev->clamp.on = true;
 			clamp_users++;
@@ -325,7 +325,7 @@ void clamp_stop(struct fsdev *fsdev)
 {
 	mutex_lock(&clamp_lock);
 	if (fsdev->clamp.on && !--clamp_users)
-		clamp_uninstall();
+		clamp_end();
 	fsdev->clamp.on = false;
 	mutex_unlock(&clamp_lock);
 }

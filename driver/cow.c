@@ -14,7 +14,9 @@
  * calls it is about to copy. Faults hold the lock of the entry that they copy, need nothing of
  * this, and must not wait here.
  *
- * XFS is a module: it can come after the hook was asked for, and go.
+ * XFS is a module: it can come after the hook was asked for, and go. The hook is there from the
+ * first time that it is asked for with XFS until XFS or this module is unloaded, as direct_map.c's.
+ * It does nothing while it is not asked for.
  *
  * Locks: cow_hook_lock, then cow_lock. i_rwsem, invalidate_lock, then XFS's own, as in fallocate().
  */
@@ -67,12 +69,13 @@ static DEFINE_SPINLOCK(cow_lock);
 static struct hlist_head cow_writes[1 << COW_BITS];
 static mempool_t *cow_pool;
 
-/* Protects the hook and whether it is wanted. */
+/* Protects the hook, whether it is there, and whether it is wanted. */
 static DEFINE_MUTEX(cow_hook_lock);
+static bool cow_hooked;
 static bool cow_wanted;
 
-/* Is the hook there? Protected by cow_lock, and written under cow_hook_lock as well. */
-static bool cow_hooked;
+/* Is it both? Protected by cow_lock, and written under cow_hook_lock as well. */
+static bool cow_active;
 
 /* Callers inside cow_end() and cow_cancel(); their code stays until there is none. */
 static atomic_t cow_running = ATOMIC_INIT(0);
@@ -139,6 +142,13 @@ static void cow_drop(struct inode *inode, loff_t pos, loff_t count)
 				    inode->i_sb->s_id, (u64)inode->i_ino, pos);
 }
 
+static void cow_set_active(bool active)
+{
+	spin_lock(&cow_lock);
+	WRITE_ONCE(cow_active, active);
+	spin_unlock(&cow_lock);
+}
+
 typedef int cow_end_t(struct xfs_inode *ip, loff_t offset, loff_t count);
 typedef int cow_cancel_t(struct xfs_inode *ip, loff_t offset, loff_t count, bool real);
 
@@ -203,8 +213,9 @@ static unsigned long cow_end_at, cow_cancel_at;
 static void notrace cow_redirect(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 				 struct ftrace_regs *fregs)
 {
-	compat_ftrace_set_ip(fregs, ip == cow_end_at ? (unsigned long)cow_end :
-						       (unsigned long)cow_cancel);
+	if (READ_ONCE(cow_active))
+		compat_ftrace_set_ip(fregs, ip == cow_end_at ? (unsigned long)cow_end :
+							       (unsigned long)cow_cancel);
 }
 
 static struct ftrace_ops cow_ops = {
@@ -224,13 +235,6 @@ static unsigned long cow_lookup(const char *name, int *rc)
 	if (!compat_ftrace_body((unsigned long)probe.addr))
 		*rc = -EOPNOTSUPP;
 	return (unsigned long)probe.addr;
-}
-
-static void cow_set_hooked(bool hooked)
-{
-	spin_lock(&cow_lock);
-	cow_hooked = hooked;
-	spin_unlock(&cow_lock);
 }
 
 static void cow_unfilter(void)
@@ -258,7 +262,7 @@ static int cow_hook(void)
 	     register_ftrace_function(&cow_ops);
 	if (rc)
 		cow_unfilter();
-	cow_set_hooked(!rc);
+	cow_hooked = !rc;
 	return rc;
 }
 
@@ -268,9 +272,10 @@ static void cow_unhook(void)
 	lockdep_assert_held(&cow_hook_lock);
 	if (!cow_hooked)
 		return;
-	cow_set_hooked(false);
+	cow_set_active(false);
 	unregister_ftrace_function(&cow_ops);
 	cow_unfilter();
+	cow_hooked = false;
 }
 #else
 static int cow_hook(void)
@@ -310,8 +315,8 @@ bool cow_begin(struct inode *inode, bool locked)
 	spare = mempool_alloc(cow_pool, GFP_ATOMIC | __GFP_NOWARN);
 	spin_lock(&cow_lock);
 	/* without the hook it would never be taken off again */
-	write = cow_hooked ? cow_find() : NULL;
-	if (cow_hooked && !write && spare) {
+	write = cow_active ? cow_find() : NULL;
+	if (cow_active && !write && spare) {
 		write = spare;
 		spare = NULL;
 		write->task = current;
@@ -348,7 +353,7 @@ void cow_forget(void)
 }
 
 /**
- * cow_install() - have the entries of blocks that are copied on write taken out
+ * cow_start() - have the entries of blocks that are copied on write taken out
  *
  * From now on, or from when XFS is loaded.
  *
@@ -356,32 +361,32 @@ void cow_forget(void)
  * Return: 0; -EBUSY if one of the functions is replaced already, as by a livepatch; another
  * negative errno.
  */
-int cow_install(void)
+int cow_start(void)
 {
 	int rc = 0;
 
 	mutex_lock(&cow_hook_lock);
-	cow_wanted = true;
 	/* while XFS is being loaded cow_notify() does it */
 	if (!cow_hooked && supers_know_type("xfs"))
 		rc = cow_hook();
 	cow_wanted = !rc;
+	cow_set_active(cow_hooked);
 	mutex_unlock(&cow_hook_lock);
 	return rc;
 }
 
 /**
- * cow_uninstall() - undo cow_install()
+ * cow_stop() - undo cow_start()
  *
  * Callers may still be inside cow_end(), until cow_exit() has returned.
  *
  * Context: may sleep; cow_begin() may still be called, and refuses.
  */
-void cow_uninstall(void)
+void cow_stop(void)
 {
 	mutex_lock(&cow_hook_lock);
 	cow_wanted = false;
-	cow_unhook();
+	cow_set_active(false);
 	mutex_unlock(&cow_hook_lock);
 	cow_forget_all();
 }
@@ -400,6 +405,7 @@ static int cow_notify(struct notifier_block *notifier, unsigned long state, void
 		rc = cow_hook();
 	else if (state == MODULE_STATE_GOING)
 		cow_unhook();
+	cow_set_active(cow_hooked && cow_wanted);
 	mutex_unlock(&cow_hook_lock);
 	if (rc)
 		pr_err("fsdev: XFS cannot be hooked (error %d): copy-on-write by write() is refused on its DAX files\n",
@@ -433,11 +439,15 @@ int cow_init(void)
 /**
  * cow_exit() - undo cow_init(), and wait until no caller is inside cow_end()
  *
- * Context: unloading the module, after cow_uninstall(); may sleep, as long as a write takes to
+ * Context: unloading the module, after cow_stop(); may sleep, as long as a write takes to
  * write its blocks back.
  */
 void cow_exit(void)
 {
+	/* while it is still heard of that XFS goes */
+	mutex_lock(&cow_hook_lock);
+	cow_unhook();
+	mutex_unlock(&cow_hook_lock);
 	unregister_module_notifier(&cow_notifier);
 	synchronize_rcu_tasks();	/* redirected, and not counted yet */
 	wait_var_event(&cow_running, !atomic_read(&cow_running));

@@ -10,8 +10,8 @@
 struct inode;
 
 int cow_init(void);
-int cow_install(void);
-void cow_uninstall(void);
+int cow_start(void);
+void cow_stop(void);
 void cow_exit(void);
 bool cow_begin(struct inode *inode, bool locked);
 void cow_forget(void);

@@ -15,9 +15,11 @@
  * poison set keeps them from being handed out. What is lost is the protection from a speculative
  * load, which raises no machine check but may be logged as an error.
  *
- * The hook is there while a device is bound, and is permanent then: kernel.ftrace_enabled cannot be
- * cleared. Where it cannot be had, as a livepatch has the function, devices are bound all the same,
- * and repairs wait for POISON_REPORT_GRACE: see poison_report_end().
+ * The hook is there from the first bind until the module is unloaded: to take it off goes over all
+ * functions of the kernel several times, which would be most of the cost of an unbind. It is
+ * permanent: kernel.ftrace_enabled cannot be cleared. Where it cannot be had, as a livepatch has
+ * the function, devices are bound all the same, the next bind tries again, and repairs wait for
+ * POISON_REPORT_GRACE: see poison_report_end().
  */
 #include <linux/memremap.h>
 #include <linux/mm.h>
@@ -37,9 +39,8 @@ static const struct dev_pagemap_ops *direct_map_ops;
 static bool direct_map_hooked;
 
 #if defined(CONFIG_X86_MCE) && defined(COMPAT_FTRACE_IPMODIFY)
-/* protects @direct_map_users and the hook */
+/* protects the hook */
 static DEFINE_MUTEX(direct_map_lock);
-static unsigned int direct_map_users;
 
 /* In the place of set_mce_nospec() */
 static noinline int direct_map_keep(unsigned long pfn)
@@ -94,9 +95,10 @@ static int hook_install(void)
  * @fsdev: a device that is being bound
  * @ops: of its page maps; the same for all devices
  *
- * Where that cannot be done it is logged.
+ * Where that cannot be done it is logged. Unbinding leaves the hook: with no page map of @ops it
+ * does nothing.
  *
- * Context: probe, may sleep. Undone by direct_map_put().
+ * Context: probe, may sleep. Undone by direct_map_exit().
  */
 void direct_map_get(struct fsdev *fsdev, const struct dev_pagemap_ops *ops)
 {
@@ -104,7 +106,7 @@ void direct_map_get(struct fsdev *fsdev, const struct dev_pagemap_ops *ops)
 
 	mutex_lock(&direct_map_lock);
 	direct_map_ops = ops;
-	if (!direct_map_users++ || !direct_map_hooked) {
+	if (!direct_map_hooked) {
 		rc = hook_install();
 		WRITE_ONCE(direct_map_hooked, !rc);
 	}
@@ -116,27 +118,15 @@ void direct_map_get(struct fsdev *fsdev, const struct dev_pagemap_ops *ops)
 }
 
 /**
- * direct_map_put() - undo direct_map_get()
+ * direct_map_exit() - undo direct_map_get(), and wait until no task is inside direct_map_keep()
  *
- * Context: removal, when the page maps are unmapped; may sleep.
- */
-void direct_map_put(void)
-{
-	mutex_lock(&direct_map_lock);
-	if (!--direct_map_users && direct_map_hooked) {
-		unregister_ftrace_function(&direct_map_hook);
-		WRITE_ONCE(direct_map_hooked, false);
-	}
-	mutex_unlock(&direct_map_lock);
-}
-
-/**
- * direct_map_exit() - wait until no task is inside direct_map_keep()
- *
- * Context: unloading the module; may sleep.
+ * Context: unloading the module, when no device is bound; may sleep.
  */
 void direct_map_exit(void)
 {
+	if (direct_map_hooked)
+		unregister_ftrace_function(&direct_map_hook);
+	direct_map_hooked = false;
 	synchronize_rcu_tasks();
 	if (direct_map_filtered)
 		ftrace_free_filter(&direct_map_hook);
@@ -147,10 +137,6 @@ void direct_map_get(struct fsdev *fsdev, const struct dev_pagemap_ops *ops)
 	direct_map_ops = ops;
 	/* without machine checks the kernel takes no page out */
 	direct_map_hooked = !IS_ENABLED(CONFIG_X86_MCE);
-}
-
-void direct_map_put(void)
-{
 }
 
 void direct_map_exit(void)

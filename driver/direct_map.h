@@ -12,7 +12,6 @@ struct fsdev;
 
 bool direct_map_kept(void);
 void direct_map_get(struct fsdev *fsdev, const struct dev_pagemap_ops *ops);
-void direct_map_put(void);
 void direct_map_exit(void);
 
 #endif

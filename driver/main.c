@@ -111,7 +111,7 @@ static const struct {
 	{ chardev_create, STAGE_CHARDEV },
 	{ access_create, STAGE_DAX },
 	{ failure_prepare, STAGE_POISON },
-	{ fsdev_keep_direct_map, STAGE_DIRECT_MAP },
+	{ fsdev_keep_direct_map, STAGE_POISON },
 	{ fsdev_make_pagemap, STAGE_PAGEMAP },
 	{ pagemap_map, STAGE_PAGEMAP },
 	{ discover_start, STAGE_DISCOVER },

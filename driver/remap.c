@@ -10,7 +10,9 @@
  * the source in again while it shares its blocks (XFS_IREMAPPING): what they bring is
  * the larger entry that clamp.c leaves in read faults, and does not copy on write under.
  *
- * The hook is permanent while it is there: kernel.ftrace_enabled cannot be cleared meanwhile.
+ * The hook is there from the first time that it is wanted until the module is unloaded, as
+ * direct_map.c's, and is permanent: kernel.ftrace_enabled cannot be cleared. It does nothing while
+ * it is not wanted.
  */
 #include <linux/atomic.h>
 #include <linux/dax.h>
@@ -26,6 +28,9 @@
 
 /* Callers inside remap_prep(); its code stays until there is none. */
 static atomic_t remap_running = ATOMIC_INIT(0);
+
+/* Calls are redirected to remap_prep(). */
+static bool remap_wanted;
 
 static bool remap_idle(unsigned long pfn, unsigned long nr)
 {
@@ -102,7 +107,7 @@ static void notrace remap_redirect(unsigned long ip, unsigned long parent_ip,
 				   struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
 	/* remap_prep() itself gets the function that it asks for */
-	if (!within_module(parent_ip, THIS_MODULE))
+	if (READ_ONCE(remap_wanted) && !within_module(parent_ip, THIS_MODULE))
 		compat_ftrace_set_ip(fregs, (unsigned long)remap_prep);
 }
 
@@ -111,55 +116,84 @@ static struct ftrace_ops remap_ops = {
 	.flags = COMPAT_FTRACE_IPMODIFY,
 };
 
-/**
- * remap_install() - have clones and deduplications of DAX files prepared here
- *
- * Context: may sleep.
- * Return: 0; -EBUSY if the function is replaced already, as by a livepatch; another negative errno.
- */
-int remap_install(void)
+/* The hook is there. */
+static bool remap_hooked;
+
+static void remap_unfilter(void)
+{
+	ftrace_set_filter_ip(&remap_ops, (unsigned long)dax_remap_file_range_prep, 1, 0);
+}
+
+static int remap_hook(void)
 {
 	int rc;
 
+	if (remap_hooked)
+		return 0;
 	rc = ftrace_set_filter_ip(&remap_ops, (unsigned long)dax_remap_file_range_prep, 0, 0);
 	if (rc)
 		return rc;
 	rc = register_ftrace_function(&remap_ops);
 	if (rc)
-		ftrace_set_filter_ip(&remap_ops, (unsigned long)dax_remap_file_range_prep, 1, 0);
+		remap_unfilter();
+	remap_hooked = !rc;
 	return rc;
 }
 
-/**
- * remap_uninstall() - undo remap_install()
- *
- * Callers may still be inside remap_prep(), until remap_exit() has returned.
- *
- * Context: may sleep.
- */
-void remap_uninstall(void)
+static void remap_unhook(void)
 {
+	if (!remap_hooked)
+		return;
 	unregister_ftrace_function(&remap_ops);
-	ftrace_set_filter_ip(&remap_ops, (unsigned long)dax_remap_file_range_prep, 1, 0);
+	remap_unfilter();
+	remap_hooked = false;
 }
 #else
-int remap_install(void)
+static int remap_hook(void)
 {
 	return -EOPNOTSUPP;
 }
 
-void remap_uninstall(void)
+static void remap_unhook(void)
 {
 }
 #endif
 
 /**
- * remap_exit() - wait until no caller is inside remap_prep()
+ * remap_start() - have clones and deduplications of DAX files prepared here
  *
- * Context: unloading the module, after remap_uninstall(); may sleep.
+ * Context: may sleep; calls are serialized with those of remap_stop().
+ * Return: 0; -EBUSY if the function is replaced already, as by a livepatch; another negative errno.
+ */
+int remap_start(void)
+{
+	int rc = remap_hook();
+
+	if (!rc)
+		WRITE_ONCE(remap_wanted, true);
+	return rc;
+}
+
+/**
+ * remap_stop() - undo remap_start()
+ *
+ * Callers may still be inside remap_prep(), until remap_exit() has returned.
+ *
+ * Context: any.
+ */
+void remap_stop(void)
+{
+	WRITE_ONCE(remap_wanted, false);
+}
+
+/**
+ * remap_exit() - take the hook off, and wait until no caller is inside remap_prep()
+ *
+ * Context: unloading the module, after remap_stop(); may sleep.
  */
 void remap_exit(void)
 {
+	remap_unhook();
 	synchronize_rcu_tasks();	/* redirected, and not counted yet */
 	if (!wait_var_event_timeout(&remap_running, !atomic_read(&remap_running), HZ))
 		pr_warn("fsdev: unloading blocked: a clone or deduplication of a DAX file is under way, waiting for its end\n");

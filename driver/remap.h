@@ -5,8 +5,8 @@
 #ifndef FSDEV_REMAP_H
 #define FSDEV_REMAP_H
 
-int remap_install(void);
-void remap_uninstall(void);
+int remap_start(void);
+void remap_stop(void);
 void remap_exit(void);
 
 #endif

@@ -18,7 +18,6 @@
 #include "chardev.h"
 #include "clamp.h"
 #include "device.h"
-#include "direct_map.h"
 #include "discover.h"
 #include "disk.h"
 #include "failure.h"
@@ -174,18 +173,16 @@ void removal_run(struct fsdev *fsdev)
 	if (step(fsdev, STAGE_PAGEMAP, 17, "unmap the page structures"))
 		pagemap_stop(fsdev);
 
-	if (step(fsdev, STAGE_DIRECT_MAP, 18, "leave the direct map to the kernel"))
-		direct_map_put();
-	if (step(fsdev, STAGE_POISON, 19, "free the poison set"))
+	if (step(fsdev, STAGE_POISON, 18, "free the poison set"))
 		failure_free(fsdev);
-	if (step(fsdev, STAGE_DAX, 20, "put the block device's DAX device"))
+	if (step(fsdev, STAGE_DAX, 19, "put the block device's DAX device"))
 		access_free(fsdev);
-	if (step_always(fsdev, STAGE_CHARDEV, 21, "put what descriptors share"))
+	if (step_always(fsdev, STAGE_CHARDEV, 20, "put what descriptors share"))
 		chardev_put(fsdev);
-	if (step_always(fsdev, STAGE_PLATFORM, 22, "flush the last stores"))
+	if (step_always(fsdev, STAGE_PLATFORM, 21, "flush the last stores"))
 		platform_stop(fsdev);
-	if (step_always(fsdev, STAGE_PARENT, 23, "forget the device above"))
+	if (step_always(fsdev, STAGE_PARENT, 22, "forget the device above"))
 		parent_forget(fsdev);
-	if (step(fsdev, STAGE_CREATED, 24, "free the device"))
+	if (step(fsdev, STAGE_CREATED, 23, "free the device"))
 		free_device(fsdev);
 }

@@ -16,8 +16,7 @@ struct fsdev;
  * @STAGE_PLATFORM: platform_start()
  * @STAGE_CHARDEV: chardev_create()
  * @STAGE_DAX: access_create()
- * @STAGE_POISON: failure_prepare()
- * @STAGE_DIRECT_MAP: direct_map_get()
+ * @STAGE_POISON: failure_prepare(); direct_map_get(), which is not undone
  * @STAGE_PAGEMAP: pagemap_create(); page maps are mapped, or some of them
  * @STAGE_DISCOVER: discover_start()
  * @STAGE_ACCESS: access_start()
@@ -34,7 +33,6 @@ enum removal_stage {
 	STAGE_CHARDEV,
 	STAGE_DAX,
 	STAGE_POISON,
-	STAGE_DIRECT_MAP,
 	STAGE_PAGEMAP,
 	STAGE_DISCOVER,
 	STAGE_ACCESS,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Another user of ftrace that replaces what fsdev replaces, as a livepatch may; and a write-back
- * that fails where fsdev asks for it.
+ * that fails where fsdev asks for it. And whether mappings are clamped.
  *
+ *   clamped            fails with ENOENT where no probe is on iomap_iter_dstmap
  *   remap-taken        dax_remap_file_range_prep() is replaced, by itself
  *   remap-free
  *   write-back-fails   dax_writeback_mapping_range() of whole pieces of 2 MiB fails
@@ -10,6 +11,8 @@
  */
 #include <linux/dax.h>
 #include <linux/kprobes.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
 #include <linux/writeback.h>
 
 #include "compat/ftrace.h"
@@ -60,6 +63,20 @@ static int remap_give_back(char **word)
 }
 #endif
 
+static void clamp_find(struct tracepoint *point, void *found)
+{
+	if (!strcmp(point->name, "iomap_iter_dstmap"))
+		*(struct tracepoint **)found = point;
+}
+
+static int clamp_look(char **word)
+{
+	struct tracepoint *point = NULL;
+
+	for_each_kernel_tracepoint(clamp_find, &point);
+	return point && rcu_access_pointer(point->funcs) ? 0 : -ENOENT;
+}
+
 static bool write_back_watched;
 
 static int write_back_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
@@ -102,6 +119,7 @@ static int write_back_work(char **word)
 }
 
 const struct test_verb remap_verbs[] = {
+	{ "clamped", 0, clamp_look },
 	{ "remap-taken", 0, remap_take },
 	{ "remap-free", 0, remap_give_back },
 	{ "write-back-fails", 0, write_back_fail },

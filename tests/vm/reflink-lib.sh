@@ -102,12 +102,14 @@ copies() {
 	untouched "$what: dedupe and mappings"
 }
 
-# clamped: the hook is there
+# clamped: the probe is there
+# shellcheck disable=SC2317  # called by name
 clamped() {
-	grep -q '^dax_remap_file_range_prep ' /sys/kernel/tracing/enabled_functions
+	run clamped
 }
 
 # hooked: XFS's functions are
+# shellcheck disable=SC2317  # called by name
 hooked() {
 	grep -q '^xfs_reflink_end_cow ' /sys/kernel/tracing/enabled_functions
 }

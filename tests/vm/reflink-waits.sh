@@ -3,7 +3,8 @@
 # lab: --cpus 2 --soft-reserved 512M --pmem 384M
 # kernels: 6.12 7 (6.1 refuses deduplication of DAX files)
 # A deduplication that another disk blocks, in the middle of the kernel's preparation that fsdev has hooked, delays neither the
-# unbind of the last device that is clamped nor the next mount; only the module waits for it.
+# unbind of the last device that is clamped nor the next mount; only the module waits for it. The hook stays after that unbind, and does
+# nothing.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
@@ -47,6 +48,11 @@ fragments() {
 	for ((n = 0; n < 200; n++)); do printf 'pwrite -q -S %d %d 4096\n' $((n + 1)) $((n * 8192)); done | xfs_io -f "$1"
 }
 
+# prepared: how many clones and deduplications have gone through the hook
+prepared() {
+	awk '$1 == "prepared" { print $2 }' /sys/kernel/tracing/kprobe_profile
+}
+
 begin 10
 pmem=/dev/$(basename "$(ls -d /sys/bus/nd/devices/namespace*.0/block/*)")
 dmsetup create slow --table "0 $(blockdev --getsz "$pmem") linear $pmem 0"
@@ -62,6 +68,18 @@ is "bound" bound "$(bind $dev fsdev)"
 mkfs.xfs -q -f -m reflink=1,rmapbt=1 -d agcount=2 -l size=64m,agnum=0 $disk
 ok "a file system that is clamped" mount -o dax=always $disk $mnt
 ok "another disk's" mount -o dax=always /dev/mapper/slow $other
+echo 'p:prepared fsdev:remap_prep' >/sys/kernel/tracing/kprobe_events
+echo 1 >/sys/kernel/tracing/events/kprobes/prepared/enable
+ok "its clone" cp --reflink=always $other/one $other/clone
+is "its clone goes through the hook" 1 "$(prepared)"
+umount $mnt
+unbind $dev
+ok "its clone, with no device" cp --reflink=always $other/one $other/clone2
+is "its clone, with no device, does not" 1 "$(prepared)"
+echo 0 >/sys/kernel/tracing/events/kprobes/prepared/enable
+echo -:prepared >/sys/kernel/tracing/kprobe_events
+is "bound again" bound "$(bind $dev fsdev)"
+ok "a file system that is clamped again" mount -o dax=always $disk $mnt
 # the inodes are in core, where their extents lie is not
 exec 5<>$other/one 6<>$other/two
 ok "the other disk stands still" dmsetup suspend --nolockfs --noflush slow

@@ -311,6 +311,24 @@ unwritten_back() {
 	rm $image /dev/shm/other
 }
 
+# The probe goes with the device, and the hooks stay, which do nothing then. All that follows has them for the second time.
+bound_again() {
+	unbind $dev
+	refused "unbound: not clamped" clamped
+	ok "unbound: the hooks stay" hooked
+	is "bound again" bound "$(bind $dev fsdev)"
+	refused "bound again: not clamped before a claim" clamped
+}
+
+# XFS is unloaded after the last device has been unbound, and loaded again.
+idle_xfs() {
+	unbind $dev
+	refused "XFS without a device: not clamped" clamped
+	modprobe -r xfs
+	modprobe xfs
+	refused "XFS without a device: not hooked" hooked
+}
+
 # watched WHAT BYTE: the mapping of watching shows that byte
 watched() {
 	local before
@@ -416,6 +434,7 @@ late_xfs() {
 many_ranges
 refusal
 unwritten_back
+bound_again
 fresh disk $disk
 copies disk
 unwritten_extents
@@ -435,4 +454,5 @@ split_copies
 failed_write_back
 ok "2 MiB: unmount" umount $mnt
 untouched end
+idle_xfs
 finish
