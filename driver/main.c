@@ -21,6 +21,7 @@
 #include "geometry.h"
 #include "holder.h"
 #include "late.h"
+#include "named.h"
 #include "pagemap.h"
 #include "parent.h"
 #include "platform.h"
@@ -170,6 +171,20 @@ static struct dax_device_driver fsdev_driver = {
 	.remove = fsdev_remove,
 	COMPAT_DAX_DRIVER_TYPE
 };
+
+/**
+ * fsdev_driver_fill() - give another driver this driver's callbacks
+ * @driver: of the DAX bus, in a module that depends on this one; not registered yet
+ *
+ * Context: any.
+ */
+void fsdev_driver_fill(struct dax_device_driver *driver)
+{
+	driver->probe = fsdev_driver.probe;
+	driver->remove = fsdev_driver.remove;
+	driver->drv.shutdown = fsdev_driver.drv.shutdown;
+}
+EXPORT_SYMBOL_GPL(fsdev_driver_fill);
 
 static int __init fsdev_init(void)
 {

@@ -42,16 +42,34 @@ struct rebind {
 	struct device *dev;
 };
 
+/*
+ * The driver that has a device, with a reference to its module: this one, or fsdev_dax where that
+ * is ours. NULL if another has it by now, or none.
+ */
+static struct device_driver *bound_get(struct device *dev)
+{
+	struct device_driver *driver;
+
+	device_lock(dev);
+	driver = dev->driver;
+	if (driver && (driver->shutdown != our_driver->shutdown || !try_module_get(driver->owner)))
+		driver = NULL;
+	device_unlock(dev);
+	return driver;
+}
+
 static void rebind_run(struct work_struct *work)
 {
 	struct rebind *rebind = container_of(work, struct rebind, work);
 	struct device *dev = rebind->dev;
+	struct device_driver *driver;
 	int rc = 0;
 
-	/* another driver may have the device by now */
-	if (!READ_ONCE(rebind_stopped) && READ_ONCE(dev->driver) == our_driver) {
+	driver = READ_ONCE(rebind_stopped) ? NULL : bound_get(dev);
+	if (driver) {
 		device_release_driver(dev);
-		rc = device_driver_attach(our_driver, dev);
+		rc = device_driver_attach(driver, dev);
+		module_put(driver->owner);
 	}
 	if (rc)
 		dev_err(dev, "is read-only and was not bound again: error %d\n", rc);

@@ -18,6 +18,26 @@
 #include "sysfs.h"
 
 /**
+ * device_named_is_ours() - tell whose the loaded driver fsdev_dax is
+ *
+ * On kernels without one, the module of that name is fsdev under another name: it needs fsdev.ko,
+ * which the kernel's own does not.
+ *
+ * Return: whether it is loaded and ours.
+ */
+bool device_named_is_ours(void)
+{
+	return sysfs_there("/sys/module/fsdev/holders/" NAMED_DRIVER);
+}
+
+static enum mode driver_mode(const char *driver)
+{
+	if (!strcmp(driver, NAMED_DRIVER) && device_named_is_ours())
+		return MODE_FSDEV;
+	return mode_of_driver(driver);
+}
+
+/**
  * device_mode_now() - ask the kernel which driver has a device at this moment
  * @device: the device
  *
@@ -29,7 +49,7 @@ enum mode device_mode_now(const struct device *device)
 
 	if (sysfs_link_name(driver, sizeof(driver), DAX_BUS "/devices/%s/driver", device->name))
 		return MODE_NONE;
-	return mode_of_driver(driver);
+	return driver_mode(driver);
 }
 
 static int by_offset(const void *a, const void *b)
@@ -113,7 +133,7 @@ static int device_load(struct device *device, struct daxctl_dev *dev, bool brief
 	if (sysfs_link_name(device->driver, sizeof(device->driver), DAX_BUS "/devices/%s/driver",
 			    device->name))
 		device->driver[0] = '\0';
-	device->mode = mode_of_driver(device->driver);
+	device->mode = driver_mode(device->driver);
 	device->interrupted = device->mode == MODE_NONE ? journal_read(device) : MODE_OTHER;
 	device->kind = KIND_UNKNOWN;
 	disk_load(device);

@@ -91,6 +91,7 @@ enum outcome devices_load(struct devices *devices);
 enum outcome devices_load_brief(struct devices *devices);
 void devices_free(struct devices *devices);
 enum mode device_mode_now(const struct device *device);
+bool device_named_is_ours(void);
 int device_bad_load(struct device *device);
 
 #endif

@@ -14,7 +14,7 @@ static const struct {
 	{ MODE_DEVDAX, "devdax", "device_dax" },
 	{ MODE_SYSTEM_RAM, "system-ram", "kmem" },
 	{ MODE_FSDEV, "fsdev", "fsdev" },
-	{ MODE_KERNEL_FSDEV, "kernel-fsdev", "fsdev_dax" },
+	{ MODE_KERNEL_FSDEV, "kernel-fsdev", NAMED_DRIVER },
 	{ MODE_OTHER, "other", NULL },
 };
 

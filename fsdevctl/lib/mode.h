@@ -5,6 +5,9 @@
 
 #include <stdbool.h>
 
+/* The kernel's own driver from 7.1 on; where it has none, a module of that name that is ours. */
+#define NAMED_DRIVER "fsdev_dax"
+
 enum mode {
 	MODE_NONE,		/* no driver */
 	MODE_DEVDAX,

@@ -69,6 +69,8 @@ static void forget(const struct device *device, enum mode mode)
 {
 	if (mode != MODE_NONE && mode != MODE_OTHER)
 		sysfs_write(device->name, DRIVERS "%s/remove_id", mode_driver(mode));
+	if (mode == MODE_FSDEV && !strcmp(device->driver, NAMED_DRIVER))
+		sysfs_write(device->name, DRIVERS "%s/remove_id", device->driver);
 }
 
 /*
@@ -371,6 +373,9 @@ static enum outcome load_driver(const struct device *device, enum mode to)
 	const char *driver = mode_driver(to);
 	int rc = module_load(driver);
 
+	if (to == MODE_KERNEL_FSDEV && device_named_is_ours())
+		return say(FAILED, "%s: this kernel has no " NAMED_DRIVER " of its own: what has that name is fsdev; it is in mode %s, as before",
+			   device->name, mode_name(device->mode));
 	if (sysfs_there(DRIVERS "%s", driver))
 		return DONE;
 	if (rc == -ENOENT)

@@ -69,7 +69,7 @@ upgraded() {
 	ok "dpkg --configure -a completes it" dpkg --configure -a
 	spent "$begin" "built for $release"
 	is "DKMS has it, and only that" "$(dkms_line "$version" "$release")" "$(dkms status fsdev)"
-	is "with both modules" "fsdev.ko fsdev_livepatch.ko" \
+	is "with all modules" "fsdev.ko fsdev_dax.ko fsdev_livepatch.ko" \
 		"$(find "$modules/updates/dkms" -name 'fsdev*' -printf '%f\n' | sed 's/ko.*/ko/' | sort | paste -sd' ')"
 	is "the older one's sources are gone" "/usr/src/fsdev-$version" "$(echo /usr/src/fsdev-*)"
 	is "the tool's version" "fsdevctl $version" "$(fsdevctl --version)"

@@ -15,8 +15,9 @@ echo offline >/sys/devices/system/memory/auto_online_blocks
 # device_dax of 6.1 takes every device without a driver
 modprobe fsdev
 modprobe device_dax
-others="device_dax kmem"
-! modprobe fsdev_dax 2>/dev/null || others="$others fsdev_dax"
+modprobe fsdev_dax
+# the last is the kernel's own, or fsdev under that name
+others="device_dax kmem fsdev_dax"
 
 before_case() {
 	give $dev none
@@ -66,15 +67,15 @@ warm() {
 case_loading() {
 	local module
 
-	for module in fsdev $others; do modprobe -r "$module"; done
+	for module in $others fsdev; do modprobe -r "$module"; done
 	is "nothing is loaded" "" "$(awk '$1 ~ /^(fsdev|device_dax|kmem|fsdev_dax)$/ { print $1 }' /proc/modules)"
 	modprobe fsdev
 	is "loading fsdev takes no device" none "$(driver_of "$dev")"
 	# these take every device without a driver, depending on the kernel
 	modprobe -a device_dax kmem
 	give "$dev" none
-	[[ $others != *fsdev_dax* ]] || modprobe fsdev_dax
-	is "loading the kernel's own fsdev_dax takes no device" none "$(driver_of "$dev")"
+	modprobe fsdev_dax
+	is "loading fsdev_dax takes no device" none "$(driver_of "$dev")"
 }
 
 # Each driver takes the device, and has it alone
@@ -127,6 +128,7 @@ case_node() {
 
 # The module goes and comes
 case_unload() {
+	own_fsdev_dax || ok "the module of the other name can go" rmmod fsdev_dax
 	ok "the module can go" rmmod fsdev
 	ok "the module can come again" modprobe fsdev
 	is "the module has no device" none "$(driver_of "$dev")"

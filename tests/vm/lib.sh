@@ -46,6 +46,11 @@ give() {
 	[ "$(driver_of "$1")" = "$2" ]
 }
 
+# own_fsdev_dax: whether the kernel has a driver fsdev_dax of its own; elsewhere that module is ours.
+own_fsdev_dax() {
+	[[ $(modinfo -F filename fsdev_dax 2>/dev/null) == */kernel/* ]]
+}
+
 # take_id DEV DRIVER: makes the driver forget the device.
 take_id() {
 	echo "$1" 2>/dev/null >"/sys/bus/dax/drivers/$2/remove_id" || true

@@ -114,7 +114,8 @@ like "and says who is in the way" "holder_operations \[fsdev_test\] has not let 
 is "device_dax binds" bound "$(bind dax10.0 device_dax)"
 points "in device_dax" reach 10 $enxio
 unbind dax10.0
-if modprobe fsdev_dax 2>/dev/null; then
+if own_fsdev_dax; then
+	modprobe fsdev_dax
 	echo dax10.0 >/sys/bus/dax/drivers/fsdev_dax/new_id
 	like "the kernel's fsdev_dax does not bind" "driver=none" "$(state 10 driver)"
 	points "without a driver" reach 10 $enxio

@@ -196,6 +196,23 @@ case_becomes_read_only_in_use() {
 	is "what was synced last" "1024 good, 0 wrong, 0 lost" "$(dax-file verify "$mnt"/other 0 $((4 * MIB)) 6)"
 }
 
+# The same where the driver is fsdev_dax, and that is ours.
+case_becomes_read_only_named() {
+	local before
+
+	! own_fsdev_dax || return 0
+	ours
+	give "$dev" fsdev_dax
+	before=$(life)
+	exec 7<>"$disk"
+	ok "the disk follows the region" becomes_ro
+	for _ in {1..100}; do [ -z "$(life)" ] || [ "$before" = "$(life)" ] || break; sleep 0.1; done
+	ok "it is another disk" [ "$before" != "$(life)" ]
+	refused "the descriptor writes no more" sh -c 'echo >&7'
+	exec 7>&-
+	is "its driver" fsdev_dax "$(driver_of "$dev")"
+}
+
 # An open disk is in use as well, and so is one that device-mapper has.
 case_becomes_read_only_open() {
 	local before

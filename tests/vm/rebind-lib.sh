@@ -149,5 +149,5 @@ rebind_start() {
 	others="device_dax fsdev"
 	every="device_dax kmem fsdev"
 	# shellcheck disable=SC2034  # for the scenarios
-	! modprobe fsdev_dax 2>/dev/null || every="device_dax fsdev_dax kmem fsdev"
+	! own_fsdev_dax || every="device_dax fsdev_dax kmem fsdev"
 }
