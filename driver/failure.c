@@ -263,31 +263,42 @@ const struct dev_pagemap_ops failure_pagemap_ops = {
 	.memory_failure = failure_notify,
 };
 
+/* Pages that have become poisoned as the platform or user space knows them to be. */
+static void notify_known(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	fsdev_holder_notify(fsdev, offset, len, 0);
+	poison_update_listeners(&fsdev->poison, offset, len);
+	failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", offset, len);
+	trace_fsdev_failure(fsdev_dev(fsdev), offset, len, PFN_PHYS(memory_pfn(fsdev, offset)),
+			    FSDEV_EVENT_KNOWN, false);
+	event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);
+	poison_note_mapped(&fsdev->poison, offset, len);
+	mutex_lock(&fsdev->poison.lock);
+	schedule_unmap(fsdev);
+	mutex_unlock(&fsdev->poison.lock);
+	poison_refill(&fsdev->poison);
+}
+
 /**
  * failure_add_known() - mark a range poisoned that the platform or user space knows to be
  * @fsdev: the device
  * @offset: device offset; a multiple of the page size
  * @len: bytes, in the device; a multiple of the page size
  *
- * The holder is notified, and processes lose what is new of it. No repair comes in between.
+ * The holder is notified, and processes lose what is new of it: what was poisoned before has, or
+ * will have, a report of its own. No repair comes in between.
  *
  * Context: may sleep; the device is bound, or probe.
  */
 void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
 {
+	struct poison_piece piece;
+	u64 end = offset + len;
+
 	poison_report_begin(&fsdev->poison);
-	if (poison_add(&fsdev->poison, &offset, &len)) {
-		fsdev_holder_notify(fsdev, offset, len, 0);
-		poison_update_listeners(&fsdev->poison, offset, len);
-		failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", offset, len);
-		trace_fsdev_failure(fsdev_dev(fsdev), offset, len,
-				    PFN_PHYS(memory_pfn(fsdev, offset)), FSDEV_EVENT_KNOWN, false);
-		event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, offset, len);
-		poison_note_mapped(&fsdev->poison, offset, len);
-		mutex_lock(&fsdev->poison.lock);
-		schedule_unmap(fsdev);
-		mutex_unlock(&fsdev->poison.lock);
-		poison_refill(&fsdev->poison);
+	while (poison_add_known(&fsdev->poison, &offset, end, &piece)) {
+		notify_known(fsdev, piece.offset, piece.len);
+		cond_resched();
 	}
 	poison_report_end(&fsdev->poison, false, false);
 }

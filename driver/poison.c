@@ -203,6 +203,16 @@ static bool poison_add_locked(struct poison *poison, u64 *offset, u64 *len)
 	return new;
 }
 
+/* No page of it is unreported afterwards: the caller reports it. */
+static bool add_to_report(struct poison *poison, u64 *offset, u64 *len)
+{
+	bool new = poison_add_locked(poison, offset, len);
+
+	if (unlikely(poison_set_bytes(&poison->unreported)))
+		poison_set_remove(&poison->unreported, *offset, *len);
+	return new;
+}
+
 /**
  * poison_add() - mark a range poisoned that the holder is about to be notified of
  * @poison: the device's poison
@@ -219,11 +229,55 @@ bool poison_add(struct poison *poison, u64 *offset, u64 *len)
 	bool new;
 
 	poison_lock(poison);
-	new = poison_add_locked(poison, offset, len);
-	if (unlikely(poison_set_bytes(&poison->unreported)))
-		poison_set_remove(&poison->unreported, *offset, *len);
+	new = add_to_report(poison, offset, len);
 	poison_unlock(poison);
 	return new;
+}
+
+/*
+ * Finds the first pages from *@at on that are not poisoned; @end is behind the last that count.
+ * Returns false if there are none; else *@at is the first.
+ */
+static bool find_good(const struct poison *poison, u64 *at, u64 end, u64 *len)
+{
+	struct poison_piece piece;
+	u64 next = *at;
+
+	lockdep_assert_held(&poison->lock);
+	while (poison_next(poison, &next, &piece) && piece.offset <= *at)
+		*at = next = max(*at, piece.offset + piece.len);
+	if (*at >= end)
+		return false;
+	*len = poison_good(poison, *at, end - *at);
+	return true;
+}
+
+/**
+ * poison_add_known() - mark the next pages of a range poisoned that are not yet
+ * @poison: the device's poison
+ * @at: device offset to begin at; moved behind what was added
+ * @end: device offset at which the range ends
+ * @piece: where to put what is to be notified
+ *
+ * What is poisoned already is left to its own report, of which there may be one under way or still
+ * to come. Otherwise as poison_add().
+ *
+ * Context: may sleep; takes the lock.
+ * Return: false if there are no more.
+ */
+bool poison_add_known(struct poison *poison, u64 *at, u64 end, struct poison_piece *piece)
+{
+	bool any;
+
+	poison_lock(poison);
+	any = find_good(poison, at, end, &piece->len);
+	if (any) {
+		piece->offset = *at;
+		*at += piece->len;
+		add_to_report(poison, &piece->offset, &piece->len);
+	}
+	poison_unlock(poison);
+	return any;
 }
 
 /**

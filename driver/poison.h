@@ -18,8 +18,9 @@
  *  P4. While pages are unreported, or discover.c reports one, the pending slot stays closed: the
  *      report takes the page from there under the lock, and not if it was repaired before.
  *  P5. Listeners are called with the lock held: for pages that poison_remove() takes out at once,
- *      for a merged pending page by poison_unlock(), for pages that poison_add() has added by
- *      poison_update_listeners(), which the caller calls when the holder has been notified.
+ *      for a merged pending page by poison_unlock(), for pages that poison_add() or
+ *      poison_add_known() has added by poison_update_listeners(), which the caller calls when the
+ *      holder has been notified.
  *  P6. Repair does not begin while a report is in progress, or the page's flag or the direct map
  *      may change yet: see poison_report_end().
  */
@@ -115,6 +116,7 @@ void poison_refill(struct poison *poison);
 void poison_lock(struct poison *poison);
 void poison_unlock(struct poison *poison);
 bool poison_add(struct poison *poison, u64 *offset, u64 *len);
+bool poison_add_known(struct poison *poison, u64 *at, u64 end, struct poison_piece *piece);
 bool poison_add_found(struct poison *poison, u64 offset);
 void poison_update_listeners(struct poison *poison, u64 offset, u64 len);
 bool poison_next_unreported(struct poison *poison, u64 *offset);

@@ -133,6 +133,35 @@ case_cleared_before_report() {
 	is "the page is cleared" zeros "$(load)"
 }
 
+# The driver found the page, and is about to report it; it becomes known poison together with its neighbours meanwhile. The holder
+# is told of each page, once.
+case_known_beside_found() {
+	run damage 10 $page
+	held "the report" memory_failure thread load
+	is "it is known" "ok, 4096 bytes" "$(fsdev-node span $node add-bad $((page * 4096)) 4096 0)"
+	ok "the holder is told when it is reported" run told 10 0
+	run gate-open
+	until [ "$(failures)" -gt "$before" ]; do sleep 0.05; done
+	points "the report" told-once 10 $page
+	run heal-page
+	ok "it is written" store /tmp/new
+	run mend-page
+
+	before=$(failures)
+	run damage 10 $page
+	held "the next report" memory_failure thread load
+	is "it is known with its neighbours" "ok, 12288 bytes" "$(fsdev-node span $node add-bad $(((page - 1) * 4096)) 12288 0)"
+	is "all of them are bad" 12288 "$(bad | tr ' ' '\n' | awk -F+ '{ n += $2 } END { print n }')"
+	ok "the holder is told of the neighbours" run told 10 2
+	run gate-open
+	until [ "$(failures)" -gt "$before" ]; do sleep 0.05; done
+	points "the next report" told-once 10 $page
+	run heal-page
+	page=$((page - 1))
+	ok "they are written" store /tmp/new 3
+	page=$((page + 1))
+}
+
 # What perf and bpftrace see: names and fields are an interface.
 case_traced() {
 	local tracing=/sys/kernel/debug/tracing at
