@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "platform.h"
 #include "poison.h"
+#include "revoke.h"
 #include "uapi/fsdev.h"
 
 /*
@@ -63,6 +64,8 @@ bool discover_read_error(struct fsdev *fsdev, u64 offset)
 	if (!poisoned && !memory_reads(fsdev, offset)) {
 		poisoned = true;
 		poison_add_found(&fsdev->poison, offset);
+		/* its report may come after an fsync() */
+		revoke_note_lost(pfn_to_page(memory_pfn(fsdev, offset)));
 		if (!fsdev->discover.stopped)
 			schedule_work(&fsdev->discover.report_work);
 	}

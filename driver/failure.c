@@ -6,7 +6,9 @@
  * that. What comes before is that the page is poisoned: no access is given it any more. For one
  * page, which is what the kernel reports nearly always, that takes no lock, no memory and no call
  * (poison_add_fast()). A failure of several pages is cut into pieces that are contiguous in the
- * device (rangemap_next()), and each is added with the lock.
+ * device (rangemap_next()), and each is added with the lock. And the file that has the page is
+ * marked, if a store to it was not synced: an fsync() that comes after the notification must not
+ * write the page back as if nothing were lost.
  *
  * A page that fails again is reported again: a process may have hit it just now, and its holder has
  * to know.
@@ -130,18 +132,31 @@ static void schedule_works(struct fsdev *fsdev, struct dev_pagemap *pgmap)
 }
 
 /*
- * The files that the memory belongs to, the log and the watchers are told what the holder has been
- * notified of.
+ * Before the holder is notified. A page that is in no file, or in several, needs no call. Caller
+ * must hold a reference to the page's page map.
  */
+static __always_inline void note_lost(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	if (compat_dax_file(&page_folio(page)->page))
+		revoke_note_lost(page);
+}
+
+static void note_lost_pages(const struct fsdev *fsdev, u64 offset, u64 len)
+{
+	for (u64 at = 0; at < len; at += PAGE_SIZE) {
+		note_lost(memory_pfn(fsdev, offset + at));
+		cond_resched();
+	}
+}
+
+/* The log and the watchers are told what the holder has been notified of. */
 static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *piece, bool new,
 			   u32 flags)
 {
 	platform_note_poison(fsdev, PFN_PHYS(memory_pfn(fsdev, piece->offset)), piece->len);
 	poison_note_mapped(&fsdev->poison, piece->offset, piece->len);
-	for (u64 at = 0; at < piece->len; at += PAGE_SIZE) {
-		revoke_note_lost(pfn_to_page(memory_pfn(fsdev, piece->offset + at)));
-		cond_resched();
-	}
 	failure_log(fsdev, "memory failure at %#llx: device offset %#llx, %llu bytes%s",
 		    piece->phys, piece->offset, piece->len, new ? "" : ", already poisoned");
 	trace_fsdev_failure(fsdev_dev(fsdev), piece->offset, piece->len, piece->phys, flags, !new);
@@ -170,6 +185,7 @@ static noinline int failure_notify_span(struct fsdev *fsdev, unsigned long pfn,
 		if (found && !poison_take_unreported(&fsdev->poison, piece.offset))
 			continue;
 		new = poison_add(&fsdev->poison, &piece.offset, &piece.len);
+		note_lost_pages(fsdev, piece.offset, piece.len);
 		rc = merge_notify_rc(rc, fsdev_holder_notify(fsdev, piece.offset, piece.len,
 							     mf_flags));
 		/* the holder has been notified; everything below is bookkeeping */
@@ -197,12 +213,13 @@ static noinline void finish_fast_report(struct fsdev *fsdev, u64 offset, int mf_
 }
 
 /* Reports one page without the lock; false if that cannot be done. */
-static __always_inline bool failure_notify_fast(struct fsdev *fsdev, u64 offset, int mf_flags,
-						int *rc)
+static __always_inline bool failure_notify_fast(struct fsdev *fsdev, unsigned long pfn, u64 offset,
+						int mf_flags, int *rc)
 {
 	if (unlikely(!poison_add_fast(&fsdev->poison, offset)))
 		return false;
 	access_check_poison(&fsdev->access);
+	note_lost(pfn);
 	*rc = fsdev_holder_notify(fsdev, offset, PAGE_SIZE, mf_flags);
 	/* the holder has been notified; everything below is bookkeeping */
 	finish_fast_report(fsdev, offset, mf_flags);
@@ -217,7 +234,7 @@ static noinline __noclone int failure_notify_slow(struct fsdev *fsdev, unsigned 
 	int rc;
 
 	if (nr_pages == 1 && rangemap_offset(&fsdev->map, PFN_PHYS(pfn), &offset) &&
-	    failure_notify_fast(fsdev, offset, mf_flags, &rc))
+	    failure_notify_fast(fsdev, pfn, offset, mf_flags, &rc))
 		return rc;
 	return failure_notify_span(fsdev, pfn, nr_pages, mf_flags);
 }
@@ -252,7 +269,7 @@ static int failure_notify(struct dev_pagemap *pgmap, unsigned long pfn, unsigned
 	poison_report_begin(&fsdev->poison);
 	if (unlikely(nr_pages != 1) ||
 	    unlikely(!rangemap_offset_fast(&fsdev->map, PFN_PHYS(pfn), &offset)) ||
-	    unlikely(!failure_notify_fast(fsdev, offset, mf_flags, &rc)))
+	    unlikely(!failure_notify_fast(fsdev, pfn, offset, mf_flags, &rc)))
 		rc = failure_notify_slow(fsdev, pfn, nr_pages, mf_flags);
 	end_report(fsdev, rc, mf_flags);
 	schedule_works(fsdev, pgmap);
@@ -266,6 +283,7 @@ const struct dev_pagemap_ops failure_pagemap_ops = {
 /* Pages that have become poisoned as the platform or user space knows them to be. */
 static void notify_known(struct fsdev *fsdev, u64 offset, u64 len)
 {
+	note_lost_pages(fsdev, offset, len);
 	fsdev_holder_notify(fsdev, offset, len, 0);
 	poison_update_listeners(&fsdev->poison, offset, len);
 	failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", offset, len);

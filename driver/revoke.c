@@ -451,7 +451,8 @@ void revoke_poisoned(struct page *page)
  * @page: a page of a device whose page structures stay meanwhile; it is poisoned
  *
  * What a process has stored to it through a mapping, and not synced, is lost. Write-back will find
- * nothing wrong: it flushes caches, which the memory takes.
+ * nothing wrong: it flushes caches, which the memory takes. It forgets that there was a store, so
+ * this comes as soon as the page is poisoned.
  *
  * Context: any.
  */

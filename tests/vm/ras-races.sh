@@ -235,6 +235,58 @@ case_one_wait() {
 	run told 10 21
 }
 
+# with_file: a file system without a holder on the disk, with a file; until without_file
+with_file() {
+	run let-go 10
+	mkfs.ext4 -q -F -b 4096 $disk && mount -o dax=always $disk /mnt || fail "mount"
+	dax-file fill /mnt/file 0 65536 1 >/dev/null
+	page=$(($(blocks /mnt/file 8192) / 4096))
+}
+
+without_file() {
+	umount /mnt
+	run hold-disk 10
+}
+
+# lost_meanwhile WHAT FUNCTION WHO COMMAND...: a page of a file, with a store that is not synced, is found to have failed. The file is
+# synced while the driver is held up at the function: fsync says so.
+lost_meanwhile() {
+	local dirty
+
+	: >/tmp/dirty
+	ras-file dirty /mnt/file 8192 >/tmp/dirty 2>&1 &
+	dirty=$!
+	until grep -q . /tmp/dirty; do sleep 0.05; done
+	held "$@"
+	kill -TERM $dirty
+	wait $dirty
+	is "$1: what fsync says, and a read" "stored;fsync EIO;fsync ok;fsync ok;read EIO" "$(paste -sd';' /tmp/dirty)"
+	run gate-open
+	wait $failing
+	run mend-page
+	ok "$1: it is written" store /tmp/old
+}
+
+load_in_background() {
+	load >/dev/null &
+	failing=$!
+}
+
+known_in_background() {
+	fsdev-node span $node add-bad $((page * 4096)) 4096 0 >/dev/null &
+	failing=$!
+}
+
+# An fsync() that comes while a failure is being handled does not acknowledge what is lost.
+case_fsync_meanwhile() {
+	with_file
+	lost_meanwhile "a report" fsdev:poison_merge any fails
+	run damage 10 $page
+	lost_meanwhile "a page that the driver found" memory_failure thread load_in_background
+	lost_meanwhile "a page that is known" fsdev:poison_update_listeners any known_in_background
+	without_file
+}
+
 begin 10
 make_dynamic 10 0 256
 ok "two ranges" shape dax10.0 8:16 64:34
