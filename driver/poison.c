@@ -498,6 +498,18 @@ bool poison_repairable(const struct poison *poison)
 }
 
 /**
+ * poison_unstick() - have repairs wait for reports again if the last ones are over
+ * @poison: the device's poison
+ *
+ * Context: any; a report is about to begin.
+ */
+void poison_unstick(struct poison *poison)
+{
+	if (reports_over(poison, &poison->repair_after))
+		WRITE_ONCE(poison->stuck, false);
+}
+
+/**
  * poison_listen() - hear of changes
  * @poison: the device's poison
  * @listener: called in the order of registration

@@ -76,7 +76,8 @@ struct poison_listener {
  *	there was none or it was in the set already; protected by @lock
  * @pending_new: the last pending page was not in the set before; protected by @lock
  * @reporting_found: discover.c reports a page of @unreported; protected by @lock
- * @stuck: a repair has given up waiting for reports, and none has ended since; protected by @lock
+ * @stuck: a repair has given up waiting for reports, and they have not been over since; set with
+ *	@lock held, cleared also without it
  * @reporting: how many reports of failing memory are in progress; atomic
  * @quiet_after: when the last one of failing hardware has had its effects on the direct map where
  *	the device is unbound, in jiffies; written before @reporting drops, without a lock
@@ -127,6 +128,7 @@ bool poison_take_mapped(struct poison *poison, u64 most, struct poison_piece *pi
 bool poison_merge(struct poison *poison, u64 offset);
 int poison_remove(struct poison *poison, u64 offset, u64 len);
 bool poison_quiet(const struct poison *poison);
+void poison_unstick(struct poison *poison);
 bool poison_repairable(const struct poison *poison);
 
 /**
@@ -232,10 +234,15 @@ static inline bool poison_add_fast(struct poison *poison, u64 offset)
  * poison_report_begin() - hold off repairs while memory_failure() is in progress
  * @poison: the device's poison
  *
+ * Where a repair has given up, and the reports that it waited for are over by now, this one is
+ * waited for again.
+ *
  * Context: any.
  */
 static inline void poison_report_begin(struct poison *poison)
 {
+	if (unlikely(READ_ONCE(poison->stuck)))
+		poison_unstick(poison);
 	atomic_inc(&poison->reporting);
 }
 

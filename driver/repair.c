@@ -138,8 +138,8 @@ static int repair_locked(struct fsdev *fsdev, u64 offset, const void *data)
 /*
  * Takes the lock when no report of a failure is in progress; if asked to, also after the report of
  * a page that the driver found. Gives up after a while: the report may wait for locks that the
- * caller's file system holds. Once a caller has given up, others do so at once, until a report has
- * ended: a request may have thousands of poisoned pages.
+ * caller's file system holds. Once a caller has given up, others do so at once until the reports
+ * have been over for a moment: a request may have thousands of poisoned pages.
  */
 static bool lock_quiet(struct fsdev *fsdev, u64 offset, bool reported)
 {
@@ -149,12 +149,12 @@ static bool lock_quiet(struct fsdev *fsdev, u64 offset, bool reported)
 	for (;;) {
 		poison_lock(poison);
 		if (poison_repairable(poison) && !(reported && poison_unreported(poison, offset))) {
-			poison->stuck = false;
+			WRITE_ONCE(poison->stuck, false);
 			return true;
 		}
 		if (time_after(jiffies, end))
-			poison->stuck = true;
-		if (poison->stuck) {
+			WRITE_ONCE(poison->stuck, true);
+		if (READ_ONCE(poison->stuck)) {
 			poison_unlock(poison);
 			return false;
 		}

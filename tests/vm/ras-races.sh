@@ -235,6 +235,23 @@ case_one_wait() {
 	run told 10 21
 }
 
+# A repair has given up, and the report that it waited for has ended since: the next one is waited for again.
+case_waits_again() {
+	held "a report" fsdev_test:write_down any fails
+	refused "a write gives up" store /tmp/new
+	run gate-open
+	wait $failing
+	held "the next report" fsdev_test:write_down any fails
+	store /tmp/new &
+	writer=$!
+	sleep 0.5
+	ok "a write waits for that" kill -0 $writer
+	run gate-open
+	ok "it succeeds" wait $writer
+	wait $failing
+	run told 10 2
+}
+
 # with_file: a file system without a holder on the disk, with a file; until without_file
 with_file() {
 	run let-go 10
