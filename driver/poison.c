@@ -151,7 +151,8 @@ static void poison_tell_added(struct poison *poison, u64 offset, u64 len)
  * @poison: the device's poison
  *
  * Merges the pending page, if there is one, and closes the slot: invariant P2. Failures that the
- * kernel reports meanwhile wait for the lock.
+ * kernel reports meanwhile wait for the lock. What the lock holder allocates does not wait for I/O:
+ * invariant P7.
  *
  * Context: may sleep.
  */
@@ -160,6 +161,7 @@ void poison_lock(struct poison *poison)
 	struct poison_piece page;
 
 	mutex_lock(&poison->lock);
+	poison->noio = memalloc_noio_save();
 	if (!poison_set_close(&poison->set, &page))
 		return;
 	poison->pending_new = page.len;
@@ -183,6 +185,7 @@ void poison_unlock(struct poison *poison)
 	}
 	if (likely(!poison_set_bytes(&poison->unreported) && !poison->reporting_found))
 		poison_set_open(&poison->set);
+	memalloc_noio_restore(poison->noio);
 	mutex_unlock(&poison->lock);
 }
 

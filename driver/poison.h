@@ -23,6 +23,8 @@
  *      holder has been notified.
  *  P6. Repair does not begin while a report is in progress, or the page's flag or the direct map
  *      may change yet: see poison_report_end().
+ *  P7. Between poison_lock() and poison_unlock() no allocation waits for I/O: a file system may be
+ *      writing back to this device to free memory, and a repair of its write takes the lock.
  */
 #ifndef FSDEV_POISON_H
 #define FSDEV_POISON_H
@@ -78,6 +80,7 @@ struct poison_listener {
  * @reporting_found: discover.c reports a page of @unreported; protected by @lock
  * @stuck: a repair has given up waiting for reports, and they have not been over since; set with
  *	@lock held, cleared also without it
+ * @noio: the lock holder's own state in front of memalloc_noio_save(); protected by @lock
  * @reporting: how many reports of failing memory are in progress; atomic
  * @quiet_after: when the last one of failing hardware has had its effects on the direct map where
  *	the device is unbound, in jiffies; written before @reporting drops, without a lock
@@ -100,6 +103,7 @@ struct poison {
 	bool pending_new;
 	bool reporting_found;
 	bool stuck;
+	unsigned int noio;
 	atomic_t reporting;
 	unsigned long quiet_after;
 	unsigned long repair_after;

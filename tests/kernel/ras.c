@@ -10,10 +10,12 @@
  *   memory                 it is again
  *   hide ID PAGE           takes a page out of the kernel's mapping: it can no more be read
  *   hidden ID PAGE         it still is
+ *   flagged ID PAGE        the kernel's flag of a failed page is set
  *   told-last ID PAGE N    what we were told of last are these N pages, out of reach by then
  *   told-once ID PAGE      we have been told of this page, once, and of nothing else
  *   damage ID PAGE         reading back what was written there fails, until "mend-page"
  *   mend-page
+ *   damage-noio            the last copy of that page was made in a memalloc_noio_save() scope
  *   heal-page              it works again; the same, while a task is held up by a gate
  *   told ID COUNT          we have been told that often since the last time
  *   repair-waits ID PAGE   a page without a holder fails as by hardware, and is repaired at once
@@ -314,6 +316,15 @@ static int hidden(char **word)
 	return page_hidden(pfn) ? 0 : -ENOENT;
 }
 
+static int flagged(char **word)
+{
+	unsigned long page, pfn = page_of(word, &page);
+
+	if (!pfn)
+		return -EINVAL;
+	return PageHWPoison(pfn_to_page(pfn)) ? 0 : -ENOENT;
+}
+
 static int fail_at(char **word)
 {
 	struct test_device *device = device_find(word[0]);
@@ -430,7 +441,7 @@ static int memory_back(char **word)
 }
 
 static unsigned long broken;
-static bool breaking;
+static bool breaking, broken_noio;
 
 /* copy_mc_to_kernel(to, from, bytes) begins: from the broken page nothing can be copied */
 static int copy_entry(struct kprobe *probe, struct pt_regs *regs)
@@ -439,6 +450,7 @@ static int copy_entry(struct kprobe *probe, struct pt_regs *regs)
 
 	if (from >> PAGE_SHIFT != (unsigned long)pfn_to_kaddr(READ_ONCE(broken)) >> PAGE_SHIFT)
 		return 0;
+	WRITE_ONCE(broken_noio, current->flags & PF_MEMALLOC_NOIO);
 	regs_set_return_value(regs, regs_get_kernel_argument(regs, 2));
 	instruction_pointer_set(regs, (unsigned long)fsdev_test_return);
 	return 1;
@@ -463,6 +475,11 @@ static int break_page(char **word)
 	rc = register_kprobe(&copy_probe);
 	breaking = !rc;
 	return rc;
+}
+
+static int damage_noio(char **word)
+{
+	return READ_ONCE(broken_noio) ? 0 : -ENOENT;
 }
 
 static int heal_page(char **word)
@@ -583,9 +600,11 @@ const struct test_verb ras_verbs[] = {
 	{ "told-last", 3, told_last },
 	{ "hide", 2, hide },
 	{ "hidden", 2, hidden },
+	{ "flagged", 2, flagged },
 	{ "told-once", 2, told_once },
 	{ "damage", 2, break_page },
 	{ "mend-page", 0, mend_page },
+	{ "damage-noio", 0, damage_noio },
 	{ "heal-page", 0, heal_page },
 	{ "told", 2, told },
 	{ "repair-waits", 2, repair_waits },

@@ -252,6 +252,18 @@ case_waits_again() {
 	run told 10 2
 }
 
+# A file system may be writing back here to have memory: what is allocated under the lock must not wait for it.
+case_memory_under_lock() {
+	run damage 10 $page
+	fails
+	wait $failing
+	refused "a page is written and cannot be read back" store /tmp/new
+	ok "no memory is waited for by input or output then" run damage-noio
+	run mend-page
+	ok "it is written" store /tmp/new
+	run told 10 1
+}
+
 # with_file: a file system without a holder on the disk, with a file; until without_file
 with_file() {
 	run let-go 10
