@@ -242,7 +242,7 @@ static noinline __noclone int failure_notify_slow(struct fsdev *fsdev, unsigned 
 /*
  * The kernel takes a page out of the direct map only after reports that went well, or that it goes
  * on with, and of those that discover.c makes after none. It goes on where no holder has dealt with
- * the page.
+ * the page: then it flags the page next, also of a failure that is injected.
  */
 static void end_report(struct fsdev *fsdev, int rc, int mf_flags)
 {
@@ -255,7 +255,7 @@ static void end_report(struct fsdev *fsdev, int rc, int mf_flags)
 	 * processors or by the record of the machine check, and the second must not make a page
 	 * poisoned that has been overwritten after the first.
 	 */
-	poison_report_end(&fsdev->poison, unmaps, hardware && (goes_on || unmaps));
+	poison_report_end(&fsdev->poison, unmaps, goes_on || unmaps);
 }
 
 /* Fast path: one page of the first range, pending slot free. The holder's callback comes first. */

@@ -277,6 +277,24 @@ without_file() {
 	run hold-disk 10
 }
 
+# An injected failure of a file's page, which no holder deals with: the kernel goes on with it, and flags it.
+case_simulated_without_holder() {
+	local lock=dax_lock_folio
+
+	grep -qw $lock /proc/kallsyms || lock=dax_lock_page
+	with_file
+	held "the kernel" $lock any fails
+	store /tmp/new &
+	writer=$!
+	sleep 0.3
+	ok "a write waits until it is done" kill -0 $writer
+	run gate-open
+	wait $failing
+	ok "it succeeds then" wait $writer
+	refused "the page has no flag left" run flagged 10 $page
+	without_file
+}
+
 # lost_meanwhile WHAT FUNCTION WHO COMMAND...: a page of a file, with a store that is not synced, is found to have failed. The file is
 # synced while the driver is held up at the function: fsync says so.
 lost_meanwhile() {
