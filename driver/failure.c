@@ -377,9 +377,21 @@ static void restore_direct_map(struct fsdev *fsdev)
  */
 void failure_free(struct fsdev *fsdev)
 {
-	/* the page maps are unmapped, so it has dropped its references, but it may still run */
-	cancel_delayed_work_sync(&fsdev->failure.put_work);
 	poison_free(&fsdev->poison);
+}
+
+/**
+ * failure_put_end() - wait until no page map's reference is being dropped
+ * @fsdev: a device whose page maps are unmapped
+ *
+ * All references have been dropped by then, but what drops them may still run, and it may be queued
+ * once more.
+ *
+ * Context: removal; may sleep.
+ */
+void failure_put_end(struct fsdev *fsdev)
+{
+	cancel_delayed_work_sync(&fsdev->failure.put_work);
 }
 
 /**

@@ -44,6 +44,7 @@ int failure_init(void);
 void failure_exit(void);
 int failure_prepare(struct fsdev *fsdev);
 bool __must_check failure_stop(struct fsdev *fsdev);
+void failure_put_end(struct fsdev *fsdev);
 void failure_free(struct fsdev *fsdev);
 
 #endif

@@ -194,7 +194,7 @@ static int unmap_chunk(struct chunk *chunk)
  * @fsdev: a device with its geometry
  * @ops: where failures of its pages are reported
  *
- * Context: probe, may sleep. Undone by pagemap_stop(); the driver core frees the ranges.
+ * Context: probe, may sleep. Undone by pagemap_free(); the driver core frees the ranges.
  * Return: 0; -EINVAL where the device's shape does not allow it; -EBUSY where a range is taken;
  * -ENOMEM.
  */
@@ -236,7 +236,7 @@ int pagemap_map(struct fsdev *fsdev)
 }
 
 /**
- * pagemap_stop() - undo pagemap_create() and pagemap_map()
+ * pagemap_stop() - undo pagemap_map()
  * @fsdev: a device whose pages are in no use
  *
  * Unmaps all chunks at the same time. A static page map outlives the driver. Without clearing its
@@ -256,7 +256,19 @@ void pagemap_stop(struct fsdev *fsdev)
 		chunks->chunk[i].pgmap->ops = NULL;
 		chunks->chunk[i].pgmap->owner = NULL;
 	}
-	free_chunks(fsdev, chunks);
+}
+
+/**
+ * pagemap_free() - undo pagemap_create()
+ * @fsdev: a device whose page maps are unmapped, and for which pagemap_put() is called no more
+ *
+ * A pagemap_put() that has dropped the last reference still uses what this frees.
+ *
+ * Context: removal.
+ */
+void pagemap_free(struct fsdev *fsdev)
+{
+	free_chunks(fsdev, fsdev->chunks);
 }
 
 /**

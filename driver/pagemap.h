@@ -12,6 +12,7 @@ struct fsdev;
 int pagemap_create(struct fsdev *fsdev, const struct dev_pagemap_ops *ops);
 int pagemap_map(struct fsdev *fsdev);
 void pagemap_stop(struct fsdev *fsdev);
+void pagemap_free(struct fsdev *fsdev);
 void pagemap_publish(struct fsdev *fsdev);
 void pagemap_get(struct fsdev *fsdev, struct dev_pagemap *pgmap);
 void pagemap_put(struct fsdev *fsdev);

@@ -170,8 +170,11 @@ void removal_run(struct fsdev *fsdev)
 	if (step(fsdev, STAGE_PAGEMAP, 16, "wait for failures, restore direct map") &&
 	    !failure_stop(fsdev))
 		abandon(fsdev);
-	if (step(fsdev, STAGE_PAGEMAP, 17, "unmap the page structures"))
+	if (step(fsdev, STAGE_PAGEMAP, 17, "unmap the page structures")) {
 		pagemap_stop(fsdev);
+		failure_put_end(fsdev);
+		pagemap_free(fsdev);
+	}
 
 	if (step(fsdev, STAGE_POISON, 18, "free the poison set"))
 		failure_free(fsdev);

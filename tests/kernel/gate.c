@@ -4,7 +4,10 @@
  * that another processor can do something meanwhile. The guest needs two.
  *
  *   gate-close FUNCTION WHO   for "any" task, or the next kernel "thread"
+ *   gate-sleep FUNCTION WHO   the same, but the task sleeps meanwhile, and its processor is free.
+ *                             The function has six arguments at most
  *   gate-wait                 until one is held up
+ *   gate-next                 it goes on, and the next one is held up
  *   gate-open                 it goes on; and no other one is held up
  *   hardware-fails ID PAGE    a page fails as the kernel has it after a machine check: it is
  *                             reported, and then taken out of the direct map. Returns at once
@@ -21,21 +24,48 @@
 #define GATE_WAIT_MS 10000
 
 static char gate_symbol[64];
-static bool gate_threads, gate_registered;
+static bool gate_threads, gate_registered, gate_sleeps;
 static bool gate_closed, gate_reached;
+static unsigned int gate_turn;
+/* It has slept, and is on its way through. */
+static struct task_struct *gate_passing;
+
+static struct kprobe gate_probe;
+
+/* In the place of the function. */
+static unsigned long gate_sleep_in(unsigned long a, unsigned long b, unsigned long c,
+				   unsigned long d, unsigned long e, unsigned long f)
+{
+	unsigned long (*function)(unsigned long a, unsigned long b, unsigned long c,
+				  unsigned long d, unsigned long e, unsigned long f) =
+		(void *)gate_probe.addr;
+	unsigned int turn = READ_ONCE(gate_turn);
+
+	for (int ms = 0; ms < GATE_LONGEST_MS && READ_ONCE(gate_closed) &&
+	     READ_ONCE(gate_turn) == turn; ms++)
+		usleep_range(1000, 1100);
+	WRITE_ONCE(gate_passing, current);
+	return function(a, b, c, d, e, f);
+}
 
 static int gate_entry(struct kprobe *probe, struct pt_regs *regs)
 {
+	if (READ_ONCE(gate_passing) == current) {
+		WRITE_ONCE(gate_passing, NULL);
+		return 0;
+	}
 	if (!READ_ONCE(gate_closed) || (gate_threads && !(current->flags & PF_KTHREAD)) ||
 	    xchg(&gate_reached, true))
 		return 0;
+	if (gate_sleeps) {
+		instruction_pointer_set(regs, (unsigned long)gate_sleep_in);
+		return 1;
+	}
 	/* interrupts stay on: a probe at a function's entry is one of ftrace */
 	for (int ms = 0; ms < GATE_LONGEST_MS && READ_ONCE(gate_closed); ms++)
 		mdelay(1);
 	return 0;
 }
-
-static struct kprobe gate_probe;
 
 static int gate_open(char **word)
 {
@@ -46,11 +76,20 @@ static int gate_open(char **word)
 	return 0;
 }
 
-static int gate_close(char **word)
+static int gate_next(char **word)
+{
+	WRITE_ONCE(gate_reached, false);
+	WRITE_ONCE(gate_turn, gate_turn + 1);
+	return 0;
+}
+
+static int gate_make(char **word, bool sleeps)
 {
 	int rc;
 
 	gate_open(NULL);
+	gate_sleeps = sleeps;
+	WRITE_ONCE(gate_passing, NULL);
 	strscpy(gate_symbol, word[0], sizeof(gate_symbol));
 	gate_threads = !strcmp(word[1], "thread");
 	gate_probe = (struct kprobe){
@@ -62,6 +101,16 @@ static int gate_close(char **word)
 	rc = register_kprobe(&gate_probe);
 	gate_registered = !rc;
 	return rc;
+}
+
+static int gate_close(char **word)
+{
+	return gate_make(word, false);
+}
+
+static int gate_sleep(char **word)
+{
+	return gate_make(word, true);
 }
 
 static int gate_wait(char **word)
@@ -151,7 +200,9 @@ void gate_exit(void)
 
 const struct test_verb gate_verbs[] = {
 	{ "gate-close", 2, gate_close },
+	{ "gate-sleep", 2, gate_sleep },
 	{ "gate-wait", 0, gate_wait },
+	{ "gate-next", 0, gate_next },
 	{ "gate-open", 0, gate_open },
 	{ "hardware-fails", 2, hardware_fails },
 	{ "hardware-done", 0, hardware_done },

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# lab: --cpus 2 --soft-reserved 512M --append log_buf_len=4M --qemu "-cpu max,-la57,-xsave,-pclmulqdq"
+# lab: --cpus 2 --soft-reserved 512M --append log_buf_len=4M --append 'slub_debug=P,kmalloc-*' --qemu "-cpu max,-la57,-xsave,-pclmulqdq"
 # What happens to a page on two processors at once: it fails, is read, written, cleared and reported, in the order that loses
 # data or the kernel. One of them is held up just there (tests/kernel/gate.c). What a write has acknowledged stays.
 # shellcheck disable=SC2317,SC2086  # cases are called by name, and no path here has blanks
@@ -332,6 +332,34 @@ case_fsync_meanwhile() {
 	lost_meanwhile "a page that the driver found" memory_failure thread load_in_background
 	lost_meanwhile "a page that is known" fsdev:poison_update_listeners any known_in_background
 	without_file
+}
+
+# The device is unbound while the references that failures have kept to its page map are dropped: by one run of the work, late, and
+# by another that was queued when a page failed meanwhile.
+case_put_twice() {
+	local taker
+
+	run let-go 10
+	fails
+	wait $failing
+	ok "a gate where references are dropped" run gate-sleep fsdev:failure_put_pagemaps thread
+	ok "they are about to be dropped" run gate-wait
+	fails
+	wait $failing
+	sleep 1.2
+	mark_log
+	unbind dax10.0 &
+	taker=$!
+	until said dax10.0 | grep -q 'unbind blocked: the page map is in use'; do kill -0 $taker && sleep 0.1 || break; done
+	run gate-next
+	ok "they are dropped, and again" run gate-wait
+	# a second and more for what is left of the unbind
+	sleep 2
+	run gate-open
+	wait $taker
+	is "it is unbound" none "$(driver_of dax10.0)"
+	is "bound again" bound "$(bind dax10.0 fsdev)"
+	run hold-disk 10
 }
 
 begin 10
