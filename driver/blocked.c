@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waits of an unbind. A step that may block is bracketed by blocked_by() and blocked_over(). A
- * step that takes longer than a second is logged, with what it waits for and what ends the wait,
- * and again every minute. A work item writes the line, so that it also comes while the step sleeps
- * in a function of the kernel.
+ * Waits of an unbind. Each step of removal.c is bracketed by blocked_by() and blocked_over(); one
+ * that knows what it may wait for, or has several waits, says so itself. A step that takes longer
+ * than a second is logged, with what it waits for and what ends the wait, and again every minute. A
+ * work item writes the line, so that it also comes while the step sleeps in a function of the
+ * kernel.
  *
  * A machine that goes down ends every wait which is a loop of the driver's own: see
  * removal.c.

@@ -4,8 +4,8 @@
  * probe that failed. Each step needs the ones before it; docs/architecture.md has the reasons.
  *
  * "dyndbg=+p" for this file logs each step as it begins. A step that waits says for what: see
- * blocked.c. Where the machine goes down meanwhile, the rest is left undone, but for what must not
- * outlive the driver data.
+ * blocked.c; one that does not know better says which step it is. Where the machine goes down
+ * meanwhile, the rest is left undone, but for what must not outlive the driver data.
  */
 #include <linux/dax.h>
 #include <linux/device.h>
@@ -45,6 +45,8 @@ static bool step_always(struct fsdev *fsdev, enum removal_stage stage, unsigned 
 	if (fsdev->removal.stage < stage)
 		return false;
 	dev_dbg(fsdev_dev(fsdev), "removal step %u: %s\n", number, what);
+	blocked_over(fsdev);
+	blocked_by(fsdev, "step %u (%s) is under way, waiting for it to end", number, what);
 	return true;
 }
 
@@ -58,6 +60,7 @@ static bool step(struct fsdev *fsdev, enum removal_stage stage, unsigned int num
 static void free_device(struct fsdev *fsdev)
 {
 	sleep_forget(fsdev);
+	blocked_over(fsdev);
 	dev_set_drvdata(fsdev_dev(fsdev), NULL);
 	kvfree(fsdev->geometry);
 	kvfree(fsdev);
@@ -104,8 +107,11 @@ void removal_run(struct fsdev *fsdev)
 	if (fsdev->removal.stage >= STAGE_BOUND)
 		trace_fsdev_removal(fsdev_dev(fsdev), rangemap_size(&fsdev->map),
 				    poison_bytes(&fsdev->poison));
-	if (step(fsdev, STAGE_NODE, 2, "close the node, tell owner and watchers"))
+	if (step(fsdev, STAGE_NODE, 2, "close the node, tell owner and watchers")) {
+		blocked_by(fsdev,
+			   "a command on the character device is under way, waiting for it to end");
 		chardev_close(fsdev);
+	}
 
 	/* the disk, while the device is alive: what is dirty is written back */
 	if (step(fsdev, STAGE_DISK, 3, "hide the DAX device from claims")) {
@@ -126,7 +132,6 @@ void removal_run(struct fsdev *fsdev)
 			   "%s has a file system that syncs, freezes or is being mounted, waiting for that to end",
 			   fsdev->disk->disk_name);
 		disk_delete(fsdev);
-		blocked_over(fsdev);
 	}
 	/* what was being mounted; the deletion has waited for that */
 	if (step(fsdev, STAGE_DISK, 7, "pin what was being mounted")) {
@@ -141,8 +146,11 @@ void removal_run(struct fsdev *fsdev)
 		badblocks_mirror_stop(fsdev);
 
 	/* the device dies: no operation starts any more, and none runs */
-	if (step_always(fsdev, STAGE_COMMANDS, 10, "wait for commands"))
+	if (step_always(fsdev, STAGE_COMMANDS, 10, "wait for commands")) {
+		blocked_by(fsdev,
+			   "a command on the character device is under way, waiting for it to end");
 		chardev_detach(fsdev);
+	}
 	if (step(fsdev, STAGE_ACCESS, 11, "notify the holder, kill, drain")) {
 		/* a flush does not ask whether the device is alive */
 		access_stop_flushes(fsdev);
@@ -152,7 +160,6 @@ void removal_run(struct fsdev *fsdev)
 		/* finds it dead, and clears what the bus keeps of it */
 		kill_dev_dax(fsdev->dev_dax);
 		access_restore(fsdev);
-		blocked_over(fsdev);
 	}
 
 	/* no operation: what is left are mappings, and pages in the hands of the kernel */
@@ -182,10 +189,14 @@ void removal_run(struct fsdev *fsdev)
 		access_free(fsdev);
 	if (step_always(fsdev, STAGE_CHARDEV, 20, "put what descriptors share"))
 		chardev_put(fsdev);
-	if (step_always(fsdev, STAGE_PLATFORM, 21, "flush the last stores"))
+	if (step_always(fsdev, STAGE_PLATFORM, 21, "flush the last stores")) {
+		blocked_by(fsdev, "the last stores are being flushed, waiting for the platform");
 		platform_stop(fsdev);
+	}
 	if (step_always(fsdev, STAGE_PARENT, 22, "forget the device above"))
 		parent_forget(fsdev);
 	if (step(fsdev, STAGE_CREATED, 23, "free the device"))
 		free_device(fsdev);
+	else
+		blocked_over(fsdev);
 }

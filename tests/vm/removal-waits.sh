@@ -120,6 +120,33 @@ failing() {
 	umount $mnt
 }
 
+# held_up FUNCTION PATTERN: what a step calls takes longer than a second, and the log says which wait it is
+held_up() {
+	local taker
+
+	bind dax10.0 fsdev >/dev/null
+	mark_log
+	ok "$1 is held up" run gate-sleep "fsdev:$1" any
+	unbind dax10.0 &
+	taker=$!
+	ok "$1: it is reached" run gate-wait
+	ok "$1: unbind says what it waits for" blocked $taker "$2"
+	run gate-open
+	wait $taker
+	like "$1: the log says that it goes on" "unbind continues" "$(said dax10.0)"
+	is "$1: unbind ends" none "$(driver_of dax10.0)"
+}
+
+# A step that has nothing of its own to say is named: so there is none that waits in silence.
+slow_steps() {
+	held_up sleep_unbind 'step 1 \(.*\) is under way, waiting for it to end'
+	held_up chardev_close 'a command on the character device is under way, waiting for it to end'
+	held_up badblocks_mirror_stop 'step 9 \(stop the list of bad blocks\) is under way, waiting for it to end'
+	held_up late_leave 'step 13 \(.*\) is under way, waiting for it to end'
+	held_up platform_stop 'the last stores are being flushed, waiting for the platform'
+	held_up parent_forget 'step 22 \(.*\) is under way, waiting for it to end'
+}
+
 # Hibernation is refused while a device is in use that does not keep its contents, and suspend to RAM is not; a trial of either freezes
 # the processes and thaws them.
 asleep() {
@@ -176,6 +203,7 @@ make_dynamic 10 0 256
 ok "a device" shape dax10.0 0:256
 stuck_writer
 many_pins
+slow_steps
 failing
 asleep
 down
