@@ -8,7 +8,10 @@
  * under the locks of a file system that takes them when it is notified. Of poison that was known
  * before the holder is notified directly.
  */
+#include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/notifier.h>
+#include <linux/rwsem.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -22,6 +25,15 @@
 #include "poison.h"
 #include "revoke.h"
 #include "uapi/fsdev.h"
+
+/*
+ * Devices whose copies are watched; protected by discover_lock. There is one notifier for all of
+ * them, from loading the module to unloading it. A device must not come to the decode chain and
+ * leave it by itself: it would wait there for a running handler. That of an NVDIMM bus takes the
+ * device_lock of the region, which is held while the region is unbound, and this driver with it.
+ */
+static LIST_HEAD(discover_devices);
+static DECLARE_RWSEM(discover_lock);
 
 /*
  * Reports each page as one that the hardware has reported: the kernel calls the driver back through
@@ -108,28 +120,44 @@ static void discover_queued(struct work_struct *work)
 		discover_read_error(fsdev, offset);
 }
 
-/*
- * A read() of a file is copied by the DAX core, not by the driver, and poison only makes the copy
- * short. The poison lock is not taken here, where every machine check would wait for it.
- */
-static int discover_mce(struct notifier_block *mce, unsigned long action, void *data)
+/* A copy of the kernel's own has hit an error at a physical address. */
+static void discover_copy_error(struct fsdev *fsdev, u64 phys)
 {
-	struct discover *discover = container_of(mce, struct discover, mce);
-	struct fsdev *fsdev = container_of(discover, struct fsdev, discover);
-	u64 phys, len = PAGE_SIZE;
+	struct discover *discover = &fsdev->discover;
 	struct rangemap_piece piece;
+	u64 len = PAGE_SIZE;
 
-	if (!data || !compat_copy_failed(data, &phys))
-		return NOTIFY_DONE;
-	phys = ALIGN_DOWN(phys, PAGE_SIZE);
 	if (!rangemap_next(&fsdev->map, &phys, &len, &piece))
-		return NOTIFY_DONE;
+		return;
 	if (queue_put(discover, piece.offset))
 		schedule_work(&discover->queue_work);
 	else
 		discover_read_error(fsdev, piece.offset);
+}
+
+/*
+ * A read() of a file is copied by the DAX core, not by the driver, and poison only makes the copy
+ * short. The poison lock is not taken here, where every machine check would wait for it, as long as
+ * there is a place in the queue.
+ */
+static int discover_mce(struct notifier_block *mce, unsigned long action, void *data)
+{
+	struct discover *discover;
+	u64 phys;
+
+	if (!data || !compat_copy_failed(data, &phys))
+		return NOTIFY_DONE;
+	phys = ALIGN_DOWN(phys, PAGE_SIZE);
+	down_read(&discover_lock);
+	list_for_each_entry(discover, &discover_devices, node)
+		discover_copy_error(container_of(discover, struct fsdev, discover), phys);
+	up_read(&discover_lock);
 	return NOTIFY_DONE;
 }
+
+static struct notifier_block discover_mce_block = {
+	.notifier_call = discover_mce,
+};
 
 static bool in_device(const struct fsdev *fsdev, u64 offset, u64 len)
 {
@@ -236,7 +264,9 @@ int discover_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
  */
 void discover_stop(struct fsdev *fsdev)
 {
-	compat_unwatch_copies(&fsdev->discover.mce);
+	down_write(&discover_lock);
+	list_del_init(&fsdev->discover.node);
+	up_write(&discover_lock);
 	cancel_work_sync(&fsdev->discover.queue_work);
 	poison_lock(&fsdev->poison);
 	fsdev->discover.stopped = true;
@@ -258,11 +288,11 @@ void discover_prepare(struct fsdev *fsdev)
 	INIT_WORK(&fsdev->discover.report_work, discover_report);
 	INIT_WORK(&fsdev->discover.queue_work, discover_queued);
 	spin_lock_init(&fsdev->discover.queue_lock);
-	fsdev->discover.mce.notifier_call = discover_mce;
+	INIT_LIST_HEAD(&fsdev->discover.node);
 }
 
 /**
- * discover_start() - take over known poison, and begin to watch machine checks
+ * discover_start() - take over known poison, and watch the device's machine checks
  * @fsdev: a device with its page map, which is not yet open for access
  *
  * Context: probe, may sleep. Undone by discover_stop().
@@ -271,6 +301,28 @@ void discover_prepare(struct fsdev *fsdev)
 int discover_start(struct fsdev *fsdev)
 {
 	platform_each_poison(fsdev, discover_add);
-	compat_watch_copies(&fsdev->discover.mce);
+	down_write(&discover_lock);
+	list_add(&fsdev->discover.node, &discover_devices);
+	up_write(&discover_lock);
 	return 0;
+}
+
+/**
+ * discover_init() - watch machine checks
+ *
+ * Context: loading the module, before the first device is bound.
+ */
+void discover_init(void)
+{
+	compat_watch_copies(&discover_mce_block);
+}
+
+/**
+ * discover_exit() - undo discover_init()
+ *
+ * Context: unloading the module, when no device is bound; no device_lock is held.
+ */
+void discover_exit(void)
+{
+	compat_unwatch_copies(&discover_mce_block);
 }

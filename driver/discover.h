@@ -5,7 +5,7 @@
 #ifndef FSDEV_DISCOVER_H
 #define FSDEV_DISCOVER_H
 
-#include <linux/notifier.h>
+#include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -19,7 +19,7 @@ struct fsdev;
  * struct discover - discovery of poison on a device
  * @stopped: @report_work is not scheduled any more; protected by the poison lock
  * @report_work: reports pages that the driver found to memory_failure()
- * @mce: on the decode chain of machine checks
+ * @node: in the list of devices whose machine checks are looked at; protected by discover_lock
  * @queue_lock: protects @queue and @queued
  * @queue: device offsets of pages that a machine check names
  * @queued: how many they are
@@ -28,13 +28,15 @@ struct fsdev;
 struct discover {
 	bool stopped;
 	struct work_struct report_work;
-	struct notifier_block mce;
+	struct list_head node;
 	spinlock_t queue_lock;	/* see above */
 	u64 queue[DISCOVER_QUEUE];
 	unsigned int queued;
 	struct work_struct queue_work;
 };
 
+void discover_init(void);
+void discover_exit(void);
 void discover_prepare(struct fsdev *fsdev);
 int discover_start(struct fsdev *fsdev);
 void discover_stop(struct fsdev *fsdev);

@@ -209,9 +209,10 @@ static int __init fsdev_init(void)
 	rc = clamp_init();
 	if (rc)
 		goto readonly;
+	discover_init();
 	rc = dax_driver_register(&fsdev_driver);
 	if (rc)
-		goto clamp;
+		goto discover;
 	rc = unload_init(&fsdev_driver.drv);
 	if (rc)
 		goto driver;
@@ -224,7 +225,8 @@ driver:
 	direct_map_exit();
 	late_exit();
 	platform_exit();
-clamp:
+discover:
+	discover_exit();
 	clamp_exit();
 readonly:
 	readonly_exit();
@@ -248,6 +250,7 @@ static void __exit fsdev_exit(void)
 	readonly_exit();
 	shared_exit();
 	parent_exit();
+	discover_exit();
 	clamp_exit();
 	direct_map_exit();
 	late_exit();
