@@ -3,7 +3,7 @@
 # lab: --cpus 1 --soft-reserved 512M
 # The driver under the name fsdev_dax, which daxctl's mode famfs and other programs ask for: ours on kernels without one, the
 # kernel's elsewhere; by what daxctl 85 does in sysfs, and by daxctl 85 itself where `lab/daxctl` has brought it.
-# shellcheck disable=SC2317  # cases are called by name
+# shellcheck disable=SC2086,SC2317  # names without blanks; cases are called by name
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
