@@ -133,16 +133,16 @@ static uint64_t lowest_address(const struct device *device)
 }
 
 /*
- * What names the device at the next boot as well: its namespace's UUID, the serial numbers of its CXL
- * memory, or its address; with its number in the region, where that is not the only one.
+ * What names the device at the next boot as well: its own UUID or its namespace's, the serial numbers
+ * of its CXL memory, or its address; with its number in the region, where that is not the only one.
  */
 static void tell_serial(const struct device *device)
 {
 	unsigned long number = strtoul(device->name + strcspn(device->name, ".") + 1, NULL, 10);
 	uint64_t low = lowest_address(device);
 
-	if (device->nvdimm_uuid[0]) {
-		printf("FSDEV_SERIAL=%s\n", device->nvdimm_uuid);
+	if (device->uuid[0] || device->nvdimm_uuid[0]) {
+		printf("FSDEV_SERIAL=%s\n", device->uuid[0] ? device->uuid : device->nvdimm_uuid);
 		return;
 	}
 	if (!device->nr_serials && low == UINT64_MAX)
@@ -179,7 +179,9 @@ static enum outcome section_text(const struct device *device, enum mode mode, ch
 	uint64_t low = lowest_address(device);
 	int used;
 
-	if (device->nvdimm_uuid[0])
+	if (device->uuid[0])
+		used = snprintf(text, size, "[%s]\nuuid = %s\n", name, device->uuid);
+	else if (device->nvdimm_uuid[0])
 		used = snprintf(text, size, "[%s]\nnvdimm-uuid = %s\n", name, device->nvdimm_uuid);
 	else if (device->nr_serials == 1)
 		used = snprintf(text, size, "[%s]\ncxl-serial = %#llx\nsize = %#llx\n", name,

@@ -180,7 +180,9 @@ static void cell_kind(const struct view *view, char *text, size_t size)
 
 static void cell_uuid(const struct view *view, char *text, size_t size)
 {
-	snprintf(text, size, "%s", view->device->nvdimm_uuid);
+	const struct device *device = view->device;
+
+	snprintf(text, size, "%s", device->uuid[0] ? device->uuid : device->nvdimm_uuid);
 }
 
 static void cell_serials(const struct view *view, char *text, size_t size)

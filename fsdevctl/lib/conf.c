@@ -23,6 +23,7 @@ static const struct {
 	enum { TEXT, NUMBER, UUID } kind;
 } keys[CONF_KEYS] = {
 	[CONF_NVDIMM_UUID] = { "nvdimm-uuid", UUID },
+	[CONF_UUID] = { "uuid", UUID },
 	[CONF_CXL_REGION] = { "cxl-region", TEXT },
 	[CONF_CXL_SERIAL] = { "cxl-serial", NUMBER },
 	[CONF_NUMA_NODE] = { "numa-node", NUMBER },
@@ -435,6 +436,8 @@ static bool fits(const struct conf_rule *rule, enum conf_key key, const struct d
 	switch (key) {
 	case CONF_NVDIMM_UUID:
 		return !strcasecmp(rule->text[key], device->nvdimm_uuid);
+	case CONF_UUID:
+		return !strcasecmp(rule->text[key], device->uuid);
 	case CONF_CXL_REGION:
 		return !strcmp(rule->text[key], device->cxl_region);
 	case CONF_CXL_SERIAL:

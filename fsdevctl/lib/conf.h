@@ -15,6 +15,7 @@
 /* What a section asks of a device; each key at most once. */
 enum conf_key {
 	CONF_NVDIMM_UUID,
+	CONF_UUID,
 	CONF_CXL_REGION,
 	CONF_CXL_SERIAL,
 	CONF_NUMA_NODE,

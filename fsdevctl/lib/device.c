@@ -117,6 +117,17 @@ static void disk_load(struct device *device)
 		!strcmp(text, "1");
 }
 
+/* No stock kernel has the attribute yet; a device without a tag has one of zeros there. */
+static void uuid_load(struct device *device)
+{
+	char text[64];
+
+	if (sysfs_read(text, sizeof(text), DAX_BUS "/devices/%s/uuid", device->name) ||
+	    strlen(text) != sizeof(device->uuid) - 1 || !text[strspn(text, "0-")])
+		return;
+	memcpy(device->uuid, text, sizeof(device->uuid));
+}
+
 static int device_load(struct device *device, struct daxctl_dev *dev, bool brief)
 {
 	struct daxctl_region *region = daxctl_dev_get_region(dev);
@@ -136,6 +147,7 @@ static int device_load(struct device *device, struct daxctl_dev *dev, bool brief
 	device->mode = driver_mode(device->driver);
 	device->interrupted = device->mode == MODE_NONE ? journal_read(device) : MODE_OTHER;
 	device->kind = KIND_UNKNOWN;
+	uuid_load(device);
 	disk_load(device);
 	return brief ? 0 : ranges_load(device, dev);
 }

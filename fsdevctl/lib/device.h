@@ -52,6 +52,7 @@ struct device_bad {
  * @disk: its block device without /dev/, empty outside fsdev mode
  * @kind: where it comes from: "nvdimm", "cxl", "soft-reserved" or KIND_UNKNOWN
  * @nvdimm_uuid: of its namespace, empty for others
+ * @uuid: of the device itself, where the kernel has one (the tag of dynamic capacity); else empty
  * @namespace: name of its namespace, empty for others
  * @cxl_region: name of its CXL region, empty for others
  * @cxl_serials: serial numbers of the CXL memory devices in that region
@@ -74,7 +75,8 @@ struct device {
 	bool addresses_known, bad_known;
 	char disk[DEVICE_NAME];
 	const char *kind;
-	char nvdimm_uuid[37], namespace[DEVICE_NAME], cxl_region[DEVICE_NAME];
+	char nvdimm_uuid[37], uuid[37];
+	char namespace[DEVICE_NAME], cxl_region[DEVICE_NAME];
 	uint64_t *cxl_serials;
 	unsigned int nr_serials;
 	struct device_bad *bad;

@@ -137,7 +137,7 @@ struct json_object *json_device(const struct device *device, const struct users 
 	json_add_text(one, "path", device->region_path);
 	json_add_text(one, "kind", device->kind);
 	json_add_text(one, "namespace", device->namespace);
-	json_add_text(one, "uuid", device->nvdimm_uuid);
+	json_add_text(one, "uuid", device->uuid[0] ? device->uuid : device->nvdimm_uuid);
 	json_add_text(one, "cxl_region", device->cxl_region);
 	if (device->nr_serials)
 		json_object_object_add(one, "cxl_serials", serials(device));

@@ -23,3 +23,4 @@
 #include "geometry.c"
 #include "early.c"
 #include "rivals.c"
+#include "uuid.c"

@@ -222,6 +222,10 @@ void flush_exit(void);
 /* readonly.c */
 extern const struct test_verb readonly_verbs[];
 
+/* uuid.c */
+extern const struct test_verb uuid_verbs[];
+void uuid_exit(void);
+
 /* early.c */
 extern const struct test_verb early_verbs[];
 void early_exit(void);

@@ -16,7 +16,7 @@ static const struct test_verb *const verbs[] = {
 	access_verbs, failure_verbs, removal_verbs, inject_verbs,
 	ras_verbs, rivals_verbs, late_verbs, drop_verbs,
 	remap_verbs, geometry_verbs, early_verbs, flush_verbs, gate_verbs,
-	readonly_verbs,
+	readonly_verbs, uuid_verbs,
 };
 
 /* One command at a time; everything of this module that is not told otherwise is under it. */
@@ -124,6 +124,7 @@ static void __exit test_exit(void)
 	flush_exit();
 	geometry_exit();
 	early_exit();
+	uuid_exit();
 	watch_exit();
 	device_exit();
 }

@@ -228,7 +228,7 @@ static void bad_configuration(void **state)
 		const char *text, *said;
 	} cases[] = {
 		{ "[a]\ncolour = red\nsize=1\n",
-		  "f:2: there is no key 'colour': the keys are nvdimm-uuid, cxl-region, cxl-serial, numa-node, size, address, mode, overwrite and shared\n" },
+		  "f:2: there is no key 'colour': the keys are nvdimm-uuid, uuid, cxl-region, cxl-serial, numa-node, size, address, mode, overwrite and shared\n" },
 		{ "size = 1\n", "f:1: 'size' stands in no good [section]\n" },
 		{ "[a]\nsize = 1\nsize = 1\n", "f:3: size is given twice in [a]\n" },
 		{ "[a]\nsize = 1\nmode=fsdev\nmode=fsdev\n", "f:4: mode is given twice in [a]\n" },
@@ -303,6 +303,7 @@ static void matching(void **state)
 		.size = 512 * MIB, .node = 1, .ranges = device_ranges, .nr_ranges = 2,
 		.nvdimm_uuid = "01234567-89ab-cdef-0123-456789abcdef", .cxl_region = "region0",
 		.cxl_serials = serials, .nr_serials = 2,
+		.uuid = "f00dcafe-89ab-cdef-0123-456789abcdef",
 	};
 	struct conf conf;
 	char *said;
@@ -312,17 +313,20 @@ static void matching(void **state)
 			       "[address]\naddress=0x180000000\n[size]\nsize=256M\n[node]\nnuma-node=0\n"
 			       "[region]\ncxl-region=region\n[serial]\ncxl-serial=8\n"
 			       "[uuid]\nnvdimm-uuid=01234567-89ab-cdef-0123-456789abcdee\n"
+			       "[tag]\nuuid=01234567-89ab-cdef-0123-456789abcdef\n"
 			       "[some]\nsize=512M\nnuma-node=0\n"
 			       "[all]\nsize=512M\nnuma-node=1\ncxl-region=region0\ncxl-serial=16\n"
 			       "nvdimm-uuid=01234567-89AB-cdef-0123-456789abcdef\naddress=0x140000000\n"
+			       "uuid=F00DCAFE-89ab-cdef-0123-456789abcdef\n"
 			       "[later]\nsize=512M\n", &said), 0);
 	assert_string_equal(said, "");
 	assert_string_equal(conf_match(&conf, &device)->name, "all");
 	assert_string_equal(conf_mismatch(&conf.rule[0], &device), "address");
 	assert_string_equal(conf_mismatch(&conf.rule[1], &device), "size");
 	assert_string_equal(conf_mismatch(&conf.rule[3], &device), "cxl-region");
-	assert_string_equal(conf_mismatch(&conf.rule[6], &device), "numa-node");
-	assert_null(conf_mismatch(&conf.rule[8], &device));
+	assert_string_equal(conf_mismatch(&conf.rule[6], &device), "uuid");
+	assert_string_equal(conf_mismatch(&conf.rule[7], &device), "numa-node");
+	assert_null(conf_mismatch(&conf.rule[9], &device));
 	device.size = 1;
 	assert_null(conf_match(&conf, &device));
 	device.node = -1;

@@ -25,6 +25,24 @@ gives "config apply" 0 "$dev: fsdev, by \[weights\]" fsdevctl config apply
 is "config apply: the mode" fsdev "$(driver_of $dev)"
 is "config link" "FSDEV_NAME=weights FSDEV_CLAIM=fsdev FSDEV_SERIAL=mem-108000000" "$(fsdevctl config link --device $dev | paste -sd" ")"
 
+# a device with a UUID of its own, as kernels with CXL's dynamic capacity have it
+tag=f00dcafe-1234-4a0f-9d7c-5f0e6d1f6a11
+modprobe fsdev_test
+ok "uuid: the device has one" sh -c "echo give-uuid /dev/$dev $tag >/sys/kernel/debug/fsdev_test/run"
+is "uuid: list" "$tag" "$(fsdevctl list "$dev" -n -o uuid)"
+is "uuid: list --json" "$tag" "$(lists $dev .uuid)"
+is "uuid: config link" "FSDEV_SERIAL=$tag" "$(fsdevctl config link --device $dev | grep SERIAL)"
+rm $conf/10.conf
+gives "uuid: config add" 0 "" fsdevctl config add --device $dev --name weights
+is "uuid: names the device by it" "[weights] uuid = $tag" "$(paste -sd' ' $conf/weights.conf)"
+gives "uuid: config check" 0 "$dev \(fsdev now\): \[weights\] in $conf/weights.conf:1: fsdev" fsdevctl config check
+sed -i 's/f00d/f00e/' $conf/weights.conf
+gives "uuid: another" 5 "\[weights\] in $conf/weights.conf:1 is about no device" fsdevctl config check
+echo "give-uuid /dev/$dev 00000000-0000-0000-0000-000000000000" >/sys/kernel/debug/fsdev_test/run
+is "uuid: zeros are none" null "$(lists $dev .uuid)"
+rm $conf/weights.conf
+rmmod fsdev_test
+
 region=$(ndctl list -R | jq -r 'if type == "array" then .[0] else . end | .dev')
 uuid=$(ndctl create-namespace -f -e "namespace${region#region}.0" -m devdax | jq -r .uuid)
 nv=$(fsdevctl list --json | jq -r ".[]|select(.uuid==\"$uuid\").chardev")
