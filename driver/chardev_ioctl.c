@@ -72,7 +72,7 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	info->page_size = PAGE_SIZE;
 	info->holder = holder_kind(file, device);
 	info->commands = FSDEV_CAN_CLEAR | FSDEV_CAN_ADD_BAD | FSDEV_CAN_SCRUB |
-			 FSDEV_CAN_INVALIDATE |
+			 (MEMORY_CAN_REFRESH ? FSDEV_CAN_INVALIDATE : 0) |
 			 (COMPAT_CAN_INJECT ? FSDEV_CAN_INJECT : 0);
 	info->numa_node = dev_to_node(fsdev_dev(device));
 	info->target_node = device->dev_dax->target_node;
@@ -314,8 +314,9 @@ static long ioctl_scrub(struct chardev_file *file, void __user *argument)
 
 static int invalidate_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
 {
-	memory_refresh_range(device, offset, len);
-	*done = len;
+	if (!MEMORY_CAN_REFRESH)
+		return -EOPNOTSUPP;
+	*done = memory_refresh_range(device, offset, len);
 	return 0;
 }
 

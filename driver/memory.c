@@ -13,6 +13,7 @@
 
 #include "device.h"
 #include "memory.h"
+#include "poison.h"
 
 /* How much of a page is read at a time: it is on the stack. */
 #define READ_PIECE 256
@@ -97,9 +98,10 @@ void memory_store(const struct fsdev *fsdev, void *to, const void *from, size_t 
  * @mem: address from memory_address()
  * @len: bytes that are contiguous from there on
  *
- * What this host has stored there is written back first.
+ * What this host has stored there is written back first. See MEMORY_CAN_REFRESH for what another
+ * processor of it stores in between.
  *
- * Context: any.
+ * Context: any; where MEMORY_CAN_REFRESH.
  */
 void memory_refresh(void *mem, size_t len)
 {
@@ -112,22 +114,32 @@ void memory_refresh(void *mem, size_t len)
  * memory_refresh_range() - refresh a range of a device
  * @fsdev: the device
  * @offset: device offset in bytes
- * @len: bytes; what lies outside the device is left out
+ * @len: bytes; what lies outside the device is left out, and so are poisoned pages: to write a line
+ *	of theirs back would store to them
  *
  * Context: may sleep.
+ * Return: how many bytes were refreshed.
  */
-void memory_refresh_range(const struct fsdev *fsdev, u64 offset, u64 len)
+u64 memory_refresh_range(const struct fsdev *fsdev, u64 offset, u64 len)
 {
+	u64 done = 0;
+
 	while (len) {
-		u64 run;
+		u64 run, n;
 		void *mem = memory_address(fsdev, offset, &run);
-		u64 n = min3(run, len, (u64)MEMORY_STEP);
+		u64 most = min3(run, len, (u64)MEMORY_STEP);
 
 		if (!mem)
-			return;
-		memory_refresh(mem, n);
+			break;
+		n = poison_good(&fsdev->poison, offset, most);
+		if (n)
+			memory_refresh(mem, n);
+		done += n;
+		if (!n)
+			n = min_t(u64, most, PAGE_SIZE - offset_in_page(offset));
 		offset += n;
 		len -= n;
 		cond_resched();
 	}
+	return done;
 }

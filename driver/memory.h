@@ -9,12 +9,19 @@
 
 struct fsdev;
 
+/*
+ * Does arch_invalidate_pmem() write back the lines that it invalidates? x86 does (CLFLUSH). Another
+ * architecture drops what a processor of this host has stored since they were written back, so that
+ * memory is not shared there.
+ */
+#define MEMORY_CAN_REFRESH IS_ENABLED(CONFIG_X86)
+
 void *memory_address(const struct fsdev *fsdev, u64 offset, u64 *len);
 unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset);
 bool memory_reads(const struct fsdev *fsdev, u64 offset);
 void memory_store(const struct fsdev *fsdev, void *to, const void *from, size_t len);
 
 void memory_refresh(void *mem, size_t len);
-void memory_refresh_range(const struct fsdev *fsdev, u64 offset, u64 len);
+u64 memory_refresh_range(const struct fsdev *fsdev, u64 offset, u64 len);
 
 #endif

@@ -10,7 +10,8 @@
  *    before blocks are read, when a file system asks for an address, and in a page fault.
  *
  * A load through a mapping that is there already is not seen; FSDEV_IOC_INVALIDATE is for those. A
- * line is written back first, as some architectures drop what they invalidate.
+ * line is written back first, as some architectures drop what they invalidate. Poisoned pages are
+ * left out of all of it.
  */
 #include <linux/device.h>
 #include <linux/list.h>
@@ -19,6 +20,7 @@
 #include <linux/string.h>
 
 #include "device.h"
+#include "memory.h"
 #include "shared.h"
 
 /* Long enough for the name of a DAX device. */
@@ -79,6 +81,8 @@ static ssize_t shared_store(struct device_driver *driver, const char *text, size
 	name = strim(word);
 	if (!strstarts(name + (*name == '-'), "dax"))
 		return -EINVAL;
+	if (!MEMORY_CAN_REFRESH)
+		return -EOPNOTSUPP;
 	mutex_lock(&shared_lock);
 	if (*name == '-')
 		remove_name(name + 1);

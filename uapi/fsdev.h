@@ -243,7 +243,8 @@ struct fsdev_event {
  * INJECT: calls memory_failure() for each page, as a test; the hardware stays fine.
  * SCRUB: reads the span machine-check-safe and marks pages poisoned that cannot be read.
  * INVALIDATE: has the next loads of the span come from the memory, after what this host has stored
- * there is written back; for shared memory that another host has written. From version 3.
+ * there is written back: nothing is lost. Poisoned pages are left out and do not count as done. For
+ * shared memory that another host has written. From version 3.
  * The descriptor must be open for writing. -ENOTTY where fsdev_info.commands lacks it.
  */
 #define FSDEV_IOC_CLEAR		_IOWR(FSDEV_IOC_MAGIC, 0x20, struct fsdev_span)

@@ -100,6 +100,20 @@ case_call() {
 inv 65536
 wb 65536
 inv 65536" "$(awk '{ print $1, $3 }' <<<"$one")"
+	# but for a poisoned page in the middle of it
+	fsdev-node span "/dev/$dev" add-bad $((32 << 10)) 4096 0 >/dev/null
+	one=$(events fsdev-node span "/dev/$dev" invalidate 0 $((64 << 10)) 0)
+	is "poison: left out" "wb 32768
+inv 32768
+wb 28672
+inv 28672" "$(awk '{ print $1, $3 }' <<<"$one")"
+	is "poison: what is behind it is done" $((36 << 10)) \
+		$(($(awk '$1 == "inv" { print $2 }' <<<"$one" | tail -n 1) - $(awk '$1 == "inv" { print $2 }' <<<"$one" | head -n 1)))
+	one=$(events dd "if=$disk" of=/dev/null bs=64k count=1 iflag=direct)
+	is "poison: left out before blocks are read" "wb 32768
+inv 32768
+wb 28672
+inv 28672" "$(awk '$1 ~ /^(wb|inv)$/ { print $1, $3 }' <<<"$one" | head -n 4)"
 	like "past the end" ERANGE "$(fsdev-node span "/dev/$dev" invalidate 0 $((1 << 40)) 0 2>&1)"
 }
 
