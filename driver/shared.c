@@ -33,7 +33,8 @@ struct shared_name {
 };
 
 static LIST_HEAD(shared_names);
-static DEFINE_MUTEX(shared_lock);	/* protects shared_names */
+static size_t shared_chars;		/* that shared_show() prints */
+static DEFINE_MUTEX(shared_lock);	/* protects both */
 
 static struct shared_name *find_name(const char *name)
 {
@@ -52,11 +53,15 @@ static int add_name(const char *name)
 
 	if (find_name(name))
 		return 0;
+	/* an attribute is at most a page, with its end */
+	if (shared_chars + strlen(name) + 1 >= PAGE_SIZE)
+		return -ENOSPC;
 	one = kzalloc(sizeof(*one), GFP_KERNEL);
 	if (!one)
 		return -ENOMEM;
 	strscpy(one->name, name, sizeof(one->name));
 	list_add_tail(&one->node, &shared_names);
+	shared_chars += strlen(one->name) + 1;
 	return 0;
 }
 
@@ -66,6 +71,7 @@ static void remove_name(const char *name)
 
 	if (!one)
 		return;
+	shared_chars -= strlen(one->name) + 1;
 	list_del(&one->node);
 	kfree(one);
 }

@@ -55,6 +55,8 @@ after_case() {
 }
 
 case_switch() {
+	local name
+
 	shared
 	is "the driver's list" "$dev" "$(cat "$attribute")"
 	like "the log says so" "shared with other hosts" "$(dmesg | grep "fsdev $dev:" | tail -n 1)"
@@ -65,6 +67,13 @@ case_switch() {
 	is "not shared" 0 "$(fsdevctl list -n -o shared "$dev" | tr -d ' ')"
 	is "the list is empty" "" "$(cat "$attribute")"
 	refused "what is no name" sh -c "echo sda >$attribute"
+	# it lists all that it takes
+	name=0
+	while echo "dax123456789.$name" 2>/dev/null >"$attribute"; do name=$((name + 1)); done
+	ok "many names" [ "$name" -gt 100 ]
+	is "all of them are listed" "$name dax123456789.$((name - 1))" "$(grep -c . "$attribute") $(tail -n 1 "$attribute")"
+	while [ "$name" -gt 0 ]; do name=$((name - 1)) && echo "-dax123456789.$name" >"$attribute"; done
+	is "the list is empty again" "" "$(cat "$attribute")"
 	give "$dev" none
 	fsdevctl enable "$dev" --shared >/dev/null 2>&1
 	is "enable --shared" 1 "$(fsdevctl list -n -o shared "$dev" | tr -d ' ')"
