@@ -3,7 +3,7 @@
 # lab: --soft-reserved 512M
 # What an unbind has to wait for: it says so, with what ends the wait, and ends with it. A writer in the middle of a page fault that its
 # own process has to serve; many pages in the kernel's hands with many files in core; and pages that are never given back, where the
-# system goes down. What hibernation would not keep has to end before it; suspend to RAM keeps it.
+# system goes down. What it does not wait for: reports that have no effect, and another disk's XFS. What hibernation would not keep has to end before it; suspend to RAM keeps it.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
@@ -147,6 +147,62 @@ slow_steps() {
 	held_up parent_forget 'step 22 \(.*\) is under way, waiting for it to end'
 }
 
+# in_kernel PID FUNCTION: it is there within some seconds
+# shellcheck disable=SC2317  # ok calls it
+in_kernel() {
+	for _ in {1..200}; do
+		! grep -q "$2" "/proc/$1/stack" || return 0
+		sleep 0.1
+	done 2>/dev/null
+	return 1
+}
+
+# An XFS on another disk waits for that disk and has its superblock locked. Pages that files share have every XFS of the machine looked
+# through, and no unbind waits for this one.
+elsewhere() {
+	local other=/mnt/other loop stuck taker users=() name
+
+	mkdir -p $other
+	modprobe loop
+	truncate -s 400M /tmp/other
+	loop=$(losetup -f --show /tmp/other)
+	dmsetup create other --table "0 $(blockdev --getsz "$loop") linear $loop 0"
+	mkfs.xfs -q -f /dev/mapper/other && mount /dev/mapper/other $other
+	bind dax10.0 fsdev >/dev/null
+	# smaller than mkfs.xfs makes one otherwise
+	TEST_DIR=y TEST_DEV=y QA_CHECK_FS=y mkfs.xfs -q -f -m rmapbt=1,reflink=1 $disk && mount -o dax=always $disk $mnt
+	mark_log
+	dax-file fill $mnt/one 0 $MIB 3
+	cp --reflink=always $mnt/one $mnt/two
+	sync
+	for name in one two; do
+		start /tmp/$name dax-file hold $mnt/$name
+		users+=("$started")
+	done
+	dd if=/dev/zero of=$other/file bs=1M count=4 status=none
+	# a guest that gives up could not end with a disk that is suspended
+	trap 'dmsetup resume other' EXIT
+	dmsetup suspend --nolockfs --noflush other
+	mount -o remount,ro $other 2>/dev/null &
+	stuck=$!
+	ok "an XFS elsewhere: it waits for its disk" in_kernel $stuck sync_filesystem
+	unbind dax10.0 &
+	taker=$!
+	ok "an XFS elsewhere: unbind does not wait for it" ended $taker
+	ok "an XFS elsewhere: it waits as before" in_kernel $stuck sync_filesystem
+	dmsetup resume other
+	trap - EXIT
+	wait $taker $stuck
+	is "an XFS elsewhere: the device has no driver" none "$(driver_of dax10.0)"
+	wait "${users[@]}"
+	for name in one two; do like "an XFS elsewhere: who has $name mapped is told" "SIGBUS BUS_ADRERR" "$(tail -n 1 /tmp/$name)"; done
+	umount $mnt
+	umount $other
+	dmsetup remove --retry other
+	losetup -d "$loop"
+	rm /tmp/other
+}
+
 # Hibernation is refused while a device is in use that does not keep its contents, and suspend to RAM is not; a trial of either freezes
 # the processes and thaws them.
 asleep() {
@@ -205,6 +261,7 @@ stuck_writer
 many_pins
 slow_steps
 failing
+elsewhere
 asleep
 down
 finish
