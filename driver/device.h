@@ -22,6 +22,7 @@
 #include "readonly.h"
 #include "removal.h"
 #include "sleep.h"
+#include "unload.h"
 
 struct chardev;
 struct chunks;
@@ -39,7 +40,7 @@ struct gendisk;
  * @disk: the block device /dev/fsdevX.Y
  * @chardev: what it shares with the descriptors of /dev/daxX.Y
  * @events: where the device's events are posted; @chardev has it
- * @holder_ops: of the holder that the bus's DAX device had when removal began; only for its name
+ * @unload: what is known of holders whose modules may be unloaded
  * @mounts: what the kernel had on the disk when removal began
  * @clamp: mappings of DAX files are clamped for this device
  * @platform: how stores become durable
@@ -72,7 +73,7 @@ struct fsdev {
 	struct gendisk *disk;
 	struct chardev *chardev;
 	struct event_source *events;
-	const void *holder_ops;
+	struct unload unload;
 	struct mounts mounts;
 	struct clamp clamp;
 	struct platform platform;

@@ -241,19 +241,35 @@ static struct holder_notice removal_of(struct dax_device *dax_dev, u64 start)
 	};
 }
 
-static void announce_one(struct dax_device *dax_dev, u64 start)
+/*
+ * Keeps the operations of a holder that is about to be notified of the removal. No claim can change
+ * them any more: those of the bus's DAX device take the device_lock, the other one is hidden.
+ */
+static void record_ops(const struct dax_device *dax_dev, const void **record)
+{
+	const void *ops = READ_ONCE(dax_dev->holder_ops);
+
+	if (ops && ops != &notified_ops)
+		WRITE_ONCE(*record, ops);
+	/* before they leave the words; pairs with smp_rmb() in device_unloaded() in unload.c */
+	smp_wmb();
+}
+
+static void announce_one(struct dax_device *dax_dev, u64 start, const void **record)
 {
 	struct holder_words words = words_of(dax_dev);
 	struct holder_notice removal = removal_of(dax_dev, start);
 
+	record_ops(dax_dev, record);
 	holder_close(&words, fsdev_holder_call, &removal);
 }
 
-static void remove_one(struct dax_device *dax_dev, u64 start)
+static void remove_one(struct dax_device *dax_dev, u64 start, const void **record)
 {
 	struct holder_words words = words_of(dax_dev);
 	struct holder_notice removal = removal_of(dax_dev, start);
 
+	record_ops(dax_dev, record);
 	holder_kill(&words, fsdev_holder_call, &removal);
 }
 
@@ -287,9 +303,8 @@ void fsdev_holder_kill_unheld(struct fsdev *fsdev)
  */
 void fsdev_holder_announce(struct fsdev *fsdev, u64 start)
 {
-	fsdev->holder_ops = READ_ONCE(fsdev_bus_dax(fsdev)->holder_ops);
-	announce_one(fsdev_bus_dax(fsdev), start);
-	announce_one(fsdev->dax_dev, start);
+	announce_one(fsdev_bus_dax(fsdev), start, &fsdev->unload.bus_ops);
+	announce_one(fsdev->dax_dev, start, &fsdev->unload.disk_ops);
 }
 
 /**
@@ -308,8 +323,6 @@ void fsdev_holder_remove(struct fsdev *fsdev, u64 start)
 	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
 	bool unheld;
 
-	if (!fsdev->holder_ops)
-		fsdev->holder_ops = READ_ONCE(fsdev_bus_dax(fsdev)->holder_ops);
 	/*
 	 * The bus's DAX device has no holder to be notified then: the grace periods that the other
 	 * one's removal waits for will do for both. The disk is gone, so nothing else denies or
@@ -317,8 +330,8 @@ void fsdev_holder_remove(struct fsdev *fsdev, u64 start)
 	 */
 	unheld = holder_kill_unheld(&bus_words);
 	if (!unheld)
-		remove_one(fsdev_bus_dax(fsdev), start);
-	remove_one(fsdev->dax_dev, start);
+		remove_one(fsdev_bus_dax(fsdev), start, &fsdev->unload.bus_ops);
+	remove_one(fsdev->dax_dev, start, &fsdev->unload.disk_ops);
 	if (unheld)
 		holder_clear(&bus_words);
 }

@@ -33,6 +33,8 @@
  * struct late - a DAX device that a holder of an earlier binding has not released
  * @list: in @late_holders
  * @dax_dev: the device, with a reference
+ * @device: its name on the bus
+ * @pins: it has a reference to this module
  * @references: that it had a second after the binding had ended; 0 before that
  * @ops: its operations; NULL for a holder that has none
  * @holder: who that is: the name of its operations
@@ -42,6 +44,8 @@
 struct late {
 	struct list_head list;
 	struct dax_device *dax_dev;
+	char device[32];
+	bool pins;
 	int references;
 	const struct dax_holder_operations *ops;
 	char holder[64];
@@ -99,14 +103,20 @@ static bool late_is_over(const struct late *late)
 	return now <= 2 || now < late->references || !is_awaited(late->dax_dev);
 }
 
+static void late_free(struct late *late)
+{
+	put_dax(late->dax_dev);
+	if (late->pins)
+		module_put(THIS_MODULE);
+	kfree(late);
+}
+
 static void late_forget(struct late *late)
 {
 	lockdep_assert_held(&late_lock);
 	cmpxchg(&late->dax_dev->ops, &late_operations, NULL);
 	list_del(&late->list);
-	put_dax(late->dax_dev);
-	kfree(late);
-	module_put(THIS_MODULE);
+	late_free(late);
 }
 
 static void late_look(struct work_struct *work)
@@ -136,24 +146,87 @@ static struct late *late_find(const struct dax_device *dax_dev)
 	return NULL;
 }
 
+/* Looks at once, unlike late_look(), which forgets what is over as well. */
+static bool late_is_gone(const struct dax_device *dax_dev)
+{
+	struct late *late;
+
+	mutex_lock(&late_lock);
+	late = late_find(dax_dev);
+	if (late && late_is_over(late)) {
+		late_forget(late);
+		late = NULL;
+	}
+	mutex_unlock(&late_lock);
+	return !late;
+}
+
 /* The module goes, and its operations with it: they cannot stay on the device. */
-static void late_wait(const struct fsdev *fsdev, const struct late *late)
+static void late_wait(const struct fsdev *fsdev, const char *holder)
 {
 	unsigned long next = jiffies + HZ;
-	bool told = false;
+	bool said = false;
 
-	while (!late_is_over(late)) {
+	while (!late_is_gone(fsdev_bus_dax(fsdev))) {
 		if (time_after_eq(jiffies, next)) {
 			next = jiffies + 60 * HZ;
-			told = true;
+			said = true;
 			dev_warn(fsdev_dev(fsdev),
 				 "unload waits: %s still holds the DAX device: it goes on when that lets go\n",
-				 late->holder);
+				 holder);
 		}
 		schedule_timeout_idle(HZ / 10);
 	}
-	if (told)
+	if (said)
 		dev_info(fsdev_dev(fsdev), "unload goes on: the DAX device has been let go\n");
+}
+
+static struct late *late_make(struct fsdev *fsdev)
+{
+	struct late *late = kzalloc(sizeof(*late), GFP_KERNEL | __GFP_NOFAIL);
+
+	late->ops = READ_ONCE(fsdev->unload.bus_ops);
+	if (late->ops)
+		snprintf(late->holder, sizeof(late->holder), "%ps", late->ops);
+	else
+		strscpy(late->holder, "a holder that hears of nothing", sizeof(late->holder));
+	strscpy(late->device, dev_name(fsdev_dev(fsdev)), sizeof(late->device));
+	late->dax_dev = fsdev_bus_dax(fsdev);
+	ihold(dax_inode(late->dax_dev));
+	late->pins = try_module_get(THIS_MODULE);
+	return late;
+}
+
+/* False if the holder's module is unloaded: its release does not come. */
+static bool late_add(const struct fsdev *fsdev, struct late *late)
+{
+	bool waits;
+
+	mutex_lock(&late_lock);
+	/* it was marked before, or late_unloaded() will find what is added here */
+	waits = !READ_ONCE(fsdev->unload.unloaded);
+	if (waits) {
+		if (late->pins)
+			WRITE_ONCE(late->dax_dev->ops, &late_operations);
+		list_add(&late->list, &late_holders);
+		schedule_delayed_work(&late_work, HZ);
+	} else {
+		clear_bit(HOLDER_ORPHAN, &late->dax_dev->flags);
+	}
+	mutex_unlock(&late_lock);
+	return waits;
+}
+
+/**
+ * late_awaits() - is a release of the bus's DAX device to come?
+ * @dax_dev: a device whose binding ends or has ended
+ *
+ * Context: any.
+ * Return: true if it was taken from a holder, and has more references than the bus's own.
+ */
+bool late_awaits(struct dax_device *dax_dev)
+{
+	return is_awaited(dax_dev) && references_to(dax_dev) > 1;
 }
 
 /**
@@ -167,33 +240,24 @@ static void late_wait(const struct fsdev *fsdev, const struct late *late)
 void late_leave(struct fsdev *fsdev)
 {
 	struct dax_device *dax_dev = fsdev_bus_dax(fsdev);
+	char holder[sizeof_field(struct late, holder)];
 	struct late *late;
+	bool pins;
 
 	WRITE_ONCE(dax_dev->ops, NULL);
-	if (!is_awaited(dax_dev) || references_to(dax_dev) <= 1)
+	if (!late_awaits(dax_dev))
 		return;
-	late = kzalloc(sizeof(*late), GFP_KERNEL | __GFP_NOFAIL);
-	if (fsdev->holder_ops)
-		snprintf(late->holder, sizeof(late->holder), "%ps", fsdev->holder_ops);
+	late = late_make(fsdev);
+	strscpy(holder, late->holder, sizeof(holder));
+	pins = late->pins;
+	if (!late_add(fsdev, late))
+		late_free(late);
+	else if (!pins)
+		late_wait(fsdev, holder);
 	else
-		strscpy(late->holder, "a holder that hears of nothing", sizeof(late->holder));
-	late->ops = fsdev->holder_ops;
-	ihold(dax_inode(dax_dev));
-	late->dax_dev = dax_dev;
-	if (!try_module_get(THIS_MODULE)) {
-		late_wait(fsdev, late);
-		put_dax(dax_dev);
-		kfree(late);
-		return;
-	}
-	WRITE_ONCE(dax_dev->ops, &late_operations);
-	mutex_lock(&late_lock);
-	list_add(&late->list, &late_holders);
-	schedule_delayed_work(&late_work, HZ);
-	mutex_unlock(&late_lock);
-	dev_warn(fsdev_dev(fsdev),
-		 "%s has not let go of the DAX device: no driver for file systems gets it until then\n",
-		 late->holder);
+		dev_warn(fsdev_dev(fsdev),
+			 "%s has not let go of the DAX device: no driver for file systems gets it until then\n",
+			 holder);
 }
 
 /* Who is in the way of a bind; false if the device is free. */
@@ -215,32 +279,29 @@ static bool late_holds(struct dax_device *dax_dev, char *holder, size_t size)
 }
 
 /**
- * late_unloaded() - stop waiting for a holder whose module is unloaded
- * @dax_dev: the bus's DAX device
+ * late_unloaded() - stop waiting for holders whose module is unloaded
  * @module: the module
  *
+ * Their references are left: that one has not been given back cannot be told for certain, and the
+ * bus must not lose its own.
+ *
  * Context: may sleep.
- * Return: true if there was such a holder, which has not released the device.
  */
-bool late_unloaded(struct dax_device *dax_dev, const struct module *module)
+void late_unloaded(const struct module *module)
 {
-	struct late *late;
-	bool its;
+	struct late *late, *next;
 
 	mutex_lock(&late_lock);
-	late = late_find(dax_dev);
-	its = late && late->ops && within_module((unsigned long)late->ops, module);
-	if (its) {
-		its = !late_is_over(late);
-		/*
-		 * Its reference is left: that it has not given it back cannot be told for certain,
-		 * and the bus must not lose its own.
-		 */
-		clear_bit(HOLDER_ORPHAN, &dax_dev->flags);
+	list_for_each_entry_safe(late, next, &late_holders, list) {
+		if (!late->ops || !within_module((unsigned long)late->ops, module))
+			continue;
+		if (!late_is_over(late))
+			pr_err("fsdev: %s: module %s is unloaded and has not let go of the DAX device: done for it\n",
+			       late->device, module->name);
+		clear_bit(HOLDER_ORPHAN, &late->dax_dev->flags);
 		late_forget(late);
 	}
 	mutex_unlock(&late_lock);
-	return its;
 }
 
 /**

@@ -11,7 +11,8 @@ struct dax_device;
 struct fsdev;
 struct module;
 
-bool late_unloaded(struct dax_device *dax_dev, const struct module *module);
+bool late_awaits(struct dax_device *dax_dev);
+void late_unloaded(const struct module *module);
 void late_leave(struct fsdev *fsdev);
 int late_check(struct fsdev *fsdev);
 void late_exit(void);

@@ -117,6 +117,7 @@ static const struct {
 	{ pagemap_map, STAGE_PAGEMAP },
 	{ discover_start, STAGE_DISCOVER },
 	{ access_start, STAGE_ACCESS },
+	{ unload_watch, STAGE_ACCESS },
 	{ chardev_attach, STAGE_COMMANDS },
 	{ badblocks_mirror_start, STAGE_BADBLOCKS },
 	{ disk_add, STAGE_DISK },
@@ -210,16 +211,16 @@ static int __init fsdev_init(void)
 	if (rc)
 		goto readonly;
 	discover_init();
-	rc = dax_driver_register(&fsdev_driver);
+	rc = unload_init();
 	if (rc)
 		goto discover;
-	rc = unload_init(&fsdev_driver.drv);
+	rc = dax_driver_register(&fsdev_driver);
 	if (rc)
 		goto driver;
 	return 0;
 
-driver:
-	dax_driver_unregister(&fsdev_driver);
+driver:	/* devices may have been bound, and unbound again */
+	unload_exit();
 	shared_exit();
 	parent_exit();
 	direct_map_exit();
@@ -244,9 +245,9 @@ module_init(fsdev_init);
 
 static void __exit fsdev_exit(void)
 {
-	unload_exit();
 	readonly_stop();
 	dax_driver_unregister(&fsdev_driver);
+	unload_exit();
 	readonly_exit();
 	shared_exit();
 	parent_exit();

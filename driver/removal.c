@@ -32,6 +32,7 @@
 #include "revoke.h"
 #include "sleep.h"
 #include "trace.h"
+#include "unload.h"
 
 static bool announce_first;
 module_param(announce_first, bool, 0644);
@@ -166,8 +167,10 @@ void removal_run(struct fsdev *fsdev)
 	if (step(fsdev, STAGE_ACCESS, 12, "revoke mappings, wait for pages in use") &&
 	    !revoke_mappings(fsdev))
 		abandon(fsdev);
-	if (step(fsdev, STAGE_ACCESS, 13, "take the operations off the bus"))
+	if (step(fsdev, STAGE_ACCESS, 13, "take the operations off the bus")) {
 		late_leave(fsdev);
+		unload_unwatch(fsdev);
+	}
 	if (step_always(fsdev, STAGE_PAGEMAP, 14, "stop clamping mappings"))
 		clamp_stop(fsdev);
 

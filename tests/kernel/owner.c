@@ -18,6 +18,7 @@
  *   hold-fickle ID       claims it for a holder that lets go when it is told of the removal
  *   fickle-looked        what that one has seen in its own place then
  *   drained ID           a drain waits for a call that is running
+ *   references PATH N    the DAX device of the node has so many references
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -534,6 +535,23 @@ static int drained(char **word)
 	return 0;
 }
 
+static int references(char **word)
+{
+	struct dax_device *dax_dev = fsdev_find_dax_by_path(word[0]);
+	int wanted, got;
+
+	if (IS_ERR(dax_dev))
+		return PTR_ERR(dax_dev);
+	/* but for ours */
+	got = atomic_read(&dax_inode(dax_dev)->i_count) - 1;
+	put_dax(dax_dev);
+	if (kstrtoint(word[1], 0, &wanted))
+		return -EINVAL;
+	report_point(got == wanted, "%s has %d references", word[0], wanted);
+	report_note("it has %d", got);
+	return 0;
+}
+
 const struct test_verb owner_verbs[] = {
 	{ "find", 2, find },
 	{ "find-dead", 1, find_dead },
@@ -550,5 +568,6 @@ const struct test_verb owner_verbs[] = {
 	{ "hold-fickle", 1, hold_fickle },
 	{ "fickle-looked", 0, fickle_looked },
 	{ "drained", 1, drained },
+	{ "references", 2, references },
 	{ }
 };
