@@ -217,9 +217,11 @@ static int __init fsdev_init(void)
 	rc = dax_driver_register(&fsdev_driver);
 	if (rc)
 		goto driver;
+	readonly_begin();
 	return 0;
 
 driver:	/* devices may have been bound, and unbound again */
+	readonly_stop();
 	unload_exit();
 	shared_exit();
 	parent_exit();

@@ -17,8 +17,10 @@
 #include <linux/blkdev.h>
 #include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/mutex.h>
 #include <linux/nd.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 
 #include "access.h"
 #include "device.h"
@@ -30,7 +32,11 @@
 
 static struct workqueue_struct *rebind_queue;
 static struct device_driver *our_driver;
-static bool rebind_stopped;
+
+/* Whether devices are bound again; changed under rebind_lock, which queueing holds as well. */
+static enum { REBIND_NOT_YET, REBIND_GOES, REBIND_STOPPED } rebind_state;
+static DEFINE_MUTEX(rebind_lock);
+static DECLARE_WAIT_QUEUE_HEAD(rebind_wait);
 
 /**
  * struct rebind - a device that is to be unbound and bound again
@@ -44,7 +50,9 @@ struct rebind {
 
 /*
  * The driver that has a device, with a reference to its module: this one, or fsdev_dax where that
- * is ours. NULL if another has it by now, or none.
+ * is ours. NULL if another has it by now, or none; an unbind that is under way is waited for. As in
+ * the bus's attribute unbind, what is bound between this look and device_release_driver() is
+ * unbound: no function of the driver core does both under its lock.
  */
 static struct device_driver *bound_get(struct device *dev)
 {
@@ -65,7 +73,8 @@ static void rebind_run(struct work_struct *work)
 	struct device_driver *driver;
 	int rc = 0;
 
-	driver = READ_ONCE(rebind_stopped) ? NULL : bound_get(dev);
+	wait_event(rebind_wait, READ_ONCE(rebind_state) != REBIND_NOT_YET);
+	driver = READ_ONCE(rebind_state) == REBIND_GOES ? bound_get(dev) : NULL;
 	if (driver) {
 		device_release_driver(dev);
 		rc = device_driver_attach(driver, dev);
@@ -83,10 +92,21 @@ static void rebind_queue_device(struct fsdev *fsdev)
 
 	INIT_WORK(&rebind->work, rebind_run);
 	rebind->dev = get_device(fsdev_dev(fsdev));
-	queue_work(rebind_queue, &rebind->work);
+	mutex_lock(&rebind_lock);
+	/* readonly_stop() waits for what is queued; the driver then leaves the device anyway */
+	if (rebind_state != REBIND_STOPPED && queue_work(rebind_queue, &rebind->work))
+		rebind = NULL;
+	mutex_unlock(&rebind_lock);
+	if (!rebind)
+		return;
+	put_device(rebind->dev);
+	kfree(rebind);
 }
 
-/* Superblocks of a disk that are read-only. */
+/*
+ * Superblocks of a disk through which nothing is stored: they are read-only, and no file was opened
+ * for writing before they were. That is so where one becomes read-only by an error or by force.
+ */
 struct count {
 	const struct gendisk *disk;
 	unsigned int nr;
@@ -96,7 +116,8 @@ static bool count_readonly(struct super_block *sb, void *arg)
 {
 	struct count *count = arg;
 
-	if (sb->s_bdev && sb->s_bdev->bd_disk == count->disk && sb_rdonly(sb))
+	if (sb->s_bdev && sb->s_bdev->bd_disk == count->disk && sb_rdonly(sb) &&
+	    !super_has_writer(sb))
 		count->nr++;
 	return true;
 }
@@ -211,15 +232,34 @@ int __init readonly_init(struct device_driver *driver)
 	return rebind_queue ? 0 : -ENOMEM;
 }
 
+static void rebind_set_state(int state)
+{
+	mutex_lock(&rebind_lock);
+	WRITE_ONCE(rebind_state, state);
+	mutex_unlock(&rebind_lock);
+	wake_up_all(&rebind_wait);
+}
+
+/**
+ * readonly_begin() - bind devices again from now on
+ *
+ * Context: the driver is registered, and can no longer fail to be.
+ */
+void readonly_begin(void)
+{
+	rebind_set_state(REBIND_GOES);
+}
+
 /**
  * readonly_stop() - bind no device again
  *
- * Context: before the driver leaves the bus; may sleep, as long as removals do that have begun.
+ * Context: before the driver leaves the bus, or after it could not be registered; may sleep, as
+ * long as removals do that have begun.
  */
 void readonly_stop(void)
 {
-	WRITE_ONCE(rebind_stopped, true);
-	drain_workqueue(rebind_queue);
+	rebind_set_state(REBIND_STOPPED);
+	flush_workqueue(rebind_queue);
 }
 
 /**

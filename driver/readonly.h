@@ -23,6 +23,7 @@ struct readonly {
 };
 
 int readonly_init(struct device_driver *driver);
+void readonly_begin(void);
 void readonly_stop(void);
 void readonly_exit(void);
 void readonly_watch(struct fsdev *fsdev);

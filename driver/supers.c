@@ -336,6 +336,11 @@ static bool inode_is_swap(struct inode *inode)
 	return IS_SWAPFILE(inode);
 }
 
+static bool inode_has_writer(struct inode *inode)
+{
+	return inode_is_open_for_write(inode);
+}
+
 static bool end_walk(struct inode *inode, void *arg)
 {
 	return false;
@@ -351,6 +356,20 @@ static bool end_walk(struct inode *inode, void *arg)
 bool super_has_swap(struct super_block *sb)
 {
 	return !super_each_inode(sb, inode_is_swap, end_walk, NULL);
+}
+
+/**
+ * super_has_writer() - is a file of a superblock open for writing, or mapped so?
+ * @sb: a superblock that stays active
+ *
+ * A file stays open for writing for as long as a mapping has it that may store to it.
+ *
+ * Context: may sleep.
+ * Return: true if one is.
+ */
+bool super_has_writer(struct super_block *sb)
+{
+	return !super_each_inode(sb, inode_has_writer, end_walk, NULL);
 }
 
 /**

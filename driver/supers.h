@@ -20,5 +20,6 @@ bool supers_each(super_call_t *call, void *arg);
 bool supers_know_type(const char *name);
 bool super_each_file(struct super_block *sb, file_call_t *call, void *arg);
 bool super_has_swap(struct super_block *sb);
+bool super_has_writer(struct super_block *sb);
 
 #endif

@@ -213,6 +213,26 @@ case_becomes_read_only_named() {
 	is "its driver" fsdev_dax "$(driver_of "$dev")"
 }
 
+# A mount that became read-only by force, under a process that may store: it is no reader.
+case_becomes_read_only_forced() {
+	local before
+
+	ours
+	mount -o dax=always "$disk" "$mnt"
+	before=$(life)
+	none_yet
+	start writer dax-file hold-write "$mnt"/file
+	all_ready
+	echo u >/proc/sysrq-trigger
+	until findmnt -no OPTIONS "$mnt" | grep -qw ro; do sleep 0.1; done
+	refused "the mount is read-only" touch "$mnt"/new
+	ok "its writer goes on" kill -0 "${pids[0]}"
+	ok "the disk follows the region" becomes_ro
+	all_ended none
+	like "who had it mapped" "SIGBUS" "$(tail -n 1 /tmp/writer)"
+	ok "it is another disk" [ "$before" != "$(life)" ]
+}
+
 # An open disk is in use as well, and so is one that device-mapper has.
 case_becomes_read_only_open() {
 	local before
