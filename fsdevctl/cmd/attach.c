@@ -15,7 +15,6 @@
 #include "lib/journal.h"
 #include "lib/shared.h"
 #include "lib/sign.h"
-#include "lib/sysfs.h"
 #include "lib/users.h"
 
 static bool check, detach, dry_run;
@@ -31,19 +30,6 @@ static const struct opt opts[] = {
 
 #define ULL(number) ((unsigned long long)(number))
 
-/* The generation that a device-mapper device is made of; 0 for another device. */
-static uint64_t generation_of(const struct device *device, const char *where)
-{
-	char name[96], start[64];
-	int len;
-
-	if (strncmp(where, "/dev/dm-", 8) ||
-	    sysfs_read(name, sizeof(name), "/sys/class/block/%s/dm/name", where + strlen("/dev/")))
-		return 0;
-	len = snprintf(start, sizeof(start), "%s-gen", device->disk);
-	return strncmp(name, start, len) ? 0 : strtoull(name + len, NULL, 10);
-}
-
 /* The generation that is mounted on a folder; 0 for none. */
 static uint64_t attached(const struct device *device, const char *dir)
 {
@@ -55,7 +41,7 @@ static uint64_t attached(const struct device *device, const char *dir)
 		return 0;
 	for (unsigned int i = 0; i < users.count && !found; i++)
 		if (users.user[i].kind == USER_MOUNT && !strcmp(users.user[i].what, real))
-			found = generation_of(device, users.user[i].where);
+			found = shared_generation_of(device, users.user[i].where);
 	users_free(&users);
 	return found;
 }
@@ -229,8 +215,14 @@ static enum outcome attach(struct shared *shared, const char *dir)
 		return now == image.generation ? DONE : FOUND;
 	}
 	if (now == image.generation) {
-		note("%s: generation %llu is attached already", dir, ULL(now));
-		return DONE;
+		/* it may have been attached without a key, or by another */
+		outcome = key ? verify(shared, &image) : DONE;
+		if (outcome == DONE)
+			note("%s: generation %llu is attached already", dir, ULL(now));
+		else
+			note("%s: generation %llu is attached there all the same: fsdevctl attach %s %s --detach",
+			     dir, ULL(now), device->name, dir);
+		return outcome;
 	}
 	if (stat(dir, &st) ? !dry_run && mkdir(dir, 0755) : !S_ISDIR(st.st_mode))
 		return say(BAD_INPUT, "'%s' is no folder and cannot be made one", dir);

@@ -10,18 +10,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/interrupt.h"
+#include "lib/journal.h"
 #include "lib/shared.h"
 #include "lib/sign.h"
 #include "lib/size.h"
 #include "lib/sysfs.h"
 #include "lib/program.h"
 #include "lib/publisher.h"
+#include "lib/tree.h"
 #include "lib/users.h"
 
 #define EROFS_SUPER 1024
@@ -76,7 +80,7 @@ static bool keeps_claim(void *arg)
 {
 	uint64_t seen;
 
-	return read_token(arg, &seen) || seen == token;
+	return !interrupt_seen() && (read_token(arg, &seen) || seen == token);
 }
 
 static int write_claim(struct shared *shared)
@@ -98,7 +102,8 @@ static enum outcome take_claim(struct shared *shared, uint64_t dead)
 
 	who_we_are(&own);
 	publisher_start(&publisher, own.token, dead);
-	while (!rc && publisher.step != PUBLISHER_HELD && publisher.step != PUBLISHER_REFUSED) {
+	while (!rc && !interrupt_seen() && publisher.step != PUBLISHER_HELD &&
+	       publisher.step != PUBLISHER_REFUSED) {
 		if (publisher.step == PUBLISHER_WRITE)
 			rc = write_claim(shared);
 		else if (publisher.step == PUBLISHER_WAIT)
@@ -107,6 +112,9 @@ static enum outcome take_claim(struct shared *shared, uint64_t dead)
 			rc = read_token(shared, &seen);
 		publisher_done(&publisher, seen);
 	}
+	/* a signal ends usleep(), so that a claim may not have stood for long enough */
+	if (interrupt_seen())
+		return say(FAILED, "%s: nothing was published: interrupted", shared->device->name);
 	if (rc)
 		return say(FAILED, "%s: its claim cannot be read or written: %s", shared->device->name,
 			   strerror(-rc));
@@ -162,19 +170,39 @@ static enum outcome look_for_others(const struct shared *shared)
 	return outcome;
 }
 
-static enum outcome look_at_users(const struct device *device, uint64_t overwritten)
+/*
+ * The generation that a user has, if the new one would be written over it; else 0. Images of another
+ * layout may lie anywhere. The device of the same generation is of a process that died.
+ */
+static uint64_t overwritten_by(const struct shared *shared, const struct user *user,
+			       uint64_t generation)
 {
+	bool made = user->kind == USER_HOLDER;
+	uint64_t has = shared_generation_of(shared->device, made ? user->what : user->where);
+
+	if (made && has == generation)
+		return 0;
+	return shared->other_version || has % 2 == generation % 2 ? has : 0;
+}
+
+static enum outcome look_at_users(const struct shared *shared, uint64_t generation)
+{
+	const struct device *device = shared->device;
 	enum outcome outcome = DONE;
 	struct users users;
 	char text[512];
 
-	if (overwritten && shared_map_there(device, overwritten))
-		return say(IN_USE, "%s: generation %llu, which the new one would overwrite, is still attached here: attach the newest one first",
-			   device->name, (unsigned long long)overwritten);
-	users_load(device, &users);
+	if (users_load(device, &users))
+		return say(FAILED, "%s: its users cannot be read", device->name);
 	for (unsigned int i = 0; i < users.count && outcome == DONE; i++) {
 		const struct user *user = &users.user[i];
+		uint64_t has = overwritten_by(shared, user, generation);
 
+		if (has) {
+			outcome = say(IN_USE, "%s: generation %llu, which the new one would overwrite, is still attached here: attach the newest one first",
+				      device->name, (unsigned long long)has);
+			continue;
+		}
 		/* what is attached is made of the other slot */
 		if (user->kind == USER_HOLDER || user->kind == USER_STALE || strstr(user->where, "mapper") ||
 		    strstr(user->where, "/dev/dm-"))
@@ -202,12 +230,58 @@ static int image_len(struct shared *shared, uint64_t offset, uint64_t *len)
 	return 0;
 }
 
-static int write_image(struct shared *shared, uint64_t generation, uint64_t offset, const char *dir)
+/* -EILSEQ if the files that the memory has are not those of the folder. */
+static int compare_image(struct shared *shared, const char *path, const char *dir)
 {
-	const struct device *device = shared->device;
-	char name[96], path[128];
+	char apart[] = STATE_DIR "/publish.XXXXXX", differs[512];
+	int rc;
+
+	if ((mkdir(STATE_DIR, 0755) && errno != EEXIST) || !mkdtemp(apart))
+		return -errno;
+	if (mount(path, apart, "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)) {
+		rc = -errno;
+		note("%s: does not mount: %s", path, strerror(errno));
+	} else {
+		rc = tree_compare(dir, apart, keeps_claim, shared, differs, sizeof(differs));
+		if (rc > 0)
+			note("%s%s: differs from what the memory has", dir, differs);
+		else if (rc && rc != -EINTR)
+			note("%s%s: cannot be compared: %s", dir, differs, strerror(-rc));
+		if (rc > 0)
+			rc = -EILSEQ;
+		else if (rc == -EINTR && !interrupt_seen())
+			rc = -ECANCELED;
+		umount(apart);
+	}
+	rmdir(apart);
+	return rc;
+}
+
+/*
+ * The image and its checksum. That is of what the memory has, so the memory is compared with the
+ * folder after that: what changes later is not what the checksum says.
+ */
+static int fill_image(struct shared *shared, struct image *image, const char *path, const char *dir)
+{
 	const char *words[] = { "mkfs.erofs", "--quiet", "-b", "4096", "-E", "noinline_data", path,
 				dir, NULL };
+	/* a host that was taken for dead wakes up, and does not go on */
+	int rc = program_run_while(words, keeps_claim, shared);
+
+	if (!rc)
+		rc = image_len(shared, image->offset, &image->len);
+	if (!rc && image->len > image_area_size(shared->device->size))
+		rc = -ENOSPC;
+	if (!rc)
+		rc = shared_sum(shared, image->offset, image->len, image->sum);
+	return rc ? rc : compare_image(shared, path, dir);
+}
+
+static int write_image(struct shared *shared, struct image *image, const char *dir)
+{
+	const struct device *device = shared->device;
+	uint64_t generation = image->generation;
+	char name[96], path[128];
 	int rc, left;
 
 	shared_map_name(device, generation, name, sizeof(name));
@@ -215,19 +289,13 @@ static int write_image(struct shared *shared, uint64_t generation, uint64_t offs
 	/* of a process that died while writing; in use, if what writes the image has outlived it */
 	rc = shared_map_there(device, generation) ? shared_unmap(device, generation) : 0;
 	if (!rc)
-		rc = shared_map(device, generation, offset, image_area_size(device->size), false);
+		rc = shared_map(device, generation, image->offset, image_area_size(device->size),
+				false);
 	if (rc)
 		return rc;
-	/* a host that was taken for dead wakes up, and does not go on */
-	rc = program_run_while(words, keeps_claim, shared);
+	rc = fill_image(shared, image, path, dir);
 	left = shared_unmap(device, generation);
 	return rc ? rc : left;
-}
-
-static int wipe(struct shared *shared, uint64_t offset)
-{
-	memset(shared->page, 0, IMAGE_PAGE);
-	return shared_write_page(shared, offset);
 }
 
 /* Writes shared->page, a header or an empty one, if the claim is still ours. */
@@ -248,6 +316,18 @@ static int write_claimed(struct shared *shared, uint64_t offset)
 	return shared_write_page(shared, offset);
 }
 
+/* Not that of another host. */
+static void release_claim(struct shared *shared)
+{
+	int rc;
+
+	memset(shared->page, 0, IMAGE_PAGE);
+	rc = write_claimed(shared, IMAGE_CLAIM);
+	if (rc && rc != -ECANCELED)
+		note("%s: its claim cannot be given back, and other hosts need --force: %s",
+		     shared->device->name, strerror(-rc));
+}
+
 static int write_header(struct shared *shared, struct image *image)
 {
 	uint8_t signature[IMAGE_SIGNATURE_MAX];
@@ -266,25 +346,15 @@ static int write_header(struct shared *shared, struct image *image)
 /* The steps, in the order that keeps the other slot whole. The claim is held. */
 static int write_all(struct shared *shared, struct image *image, const char *dir)
 {
-	const struct device *device = shared->device;
 	int rc;
 
 	memset(shared->page, 0, IMAGE_PAGE);
 	rc = write_claimed(shared, image->generation % 2 * IMAGE_PAGE);
 	if (!rc)
-		rc = write_image(shared, image->generation, image->offset, dir);
+		rc = write_image(shared, image, dir);
 	if (!rc)
-		rc = image_len(shared, image->offset, &image->len);
-	if (!rc && image->len > image_area_size(device->size))
-		rc = -ENOSPC;
-	if (!rc)
-		rc = shared_sum(shared, image->offset, image->len, image->sum);
-	if (!rc)
-		rc = write_header(shared, image);
-	/* not that of another host */
-	if (keeps_claim(shared))
-		wipe(shared, IMAGE_CLAIM);
-	return rc;
+		rc = interrupt_seen() ? -EINTR : write_header(shared, image);
+	return rc && interrupt_seen() ? -EINTR : rc;
 }
 
 static const char *reason(int rc)
@@ -293,6 +363,10 @@ static const char *reason(int rc)
 		return "mkfs.erofs, dmsetup or openssl is not installed: apt install erofs-utils dmsetup openssl";
 	if (rc == -ENOSPC)
 		return "the folder is larger than the room there is, half of the device";
+	if (rc == -EILSEQ)
+		return "the folder was changed meanwhile, or the memory does not keep what is written to it";
+	if (rc == -EINTR)
+		return "interrupted";
 	if (rc == -ECANCELED)
 		return "another host took over, as this one seemed to be dead";
 	return rc > 0 ? "the program above failed" : strerror(-rc);
@@ -310,8 +384,36 @@ static enum outcome plan(struct shared *shared, struct image *image)
 	image->device_size = shared->device->size;
 	image->generation = newest ? newest->generation + 1 : 1;
 	image->offset = image_area(image->generation, shared->device->size);
-	outcome = look_at_users(shared->device, image->generation > 2 ? image->generation - 2 : 0);
+	outcome = look_at_users(shared, image->generation);
 	return outcome == DONE ? look_for_others(shared) : outcome;
+}
+
+/* With the claim, or with part of an attempt to get it. */
+static enum outcome publish_claimed(struct shared *shared, struct image *image, const char *dir,
+				    uint64_t dead)
+{
+	const struct device *device = shared->device;
+	enum outcome outcome = take_claim(shared, dead);
+	char size[SIZE_TEXT];
+	int rc;
+
+	if (outcome != DONE)
+		return outcome;
+	/* another host may have published in between */
+	rc = shared_read_headers(shared);
+	if (!rc) {
+		outcome = plan(shared, image);
+		if (outcome != DONE)
+			return outcome;
+		rc = write_all(shared, image, dir);
+	}
+	if (rc)
+		return say(FAILED, "%s: generation %llu was not published: %s; %s", device->name,
+			   (unsigned long long)image->generation, reason(rc),
+			   shared_newest(shared) ? "the one before is as it was" : "there is none");
+	printf("%s: generation %llu, %s\n", device->name, (unsigned long long)image->generation,
+	       size_text(size, image->len));
+	return DONE;
 }
 
 static enum outcome publish(struct shared *shared, const char *dir)
@@ -321,7 +423,6 @@ static enum outcome publish(struct shared *shared, const char *dir)
 	enum outcome outcome;
 	struct image image;
 	uint64_t dead = 0;
-	int rc;
 
 	outcome = plan(shared, &image);
 	if (outcome == DONE)
@@ -335,26 +436,12 @@ static enum outcome publish(struct shared *shared, const char *dir)
 		       size_text(size, image_area_size(device->size)));
 		return DONE;
 	}
-	outcome = take_claim(shared, dead);
-	if (outcome != DONE)
-		return outcome;
-	/* another host may have published in between */
-	rc = shared_read_headers(shared);
-	if (!rc) {
-		outcome = plan(shared, &image);
-		if (outcome != DONE) {
-			wipe(shared, IMAGE_CLAIM);
-			return outcome;
-		}
-		rc = write_all(shared, &image, dir);
-	}
-	if (rc)
-		return say(FAILED, "%s: generation %llu was not published: %s; %s", device->name,
-			   (unsigned long long)image.generation, reason(rc),
-			   shared_newest(shared) ? "the one before is as it was" : "there is none");
-	printf("%s: generation %llu, %s\n", device->name, (unsigned long long)image.generation,
-	       size_text(size, image.len));
-	return DONE;
+	/* other hosts would find the claim of a process that a signal has ended */
+	interrupt_watch(0);
+	outcome = publish_claimed(shared, &image, dir, dead);
+	release_claim(shared);
+	interrupt_default();
+	return outcome;
 }
 
 static enum outcome run(int argc, char **argv)

@@ -13,6 +13,7 @@
 
 #include "program.h"
 #include "shared.h"
+#include "sysfs.h"
 
 /**
  * shared_open() - open a device of images and reads its headers
@@ -176,6 +177,28 @@ int shared_sum(struct shared *shared, uint64_t offset, uint64_t len, uint8_t sum
 void shared_map_name(const struct device *device, uint64_t generation, char *name, size_t size)
 {
 	snprintf(name, size, "%s-gen%llu", device->disk, (unsigned long long)generation);
+}
+
+/**
+ * shared_generation_of() - tell which generation a device-mapper device is made of
+ * @device: the device it lies in
+ * @path: the other one: /dev/dm-N, or /dev/mapper/NAME
+ *
+ * Return: the generation; 0 for another device.
+ */
+uint64_t shared_generation_of(const struct device *device, const char *path)
+{
+	static const char mapper[] = "/dev/mapper/";
+	char name[96], start[64];
+	int len;
+
+	if (!strncmp(path, mapper, strlen(mapper)))
+		snprintf(name, sizeof(name), "%s", path + strlen(mapper));
+	else if (strncmp(path, "/dev/dm-", 8) ||
+		 sysfs_read(name, sizeof(name), "/sys/class/block/%s/dm/name", path + strlen("/dev/")))
+		return 0;
+	len = snprintf(start, sizeof(start), "%s-gen", device->disk);
+	return strncmp(name, start, len) ? 0 : strtoull(name + len, NULL, 10);
 }
 
 /**

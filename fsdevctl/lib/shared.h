@@ -36,6 +36,7 @@ int shared_read_page(struct shared *shared, uint64_t offset);
 int shared_write_page(struct shared *shared, uint64_t offset);
 int shared_sum(struct shared *shared, uint64_t offset, uint64_t len, uint8_t sum[SHA256_BYTES]);
 void shared_map_name(const struct device *device, uint64_t generation, char *name, size_t size);
+uint64_t shared_generation_of(const struct device *device, const char *path);
 bool shared_map_there(const struct device *device, uint64_t generation);
 int shared_map(const struct device *device, uint64_t generation, uint64_t offset, uint64_t len,
 	       bool read_only);

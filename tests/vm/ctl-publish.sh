@@ -67,6 +67,42 @@ fsdevctl attach $dev $mnt --detach
 tree 4
 fsdevctl publish /tmp/tree $dev >/dev/null
 
+# publishing NAME: fsdevctl publish with that mkfs.erofs; the claim afterwards is in $claim
+publishing() {
+	local status=0
+
+	(PATH=/tmp/$1:$PATH "${@:2}" fsdevctl publish /tmp/tree $dev) 2>&1 || status=$?
+	echo "status $status"
+	dd if=$disk bs=4096 skip=2 count=1 iflag=direct status=none | tr -d '\0' | head -c 8
+}
+
+# the memory does not keep what is written to it: a byte of a file differs from the folder's when mkfs.erofs has ended
+mkdir -p /tmp/faulty /tmp/killed /tmp/failing
+# shellcheck disable=SC2016  # its own words
+printf '#!/bin/sh\n/usr/bin/mkfs.erofs "$@" && printf x | dd of=$6 bs=1 seek=1M conv=notrunc,fsync status=none\n' >/tmp/faulty/mkfs.erofs
+# shellcheck disable=SC2016
+printf '#!/bin/sh\nkill -$SIGNAL $PPID\nexec sleep 20\n' >/tmp/killed/mkfs.erofs
+printf '#!/bin/sh\nexit 1\n' >/tmp/failing/mkfs.erofs
+chmod +x /tmp/{faulty,killed,failing}/mkfs.erofs
+like "a fault while it is written" "generation 5 was not published: the folder was changed meanwhile, or the memory does not keep.*the one before is as it was" \
+	"$(publishing faulty)"
+gives "it is not there" 0 "generation 4 on $mnt" fsdevctl attach $dev $mnt
+fsdevctl attach $dev $mnt --detach
+is "nothing is left of it" "" "$(ls -d /dev/mapper/fsdev0.0-gen* 2>/dev/null)"
+
+# no claim is left to other hosts
+for signal in TERM INT HUP; do
+	export SIGNAL=$signal
+	is "SIG$signal while it is written" "fsdevctl: $dev: generation 5 was not published: interrupted; the one before is as it was
+status 1" "$(publishing killed)"
+done
+is "nothing is left of these" "" "$(ls -d /dev/mapper/fsdev0.0-gen* 2>/dev/null)"
+is "mkfs.erofs fails" "fsdevctl: $dev: generation 5 was not published: the program above failed; the one before is as it was
+status 1" "$(publishing failing)"
+# the reads of the disk are: two headers, the claim, and once more, again after it was written, then the headers
+is "a header cannot be read any more" "fsdevctl: $dev: generation 5 was not published: Input/output error; the one before is as it was
+status 1" "$(publishing none strace -f -e trace=pread64 -o /tmp/strace -P $disk -e inject=pread64:error=EIO:when=6)"
+
 # signed: by whom is asked with --key only
 openssl genpkey -algorithm ed25519 -out /tmp/key 2>/dev/null
 openssl pkey -in /tmp/key -pubout -out /tmp/key.pub
@@ -80,7 +116,9 @@ gives "signed by another" 1 "generation 5 is not signed by the owner of /tmp/oth
 gives "signed" 0 "generation 5 on $mnt" fsdevctl attach $dev $mnt --key /tmp/key.pub
 fsdevctl attach $dev $mnt --detach
 gives "signed, not asked" 0 "generation 5 on $mnt" fsdevctl attach $dev $mnt
-fsdevctl attach $dev $mnt --detach
+gives "attached already, signed" 0 "generation 5 is attached already" fsdevctl attach $dev $mnt --key /tmp/key.pub
+gives "attached already, signed by another" 1 "not signed by the owner.*generation 5 is attached there all the same" \
+	bash -c "fsdevctl attach $dev $mnt --key /tmp/other.pub 2>&1 | paste -sd' '; exit \${PIPESTATUS[0]}"
 
 # another layout: the byte of the version, in the header of slot 1
 dd if=$disk of=/tmp/header bs=4096 skip=1 count=1 iflag=direct status=none
@@ -88,6 +126,10 @@ printf '\3' | dd of=/tmp/header bs=1 seek=8 conv=notrunc status=none
 dd if=/tmp/header of=$disk bs=4096 seek=1 oflag=direct conv=notrunc status=none
 gives "attach: another layout" 1 "its images have layout 3, and this fsdevctl has layout 2" fsdevctl attach $dev $mnt
 gives "publish: another layout" 1 "its images have layout 3.*--force" fsdevctl publish /tmp/tree $dev
+# which generation 5 may have been, too: what is attached is not overwritten
+gives "publish --force: another layout, attached" 3 "generation 5, which the new one would overwrite, is still attached" \
+	fsdevctl publish /tmp/tree $dev --force
+fsdevctl attach $dev $mnt --detach
 gives "mkfs: another layout" 1 "published images.* on it already" fsdevctl mkfs $dev --type ext4
 tree 2
 gives "publish --force: another layout" 0 "generation 5" fsdevctl publish /tmp/tree $dev --force
