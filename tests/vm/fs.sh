@@ -121,7 +121,7 @@ meanwhile() {
 	dmesg -C
 	give $dev none &
 	taker=$!
-	until dmesg | grep -q "unbind blocked: a read, write or notice"; do sleep 0.1; done
+	until dmesg | grep -qE "unbind blocked: (a read, write or notice|.* is claimed)"; do sleep 0.1; done
 	mount -t slotfs $node /mnt/second 2>/tmp/second &
 	mounter=$!
 	ok "$1: a mount does not wait for the unbind" ended $mounter
