@@ -13,19 +13,25 @@
 
 #include "slotfs.h"
 
+static struct slotfs_device *device_of(const struct inode *inode)
+{
+	return slotfs_device(slotfs_of(inode->i_sb), slotfs_index(inode));
+}
+
 /* All of a file is one extent, and it is always there. */
 static int iomap_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
 		       struct iomap *iomap, struct iomap *srcmap)
 {
 	struct slotfs *fs = slotfs_of(inode->i_sb);
+	struct slotfs_device *device = device_of(inode);
 
-	if (READ_ONCE(fs->gone))
+	if (READ_ONCE(device->gone))
 		return -EIO;
 	if (pos >= fs->slot_bytes)
 		return -ENOSPC;
 	iomap->type = IOMAP_MAPPED;
-	iomap->dax_dev = fs->dax_dev;
-	iomap->addr = slotfs_start(fs, slotfs_index(inode));
+	iomap->dax_dev = device->dax_dev;
+	iomap->addr = slotfs_start(device, slotfs_index(inode));
 	iomap->offset = 0;
 	iomap->length = fs->slot_bytes;
 	return 0;
@@ -99,7 +105,7 @@ static int map_file(struct file *file, struct vm_area_struct *vma)
 
 static int sync_file(struct file *file, loff_t start, loff_t end, int datasync)
 {
-	if (READ_ONCE(slotfs_of(file_inode(file)->i_sb)->gone))
+	if (READ_ONCE(device_of(file_inode(file))->gone))
 		return -EIO;
 	return file_write_and_wait_range(file, start, end);
 }
@@ -116,7 +122,7 @@ const struct file_operations slotfs_file_ops = {
 
 static int write_pages(struct address_space *mapping, struct writeback_control *wbc)
 {
-	return dax_writeback_mapping_range(mapping, slotfs_of(mapping->host->i_sb)->dax_dev, wbc);
+	return dax_writeback_mapping_range(mapping, device_of(mapping->host)->dax_dev, wbc);
 }
 
 const struct address_space_operations slotfs_aops = {

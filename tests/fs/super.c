@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mounting: mount -t slotfs [-o files=N] /dev/daxX.Y DIR; with files=N it is made anew first.
+ * Mounting: mount -t slotfs [-o files=N,more=/dev/daxX.Y...] /dev/daxX.Y DIR
+ *
+ * With files=N it is made anew first, with so many on each device; "more" names further devices.
  */
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
@@ -24,71 +26,83 @@ static struct slotfs_disk *disk_of(struct dax_device *dax_dev)
 }
 
 /* The last page of a file that the device does not have is the error. */
-static int check_size(const struct slotfs *fs)
+static int check_size(const struct slotfs_device *device)
 {
-	u64 end = slotfs_start(fs, fs->files - 1) + fs->slot_bytes;
+	u64 end = slotfs_start(device, device->first + device->files);
 	void *kaddr;
 	long n;
 
-	n = dax_direct_access(fs->dax_dev, PHYS_PFN(end) - 1, 1, DAX_ACCESS, &kaddr, NULL);
+	n = dax_direct_access(device->dax_dev, PHYS_PFN(end) - 1, 1, DAX_ACCESS, &kaddr, NULL);
 	return n < 0 ? n : 0;
 }
 
-static int write_disk(struct slotfs *fs)
+static int write_disk(struct slotfs_device *device)
 {
-	struct slotfs_disk *disk = disk_of(fs->dax_dev);
+	struct slotfs_disk *disk = disk_of(device->dax_dev);
 
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
-	disk->files = cpu_to_le32(fs->files);
-	disk->slot_bytes = cpu_to_le64(fs->slot_bytes);
+	disk->files = cpu_to_le32(device->files);
+	disk->slot_bytes = cpu_to_le64(device->fs->slot_bytes);
+	disk->number = cpu_to_le32(device - device->fs->device);
+	disk->devices = cpu_to_le32(device->fs->devices);
 	disk->magic = cpu_to_le32(SLOTFS_MAGIC);
-	dax_flush(fs->dax_dev, disk, sizeof(*disk));
+	dax_flush(device->dax_dev, disk, sizeof(*disk));
 	return 0;
 }
 
 /* The kernel's function takes one page and no more. */
-static int zero_all(struct slotfs *fs)
+static int zero_all(struct slotfs_device *device)
 {
-	unsigned long pages = PHYS_PFN(slotfs_start(fs, fs->files));
+	unsigned long pages = PHYS_PFN(slotfs_start(device, device->first + device->files));
 	int rc = 0;
 
 	for (unsigned long i = 0; i < pages && !rc; i++)
-		rc = dax_zero_page_range(fs->dax_dev, i, 1);
+		rc = dax_zero_page_range(device->dax_dev, i, 1);
 	return rc;
 }
 
-/* Makes the file system anew, its files of 32 MiB each and all zero. */
-static int format(struct slotfs *fs, unsigned int files)
+/* Makes a device anew, its files of 32 MiB each and all zero. */
+static int format(struct slotfs_device *device, unsigned int files)
 {
 	int rc, id;
 
-	fs->files = files;
-	fs->slot_bytes = SZ_32M;
+	device->files = files;
+	device->fs->slot_bytes = SZ_32M;
 	id = dax_read_lock();
-	rc = check_size(fs);
+	rc = check_size(device);
 	if (!rc)
-		rc = zero_all(fs);
+		rc = zero_all(device);
 	if (!rc)
-		rc = write_disk(fs);
+		rc = write_disk(device);
 	dax_read_unlock(id);
 	return rc;
 }
 
-static int read_disk(struct slotfs *fs)
+static bool good_disk(const struct slotfs_disk *disk, const struct slotfs_device *device)
+{
+	const struct slotfs *fs = device->fs;
+	u64 slot_bytes = le64_to_cpu(disk->slot_bytes);
+	u32 files = le32_to_cpu(disk->files);
+
+	return le32_to_cpu(disk->magic) == SLOTFS_MAGIC && files && files <= SLOTFS_MAX_FILES &&
+	       le32_to_cpu(disk->number) == device - fs->device &&
+	       le32_to_cpu(disk->devices) == fs->devices && slot_bytes && slot_bytes <= SZ_1G &&
+	       IS_ALIGNED(slot_bytes, SZ_2M) && (!fs->slot_bytes || fs->slot_bytes == slot_bytes);
+}
+
+static int read_disk(struct slotfs_device *device)
 {
 	const struct slotfs_disk *disk;
 	int id = dax_read_lock(), rc = -EINVAL;
 
-	disk = disk_of(fs->dax_dev);
+	disk = disk_of(device->dax_dev);
 	if (IS_ERR(disk)) {
 		rc = PTR_ERR(disk);
-	} else if (le32_to_cpu(disk->magic) == SLOTFS_MAGIC) {
-		fs->files = le32_to_cpu(disk->files);
-		fs->slot_bytes = le64_to_cpu(disk->slot_bytes);
-		if (fs->files && fs->files <= SLOTFS_MAX_FILES && fs->slot_bytes &&
-		    fs->slot_bytes <= SZ_1G && IS_ALIGNED(fs->slot_bytes, SZ_2M))
-			rc = check_size(fs);
+	} else if (good_disk(disk, device)) {
+		device->files = le32_to_cpu(disk->files);
+		device->fs->slot_bytes = le64_to_cpu(disk->slot_bytes);
+		rc = check_size(device);
 	}
 	dax_read_unlock(id);
 	return rc;
@@ -172,7 +186,7 @@ static void put_super(struct super_block *sb)
 	struct slotfs *fs = slotfs_of(sb);
 
 	/* no notification comes any more; then the files may be freed */
-	slotfs_disown(sb);
+	slotfs_disown(fs);
 	for (unsigned int i = 0; i < fs->files; i++)
 		iput(fs->inodes[i]);
 }
@@ -208,10 +222,54 @@ static int make_tree(struct super_block *sb)
 	return sb->s_root ? 0 : -ENOMEM;
 }
 
+/* What a mount asks for. */
+struct options {
+	unsigned int files;
+	unsigned int nr_more;
+	char *more[SLOTFS_MAX_DEVICES - 1];
+};
+
+static int add_device(struct fs_context *fc, struct slotfs *fs, const char *path)
+{
+	int rc = slotfs_own(fs, path);
+
+	if (rc)
+		errorf(fc, "slotfs: cannot own %s: error %d", path, rc);
+	return rc;
+}
+
+static int own_devices(struct fs_context *fc, struct slotfs *fs)
+{
+	const struct options *options = fc->fs_private;
+	int rc = add_device(fc, fs, fc->source);
+
+	for (unsigned int i = 0; i < options->nr_more && !rc; i++)
+		rc = add_device(fc, fs, options->more[i]);
+	return rc;
+}
+
+static int load_devices(struct slotfs *fs, unsigned int files)
+{
+	unsigned int first = 0;
+
+	for (unsigned int i = 0; i < fs->devices; i++) {
+		struct slotfs_device *device = &fs->device[i];
+		int rc;
+
+		device->first = first;
+		rc = files ? format(device, files) : read_disk(device);
+		if (rc)
+			return rc;
+		first += device->files;
+	}
+	fs->files = first;
+	return 0;
+}
+
 /* What a failure leaves is taken back by kill_super(). */
 static int fill_super(struct super_block *sb, struct fs_context *fc)
 {
-	unsigned int files = (uintptr_t)fc->fs_private;
+	const struct options *options = fc->fs_private;
 	struct slotfs *fs;
 	int rc;
 
@@ -222,14 +280,11 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&fs->node);
 	sb->s_fs_info = fs;
-	rc = slotfs_own(sb, fc->source);
-	if (rc) {
-		errorf(fc, "slotfs: cannot own %s: error %d", fc->source, rc);
+	rc = own_devices(fc, fs);
+	if (rc)
 		return rc;
-	}
-	rc = files ? format(fs, files) : read_disk(fs);
+	rc = load_devices(fs, options->files);
 	if (rc) {
-		fs->files = 0;
 		errorf(fc, "slotfs: no file system for %s: error %d", fc->source, rc);
 		return rc;
 	}
@@ -248,29 +303,56 @@ static int get_tree(struct fs_context *fc)
 	return get_tree_nodev(fc, fill_super);
 }
 
-enum { OPT_FILES };
-static const struct fs_parameter_spec parameters[] = { fsparam_u32("files", OPT_FILES), {} };
+enum { OPT_FILES, OPT_MORE };
+static const struct fs_parameter_spec parameters[] = {
+	fsparam_u32("files", OPT_FILES),
+	fsparam_string("more", OPT_MORE),
+	{}
+};
 
 static int parse_param(struct fs_context *fc, struct fs_parameter *param)
 {
+	struct options *options = fc->fs_private;
 	struct fs_parse_result result;
 	int opt = fs_parse(fc, parameters, param, &result);
 
 	if (opt < 0)
 		return opt;
+	if (opt == OPT_MORE) {
+		if (options->nr_more == ARRAY_SIZE(options->more))
+			return invalf(fc, "slotfs: at most %d devices", SLOTFS_MAX_DEVICES);
+		options->more[options->nr_more++] = param->string;
+		param->string = NULL;
+		return 0;
+	}
 	if (!result.uint_32 || result.uint_32 > SLOTFS_MAX_FILES)
 		return invalf(fc, "slotfs: files has to be from 1 to %d", SLOTFS_MAX_FILES);
-	fc->fs_private = (void *)(uintptr_t)result.uint_32;
+	options->files = result.uint_32;
 	return 0;
+}
+
+static void free_context(struct fs_context *fc)
+{
+	struct options *options = fc->fs_private;
+
+	if (!options)
+		return;
+	for (unsigned int i = 0; i < options->nr_more; i++)
+		kfree(options->more[i]);
+	kfree(options);
 }
 
 static const struct fs_context_operations context_ops = {
 	.parse_param = parse_param,
 	.get_tree = get_tree,
+	.free = free_context,
 };
 
 static int init_context(struct fs_context *fc)
 {
+	fc->fs_private = kzalloc(sizeof(struct options), GFP_KERNEL);
+	if (!fc->fs_private)
+		return -ENOMEM;
 	fc->ops = &context_ops;
 	return 0;
 }
@@ -281,7 +363,7 @@ static void kill_super(struct super_block *sb)
 
 	/* without a root directory put_super() is not called */
 	if (fs && !sb->s_root) {
-		slotfs_disown(sb);
+		slotfs_disown(fs);
 		for (unsigned int i = 0; i < fs->files; i++)
 			iput(fs->inodes[i]);
 	}

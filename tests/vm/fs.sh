@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# stack: --soft-reserved 512M
+# stack: --soft-reserved 512M --soft-reserved 128M
 # An out-of-tree file system (tests/fs), built against the public header alone: it owns /dev/daxX.Y without a block
 # device, maps its files, hears of failures, and survives that the device goes.
 # shellcheck source=tests/vm/lib.sh
@@ -151,6 +151,46 @@ if grep -q ' fs_dax_get.*\[fsdev\]' /proc/kallsyms; then
 	# it looks once a second whether the holder has let go
 	until give $dev fsdev; do sleep 0.5; done 2>/dev/null
 fi
+
+# --- several devices in one mount -----------------------------------------------------------------------------------------
+
+other=/dev/dax1.0
+give dax1.0 fsdev
+not_mounted "one device twice" "cannot own $node: error -16" $node "files=2,more=$node"
+not_mounted "a second that is not there" "cannot own /nowhere: error -2" $node files=2,more=/nowhere
+ok "two devices: mount" mount -t slotfs -o files=2,more=$other $node $mnt
+is "the files of both" "file0 file1 file2 file3" "$(cd $mnt && echo *)"
+for n in 0 1 2 3; do dax-file fill $mnt/file$n 0 $((32 * MIB)) $((n + 1)); done
+is "file2 is the second's first" "$(printf %#x $(($(region_start dax1.0) + 2 * MIB)))" "$(dax-file phys $mnt/file2 0)"
+for each in $dev dax1.0; do refused "$each is held" fsdevctl disable "$each"; done
+mapping $mnt/file0 $mnt/file2
+dmesg -C
+dax-file poison $mnt/file2 8192 >/dev/null
+like "a page of the second fails: the file" "slotfs: .*: file2 has lost bytes 8192 to 12287" "$(dmesg)"
+all_ended 1
+is "a file of the first goes on" ready "$(met 1)"
+like "the file's process is told" "SIGBUS" "$(met 2)"
+dd if=/dev/zero of=$mnt/file2 bs=4096 seek=2 count=1 conv=notrunc,fsync 2>/dev/null
+mapping $mnt/file0 $mnt/file3
+ok "the second is unbound" give dax1.0 none
+like "its files are shut down" "slotfs: the device goes, .*: file2 to file3 are shut down" "$(dmesg)"
+is "those of the first are not" "" "$(dmesg | grep 'shut down' | grep file0)"
+all_ended 1
+like "its mapping ends" "SIGBUS" "$(met 2)"
+is "that of the first does not" ready "$(met 1)"
+refused "its files cannot be read" cat $mnt/file3
+good "those of the first can" $mnt/file0 $((32 * MIB)) 1
+ok "and written" dd if=/dev/zero of=$mnt/file1 bs=4096 count=1 conv=notrunc,fsync
+refused "it does not come back under the mount" give dax1.0 fsdev
+umount $mnt
+# fsdev looks once a second whether the holder has let go
+until give dax1.0 fsdev; do sleep 0.5; done 2>/dev/null
+not_mounted "the first without the second" "no file system for $node: error -22" $node
+not_mounted "the second in front of the first" "no file system for $other: error -22" $other more=$node
+ok "both again" mount -t slotfs -o more=$other $node $mnt
+good "with the second's data" $mnt/file3 $((32 * MIB)) 4
+umount $mnt
+give dax1.0 none
 
 # --- a client of one large piece, and one that is unloaded without letting go ---------------------------------------------
 
