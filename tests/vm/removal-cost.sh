@@ -10,6 +10,8 @@
 . "$(dirname -- "$0")/tap.sh"
 
 dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/cost limit=4600000
+# 6.1, whose XFS takes longer to end: a tenth more than the 4.65 million that were measured
+case $(uname -r) in 6.1.*) limit=5100000 ;; esac
 mkdir -p $mnt
 ok "a device of 512 MiB" shape $dev 0:512
 
