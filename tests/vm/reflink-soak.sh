@@ -66,16 +66,20 @@ counted() {
 }
 
 work() {
-	local pair pids=() seeds=()
+	local pair watch pids=() seeds=()
 
 	for pair in 0 1; do seeds+=($((RANDOM * 32768 + RANDOM))); done
 	for pair in 0 1; do
 		sharer $mnt/$pair-0 $mnt/$pair-1 $copies/$pair "${seeds[pair]}" "$operations" >/tmp/sharer.$pair 2>&1 &
 		pids+=($!)
 	done
+	# what hangs has to be seen: where each task is
+	(sleep 120; echo w >/proc/sysrq-trigger; echo t >/proc/sysrq-trigger; kill "${pids[@]}") &
+	watch=$!
 	for pair in 0 1; do
 		if wait "${pids[pair]}"; then counted /tmp/sharer.$pair; else failed="round $round, pair $pair: $(cat /tmp/sharer.$pair)"; fi
 	done
+	kill $watch
 }
 
 many_ranges
@@ -94,6 +98,8 @@ for ((round = 1; round <= rounds; round++)); do
 	[ $((round % 5)) != 0 ] || echo "# $round rounds, $poisoned poisoned pages"
 done
 is "every byte is what it has to be" "" "$failed"
+# what was done before, and where the blocks are now
+[ -z "$failed" ] || { tail -n 60 $copies/?.log; filefrag -v $mnt/?-?; } | sed 's/^/#   /'
 [ -z "$failed" ] || echo "# replay: tests/long reflink-soak $(uname -r | cut -d. -f1,2) $rounds $seed"
 ok "no more is lost than was poisoned" [ "$lost" -le "$most" ]
 ok "unmount" umount $mnt

@@ -10,7 +10,7 @@
  * the new one, and a page that cannot be read is lost until it is written as a whole. Everything
  * is compared at the beginning and every few operations. The same seed does the same. Prints how
  * many operations of each kind were done, and how many pages are lost. Ends with 1 and one line for
- * the first wrong byte.
+ * the first wrong byte. COPY.log says what was done, and with which pages it began.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -52,6 +52,7 @@ struct model {
 };
 
 static struct model *model;
+static FILE *trail;
 static int fds[2];
 static unsigned char *before, *after, *buffer;
 static uint64_t state, done, counts[KINDS], failed;
@@ -382,6 +383,10 @@ static void operation(void)
 		len -= any(len < PAGE ? len : PAGE);
 	}
 	counts[doing]++;
+	fprintf(trail, "%" PRIu64 " %s: file %d, page %" PRIu64 " + %" PRIu64 ", %" PRIu64 " bytes at %"
+		PRIu64 " (to file %d, page %" PRIu64 ")\n", done, names[doing], file, page, pages, len,
+		from, other, there);
+	fflush(trail);
 	switch (doing) {
 	case CLONE:
 		do_clone(file, from, other, to, len);
@@ -445,6 +450,7 @@ int main(int argc, char **argv)
 {
 	struct sigaction act = { .sa_handler = on_sigbus };
 	uint64_t operations, pages = 0;
+	char *log;
 	pthread_t thread;
 	int fd;
 
@@ -462,6 +468,12 @@ int main(int argc, char **argv)
 	model = mmap(NULL, sizeof(*model), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (model == MAP_FAILED)
 		err(1, "%s", argv[3]);
+	if (asprintf(&log, "%s.log", argv[3]) < 0)
+		err(1, "asprintf");
+	trail = fopen(log, "a");
+	if (!trail)
+		err(1, "%s", log);
+	fprintf(trail, "seed %" PRIu64 "\n", state);
 	for (int file = 0; file < 2; file++) {
 		fds[file] = open(argv[1 + file], O_RDWR | O_CREAT, 0600);
 		if (fds[file] < 0 || (!model->made && ftruncate(fds[file], MOST)))
