@@ -24,7 +24,9 @@
  *  5. Deduplication sees zeros in unwritten extents: it would compare what the blocks held before.
  *  6. What copy-on-write by other than a fault replaces is in no mapping afterwards (cow.c).
  *  7. Zeroing of shared blocks that the kernel would lose (6.1) is refused.
- *  8. A mapping whose copy-on-write fails at its first page is not cut: the file system cancels as
+ *  8. Where copy-on-write has a source without data, nothing of what the new blocks held before
+ *     becomes the file's: they are zeroed around what is written (6.1), and unsharing takes none.
+ *  9. A mapping whose copy-on-write fails at its first page is not cut: the file system cancels as
  *     much as the mapping is long, and what it has made ready beyond would stay, with what the
  *     blocks held before. XFS puts that into the file when a hole over it is unshared.
  *
@@ -101,13 +103,59 @@ static void clamp_refuse(const struct iomap_iter *iter, struct iomap *map, loff_
 }
 
 /*
- * Copy nothing to the page at @first, which is overwritten whole. The source's end bounds the
- * length no longer, so the destination's has to.
+ * Copy nothing up to @end, an offset in the file. The source's end bounds the length no longer, so
+ * the destination's has to.
  */
-static void clamp_drop_source(struct iomap_iter *iter, loff_t first)
+static void clamp_drop_source(struct iomap_iter *iter, loff_t end)
 {
 	iter->srcmap.type = IOMAP_HOLE;
-	iter->iomap.length = min_t(u64, iter->iomap.length, first + PAGE_SIZE - iter->iomap.offset);
+	iter->iomap.length = min_t(u64, iter->iomap.length, end - iter->iomap.offset);
+}
+
+/* Is there nothing to copy from? */
+static bool clamp_no_data(const struct iomap *source)
+{
+	return source->type == IOMAP_HOLE || source->type == IOMAP_UNWRITTEN;
+}
+
+/* Zero a page of new blocks, which are in no file yet. One that cannot be reached will fail. */
+static void clamp_zero_page(const struct iomap *map, loff_t at)
+{
+	void *addr;
+	int id;
+
+	id = dax_read_lock();
+	if (dax_direct_access(map->dax_dev, PHYS_PFN(map->addr + at - map->offset), 1, DAX_ACCESS,
+			      &addr, NULL) > 0) {
+		memset(addr, 0, PAGE_SIZE);
+		dax_flush(map->dax_dev, addr, PAGE_SIZE);
+	}
+	dax_read_unlock(id);
+}
+
+/*
+ * Copy-on-write from a source without data: zero what a fault is about to map, and the pages that a
+ * write() begins or ends inside of. @first is the first page's offset in the file.
+ */
+static void clamp_zero_room(struct iomap_iter *iter, loff_t first)
+{
+	loff_t end, last;
+
+	if (iter->srcmap.type == IOMAP_UNWRITTEN)
+		clamp_drop_source(iter, iter->srcmap.offset + iter->srcmap.length);
+	if (!clamp_has_memory(&iter->iomap))
+		return;
+	end = iter->pos + iomap_length(iter);
+	last = round_down(end - 1, PAGE_SIZE);
+	if (iter->flags & IOMAP_FAULT) {
+		for (loff_t at = first; at <= last; at += PAGE_SIZE)
+			clamp_zero_page(&iter->iomap, at);
+		return;
+	}
+	if (first < iter->pos || end < first + PAGE_SIZE)
+		clamp_zero_page(&iter->iomap, first);
+	if (last > first && end < last + PAGE_SIZE)
+		clamp_zero_page(&iter->iomap, last);
 }
 
 /*
@@ -136,7 +184,7 @@ static bool clamp_cow(struct iomap_iter *iter, loff_t first, long to, long from)
 	if (fault || (iter->flags & IOMAP_UNSHARE) || iter->pos != first ||
 	    iomap_length(iter) < PAGE_SIZE)
 		return true;
-	clamp_drop_source(iter, first);
+	clamp_drop_source(iter, first + PAGE_SIZE);
 	return false;
 }
 
@@ -157,6 +205,14 @@ static bool clamp_zeroes_shared(const struct iomap_iter *iter)
 	       ((iter->iomap.flags & IOMAP_F_SHARED) || iter->srcmap.type != IOMAP_HOLE);
 }
 
+/* How copy-on-write other than in a fault begins here; see cow.h. */
+static enum cow_kind clamp_cow_kind(const struct iomap_iter *iter)
+{
+	if ((iter->flags & IOMAP_UNSHARE) && clamp_no_data(&iter->srcmap))
+		return COW_NOTHING;
+	return iter->flags & (IOMAP_UNSHARE | IOMAP_ZERO) ? COW_LOCKED : COW_WRITE;
+}
+
 /* Cut a mapping to @len bytes from file offset @first on. */
 static void clamp_cut(struct iomap *map, loff_t first, u64 len)
 {
@@ -169,7 +225,7 @@ static void clamp_cut(struct iomap *map, loff_t first, u64 len)
 	map->length = min_t(u64, map->length - skip, len);
 }
 
-/* What a caller is about to use of a mapping, in pages; invariants 1 to 4 and 6 to 8. */
+/* What a caller is about to use of a mapping, in pages; invariants 1 to 4 and 6 to 9. */
 static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 {
 	bool shared = iter->iomap.flags & IOMAP_F_SHARED;
@@ -179,7 +235,7 @@ static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 	long to = nr, from = nr, pages = nr;
 
 	if (!fault && (cow || clamp_zeroes_shared(iter)) &&
-	    !cow_begin(iter->inode, iter->flags & (IOMAP_UNSHARE | IOMAP_ZERO))) {
+	    !cow_begin(iter->inode, clamp_cow_kind(iter))) {
 		clamp_refuse(iter, &iter->iomap, first,
 			     "copy-on-write whose old blocks would stay mapped");
 		return;
@@ -213,6 +269,9 @@ static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 		return;
 	if (pages < nr || iter->iomap.offset < first)
 		clamp_cut(&iter->iomap, first, PFN_PHYS(pages));
+	if (COMPAT_DAX_COW_UNZEROED && cow && clamp_no_data(&iter->srcmap) &&
+	    !(iter->flags & IOMAP_UNSHARE))
+		clamp_zero_room(iter, first);
 }
 
 /* Runs inside iomap_iter(), before its caller sees the mapping. Context: preemption is disabled. */

@@ -11,8 +11,13 @@
  *
  * XFS does that last step in xfs_reflink_end_cow(), which ftrace redirects to cow_end(), which
  * takes the entries out and then calls it. clamp.c says, by cow_begin(), which file the task that
- * calls it is about to copy. Faults hold the lock of the entry that they copy, need nothing of
- * this, and must not wait here.
+ * calls it is about to copy.
+ *
+ * Unsharing where the source has no data copies nothing, and XFS puts the new blocks into the file
+ * all the same where it has made some ready, with what they held before (Linux 6.1; later kernels
+ * make none ready there). So that step is turned into xfs_reflink_cancel_cow_range().
+ *
+ * Faults hold the lock of the entry that they copy, need nothing of this, and must not wait here.
  *
  * XFS is a module: it can come after the hook was asked for, and go. The hook is there from the
  * first time that it is asked for with XFS until XFS or this module is unloaded, as direct_map.c's.
@@ -53,13 +58,13 @@
  * @node: in cow_writes, protected by cow_lock
  * @task: who does it; is only compared
  * @inode: the file; alive until @task has called cow_end() or cow_cancel()
- * @locked: @task holds its invalidate_lock exclusively
+ * @kind: what it is
  */
 struct cow_write {
 	struct hlist_node node;
 	const struct task_struct *task;
 	struct inode *inode;
-	bool locked;
+	enum cow_kind kind;
 };
 
 /* XFS has it to itself. */
@@ -177,19 +182,22 @@ static void cow_leave(void)
 static noinline int cow_end(struct xfs_inode *ip, loff_t offset, loff_t count)
 {
 	struct cow_write write;
-	bool known, lock;
+	bool known;
 	int rc;
 
 	atomic_inc(&cow_running);
 	known = cow_take(ip, &write) && count > 0;
-	lock = known && !write.locked;
-	if (lock)
-		filemap_invalidate_lock(write.inode->i_mapping);
-	if (known)
-		cow_drop(write.inode, offset, count);
-	rc = static_call(cow_end_cow)(ip, offset, count);
-	if (lock)
-		filemap_invalidate_unlock(write.inode->i_mapping);
+	if (known && write.kind == COW_NOTHING) {
+		rc = static_call(cow_cancel_cow)(ip, offset, count, true);
+	} else {
+		if (known && write.kind == COW_WRITE)
+			filemap_invalidate_lock(write.inode->i_mapping);
+		if (known)
+			cow_drop(write.inode, offset, count);
+		rc = static_call(cow_end_cow)(ip, offset, count);
+		if (known && write.kind == COW_WRITE)
+			filemap_invalidate_unlock(write.inode->i_mapping);
+	}
 	cow_leave();
 	return rc;
 }
@@ -303,12 +311,12 @@ static void cow_forget_all(void)
 /**
  * cow_begin() - note that the running task is about to copy on write, other than in a fault
  * @inode: the file, which the task keeps until XFS has ended or cancelled the copy
- * @locked: the task holds its invalidate_lock exclusively
+ * @kind: what it is
  *
  * Context: any task; does not sleep.
  * Return: false if its entries could not be taken out afterwards: then it must not go on.
  */
-bool cow_begin(struct inode *inode, bool locked)
+bool cow_begin(struct inode *inode, enum cow_kind kind)
 {
 	struct cow_write *write, *spare;
 
@@ -324,7 +332,7 @@ bool cow_begin(struct inode *inode, bool locked)
 	}
 	if (write) {
 		write->inode = inode;
-		write->locked = locked;
+		write->kind = kind;
 	}
 	spin_unlock(&cow_lock);
 	if (spare)

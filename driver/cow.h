@@ -9,11 +9,19 @@
 
 struct inode;
 
+/**
+ * enum cow_kind - what a copy-on-write that is about to begin is
+ * @COW_WRITE: a write()
+ * @COW_LOCKED: of a task that holds the file's invalidate_lock exclusively
+ * @COW_NOTHING: the same, and nothing will have been copied: its end is to cancel it
+ */
+enum cow_kind { COW_WRITE, COW_LOCKED, COW_NOTHING };
+
 int cow_init(void);
 int cow_start(void);
 void cow_stop(void);
 void cow_exit(void);
-bool cow_begin(struct inode *inode, bool locked);
+bool cow_begin(struct inode *inode, enum cow_kind kind);
 void cow_forget(void);
 
 #endif

@@ -23,6 +23,12 @@
 /* Before 6.2 XFS zeroes DAX files by operations that have no ->iomap_end(). */
 #define COMPAT_DAX_ZERO_UNENDED COMPAT_BEFORE_6_2
 
+/*
+ * Before 6.2 copy-on-write leaves what the new blocks held before around the bytes that are written
+ * where the source has no data, and copies from blocks that are unwritten.
+ */
+#define COMPAT_DAX_COW_UNZEROED COMPAT_BEFORE_6_2
+
 /* Before 6.2 XFS sets IOMAP_F_SHARED for writes only. */
 #define COMPAT_IOMAP_READS_UNSHARED COMPAT_BEFORE_6_2
 

@@ -157,6 +157,44 @@ failed_copies() {
 	rm $from $to
 }
 
+# XFS makes blocks ready around shared ones that are overwritten, also where the file has a hole or an unwritten extent. What
+# they held before is not the file's.
+beside_shared() {
+	local from=$mnt/from to=$mnt/to what page=0
+
+	dirty_room
+	for what in hole unwritten; do
+		dax-file pattern 85 4096 >$from
+		cp --reflink=always $from $to
+		xfs_io -c "truncate 256k" $to
+		[ $what = hole ] || xfs_io -c "falloc 4096 252k" $to
+		sync
+		# makes the rest of its 32 blocks ready
+		dd if=$from of=$to bs=4096 conv=notrunc status=none
+		cp $to /dev/shm/want
+		for page in 2 5 8; do printf X | dd of=/dev/shm/want bs=1 seek=$((page * 4096 + 50)) conv=notrunc status=none; done
+		printf X | dd of=$to bs=1 seek=$((2 * 4096 + 50)) conv=notrunc status=none
+		ok "$what beside shared: a store" xfs_io -c "mmap 0 256k" -c "mwrite -S 0x58 $((5 * 4096 + 50)) 1" $to
+		{ head -c 4000 /dev/zero; printf X; } >/dev/shm/new
+		head -c 4000 /dev/zero >>/dev/shm/new
+		ok "$what beside shared: a write that ends inside a page" \
+			dd if=/dev/shm/new of=$to bs=8001 seek=$((8 * 4096 + 50 - 4000)) oflag=seek_bytes conv=notrunc status=none
+		ok "$what beside shared: as written" cmp /dev/shm/want $to
+		ok "$what beside shared: unshare" xfs_io -c "funshare 0 256k" $to
+		ok "$what beside shared: unshared" cmp /dev/shm/want $to
+		rm $to $from
+		# and unsharing what is shared, with nothing made ready before
+		dax-file pattern 85 4096 >$from
+		cp --reflink=always $from $to
+		xfs_io -c "truncate 256k" $to
+		[ $what = hole ] || xfs_io -c "falloc 4096 252k" $to
+		cp $to /dev/shm/want
+		ok "$what beside shared: unshare alone" xfs_io -c "funshare 0 256k" $to
+		ok "$what beside shared: unshare alone: as before" cmp /dev/shm/want $to
+		rm $to $from
+	done
+}
+
 # What the blocks of an unwritten extent held before is not the file's.
 unwritten_extents() {
 	local from=$mnt/from to=$mnt/to len=$((64 * 4096)) at
@@ -438,6 +476,7 @@ bound_again
 fresh disk $disk
 copies disk
 unwritten_extents
+beside_shared
 poisoned_sources
 bounded_source
 failed_copies
