@@ -45,6 +45,7 @@
 #include "cow.h"
 #include "device.h"
 #include "remap.h"
+#include "xfs_hook.h"
 
 static DEFINE_MUTEX(clamp_lock);
 
@@ -315,16 +316,16 @@ static int clamp_start(void)
 	rc = remap_start();
 	if (rc)
 		return rc;
-	rc = cow_start();
+	rc = xfs_hook_start();
 	if (rc)
 		goto remap;
 	rc = tracepoint_probe_register(clamp_point, clamp_dstmap, NULL);
 	if (rc)
-		goto cow;
+		goto xfs;
 	return 0;
 
-cow:
-	cow_stop();
+xfs:
+	xfs_hook_stop();
 remap:
 	remap_stop();
 	return rc;
@@ -340,7 +341,7 @@ static void clamp_end(void)
 	lockdep_assert_held(&clamp_lock);
 	tracepoint_probe_unregister(clamp_point, clamp_dstmap, NULL);
 	remap_stop();
-	cow_stop();
+	xfs_hook_stop();
 }
 
 /**
@@ -389,6 +390,15 @@ void clamp_stop(struct fsdev *fsdev)
 	mutex_unlock(&clamp_lock);
 }
 
+/* What XFS calls where it copies on write. */
+static struct xfs_hook *const clamp_xfs_hooks[] = { &cow_end_hook, &cow_cancel_hook };
+
+static const struct xfs_hook_user clamp_xfs = {
+	.hooks = clamp_xfs_hooks,
+	.nr = ARRAY_SIZE(clamp_xfs_hooks),
+	.hooked = cow_hooked,
+};
+
 /**
  * clamp_init() - set up
  *
@@ -397,7 +407,15 @@ void clamp_stop(struct fsdev *fsdev)
  */
 int clamp_init(void)
 {
-	return cow_init();
+	int rc;
+
+	rc = cow_init();
+	if (rc)
+		return rc;
+	rc = xfs_hook_init(&clamp_xfs);
+	if (rc)
+		cow_exit();
+	return rc;
 }
 
 /**
@@ -410,5 +428,6 @@ void clamp_exit(void)
 {
 	tracepoint_synchronize_unregister();
 	remap_exit();
+	xfs_hook_exit();
 	cow_exit();
 }

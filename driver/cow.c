@@ -19,34 +19,24 @@
  *
  * Faults hold the lock of the entry that they copy, need nothing of this, and must not wait here.
  *
- * XFS is a module: it can come after the hook was asked for, and go. The hook is there from the
- * first time that it is asked for with XFS until XFS or this module is unloaded, as direct_map.c's.
- * It does nothing while it is not asked for.
- *
- * Locks: cow_hook_lock, then cow_lock. i_rwsem, invalidate_lock, then XFS's own, as in fallocate().
+ * Locks: i_rwsem, invalidate_lock, then XFS's own, as in fallocate(). cow_lock inside all of them.
  */
 #include <linux/atomic.h>
 #include <linux/dax.h>
 #include <linux/fs.h>
 #include <linux/hash.h>
-#include <linux/kprobes.h>
 #include <linux/list.h>
 #include <linux/mempool.h>
 #include <linux/mm.h>
-#include <linux/module.h>
-#include <linux/mutex.h>
-#include <linux/notifier.h>
 #include <linux/pagemap.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/static_call.h>
-#include <linux/string.h>
 #include <linux/wait_bit.h>
 
-#include "compat/ftrace.h"
 #include "cow.h"
-#include "supers.h"
+#include "xfs_hook.h"
 
 /* Writes that have begun, by task. */
 #define COW_BITS 6
@@ -74,13 +64,8 @@ static DEFINE_SPINLOCK(cow_lock);
 static struct hlist_head cow_writes[1 << COW_BITS];
 static mempool_t *cow_pool;
 
-/* Protects the hook, whether it is there, and whether it is wanted. */
-static DEFINE_MUTEX(cow_hook_lock);
-static bool cow_hooked;
-static bool cow_wanted;
-
-/* Is it both? Protected by cow_lock, and written under cow_hook_lock as well. */
-static bool cow_active;
+/* Are the functions replaced? Protected by cow_lock. */
+static bool cow_is_hooked;
 
 /* Callers inside cow_end() and cow_cancel(); their code stays until there is none. */
 static atomic_t cow_running = ATOMIC_INIT(0);
@@ -147,13 +132,6 @@ static void cow_drop(struct inode *inode, loff_t pos, loff_t count)
 				    inode->i_sb->s_id, (u64)inode->i_ino, pos);
 }
 
-static void cow_set_active(bool active)
-{
-	spin_lock(&cow_lock);
-	WRITE_ONCE(cow_active, active);
-	spin_unlock(&cow_lock);
-}
-
 typedef int cow_end_t(struct xfs_inode *ip, loff_t offset, loff_t count);
 typedef int cow_cancel_t(struct xfs_inode *ip, loff_t offset, loff_t count, bool real);
 
@@ -168,9 +146,18 @@ static int cow_no_cancel(struct xfs_inode *ip, loff_t offset, loff_t count, bool
 	return -EIO;
 }
 
-/* Direct calls: a processor that tracks branches lets none but those reach a static function. */
 DEFINE_STATIC_CALL(cow_end_cow, cow_no_end);
 DEFINE_STATIC_CALL(cow_cancel_cow, cow_no_cancel);
+
+static void cow_set_end(unsigned long body)
+{
+	static_call_update(cow_end_cow, (cow_end_t *)body);
+}
+
+static void cow_set_cancel(unsigned long body)
+{
+	static_call_update(cow_cancel_cow, (cow_cancel_t *)body);
+}
 
 static void cow_leave(void)
 {
@@ -215,98 +202,17 @@ static noinline int cow_cancel(struct xfs_inode *ip, loff_t offset, loff_t count
 	return rc;
 }
 
-#ifdef COMPAT_FTRACE_IPMODIFY
-static unsigned long cow_end_at, cow_cancel_at;
-
-static void notrace cow_redirect(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
-				 struct ftrace_regs *fregs)
-{
-	if (READ_ONCE(cow_active))
-		compat_ftrace_set_ip(fregs, ip == cow_end_at ? (unsigned long)cow_end :
-							       (unsigned long)cow_cancel);
-}
-
-static struct ftrace_ops cow_ops = {
-	.func = cow_redirect,
-	.flags = COMPAT_FTRACE_IPMODIFY,
+struct xfs_hook cow_end_hook = {
+	.name = "xfs_reflink_end_cow",
+	.replacement = cow_end,
+	.set_original = cow_set_end,
 };
 
-/* Find where ftrace comes into a function of XFS; 0 where there is none. */
-static unsigned long cow_lookup(const char *name, int *rc)
-{
-	struct kprobe probe = { .symbol_name = name };
-
-	*rc = register_kprobe(&probe);
-	if (*rc)
-		return 0;
-	unregister_kprobe(&probe);
-	if (!compat_ftrace_body((unsigned long)probe.addr))
-		*rc = -EOPNOTSUPP;
-	return (unsigned long)probe.addr;
-}
-
-static void cow_unfilter(void)
-{
-	ftrace_set_filter_ip(&cow_ops, cow_end_at, 1, 0);
-	ftrace_set_filter_ip(&cow_ops, cow_cancel_at, 1, 0);
-}
-
-/* Caller must hold cow_hook_lock; XFS is there, and ftrace knows of it. */
-static int cow_hook(void)
-{
-	int rc;
-
-	lockdep_assert_held(&cow_hook_lock);
-	cow_end_at = cow_lookup("xfs_reflink_end_cow", &rc);
-	if (!rc)
-		cow_cancel_at = cow_lookup("xfs_reflink_cancel_cow_range", &rc);
-	if (rc)
-		return rc;
-	/* behind the place where ftrace comes in: neither it nor another tracer sees them */
-	static_call_update(cow_end_cow, (cow_end_t *)compat_ftrace_body(cow_end_at));
-	static_call_update(cow_cancel_cow, (cow_cancel_t *)compat_ftrace_body(cow_cancel_at));
-	rc = ftrace_set_filter_ip(&cow_ops, cow_end_at, 0, 0) ?:
-	     ftrace_set_filter_ip(&cow_ops, cow_cancel_at, 0, 0) ?:
-	     register_ftrace_function(&cow_ops);
-	if (rc)
-		cow_unfilter();
-	cow_hooked = !rc;
-	return rc;
-}
-
-/* Caller must hold cow_hook_lock. */
-static void cow_unhook(void)
-{
-	lockdep_assert_held(&cow_hook_lock);
-	if (!cow_hooked)
-		return;
-	cow_set_active(false);
-	unregister_ftrace_function(&cow_ops);
-	cow_unfilter();
-	cow_hooked = false;
-}
-#else
-static int cow_hook(void)
-{
-	return -EOPNOTSUPP;
-}
-
-static void cow_unhook(void)
-{
-}
-#endif
-
-static void cow_forget_all(void)
-{
-	struct cow_write *write;
-	struct hlist_node *next;
-
-	spin_lock(&cow_lock);
-	for (unsigned int i = 0; i < ARRAY_SIZE(cow_writes); i++)
-		hlist_for_each_entry_safe(write, next, &cow_writes[i], node)
-			cow_free(write);
-	spin_unlock(&cow_lock);
-}
+struct xfs_hook cow_cancel_hook = {
+	.name = "xfs_reflink_cancel_cow_range",
+	.replacement = cow_cancel,
+	.set_original = cow_set_cancel,
+};
 
 /**
  * cow_begin() - note that the running task is about to copy on write, other than in a fault
@@ -323,8 +229,8 @@ bool cow_begin(struct inode *inode, enum cow_kind kind)
 	spare = mempool_alloc(cow_pool, GFP_ATOMIC | __GFP_NOWARN);
 	spin_lock(&cow_lock);
 	/* without the hook it would never be taken off again */
-	write = cow_active ? cow_find() : NULL;
-	if (cow_active && !write && spare) {
+	write = cow_is_hooked ? cow_find() : NULL;
+	if (cow_is_hooked && !write && spare) {
 		write = spare;
 		spare = NULL;
 		write->task = current;
@@ -361,69 +267,25 @@ void cow_forget(void)
 }
 
 /**
- * cow_start() - have the entries of blocks that are copied on write taken out
+ * cow_hooked() - note that the functions of cow_end_hook and cow_cancel_hook are replaced, or not
+ * @hooked: they are
  *
- * From now on, or from when XFS is loaded.
+ * Without them what has begun would never be taken off again, so it is forgotten.
  *
- * Context: may sleep.
- * Return: 0; -EBUSY if one of the functions is replaced already, as by a livepatch; another
- * negative errno.
+ * Context: does not sleep. cow_begin() may be called meanwhile, and refuses while they are not.
  */
-int cow_start(void)
+void cow_hooked(bool hooked)
 {
-	int rc = 0;
+	struct cow_write *write;
+	struct hlist_node *next;
 
-	mutex_lock(&cow_hook_lock);
-	/* while XFS is being loaded cow_notify() does it */
-	if (!cow_hooked && supers_know_type("xfs"))
-		rc = cow_hook();
-	cow_wanted = !rc;
-	cow_set_active(cow_hooked);
-	mutex_unlock(&cow_hook_lock);
-	return rc;
+	spin_lock(&cow_lock);
+	cow_is_hooked = hooked;
+	for (unsigned int i = 0; !hooked && i < ARRAY_SIZE(cow_writes); i++)
+		hlist_for_each_entry_safe(write, next, &cow_writes[i], node)
+			cow_free(write);
+	spin_unlock(&cow_lock);
 }
-
-/**
- * cow_stop() - undo cow_start()
- *
- * Callers may still be inside cow_end(), until cow_exit() has returned.
- *
- * Context: may sleep; cow_begin() may still be called, and refuses.
- */
-void cow_stop(void)
-{
-	mutex_lock(&cow_hook_lock);
-	cow_wanted = false;
-	cow_set_active(false);
-	mutex_unlock(&cow_hook_lock);
-	cow_forget_all();
-}
-
-/* XFS comes or goes. */
-static int cow_notify(struct notifier_block *notifier, unsigned long state, void *data)
-{
-	const struct module *module = data;
-	int rc = 0;
-
-	if (strcmp(module->name, "xfs"))
-		return NOTIFY_DONE;
-	mutex_lock(&cow_hook_lock);
-	if ((state == MODULE_STATE_COMING || state == MODULE_STATE_LIVE) && cow_wanted &&
-	    !cow_hooked)
-		rc = cow_hook();
-	else if (state == MODULE_STATE_GOING)
-		cow_unhook();
-	cow_set_active(cow_hooked && cow_wanted);
-	mutex_unlock(&cow_hook_lock);
-	if (rc)
-		pr_err("fsdev: XFS cannot be hooked (error %d): copy-on-write by write() is refused on its DAX files\n",
-		       rc);
-	return NOTIFY_OK;
-}
-
-static struct notifier_block cow_notifier = {
-	.notifier_call = cow_notify,
-};
 
 /**
  * cow_init() - set up
@@ -433,31 +295,18 @@ static struct notifier_block cow_notifier = {
  */
 int cow_init(void)
 {
-	int rc;
-
 	cow_pool = mempool_create_kmalloc_pool(COW_RESERVE, sizeof(struct cow_write));
-	if (!cow_pool)
-		return -ENOMEM;
-	rc = register_module_notifier(&cow_notifier);
-	if (rc)
-		mempool_destroy(cow_pool);
-	return rc;
+	return cow_pool ? 0 : -ENOMEM;
 }
 
 /**
  * cow_exit() - undo cow_init(), and wait until no caller is inside cow_end()
  *
- * Context: unloading the module, after cow_stop(); may sleep, as long as a write takes to
+ * Context: unloading the module, after xfs_hook_exit(); may sleep, as long as a write takes to
  * write its blocks back.
  */
 void cow_exit(void)
 {
-	/* while it is still heard of that XFS goes */
-	mutex_lock(&cow_hook_lock);
-	cow_unhook();
-	mutex_unlock(&cow_hook_lock);
-	unregister_module_notifier(&cow_notifier);
-	synchronize_rcu_tasks();	/* redirected, and not counted yet */
 	wait_var_event(&cow_running, !atomic_read(&cow_running));
 	synchronize_rcu_tasks();	/* counted no more, and not yet back */
 	mempool_destroy(cow_pool);

@@ -8,6 +8,9 @@
 #include <linux/types.h>
 
 struct inode;
+struct xfs_hook;
+
+extern struct xfs_hook cow_end_hook, cow_cancel_hook;
 
 /**
  * enum cow_kind - what a copy-on-write that is about to begin is
@@ -18,8 +21,7 @@ struct inode;
 enum cow_kind { COW_WRITE, COW_LOCKED, COW_NOTHING };
 
 int cow_init(void);
-int cow_start(void);
-void cow_stop(void);
+void cow_hooked(bool hooked);
 void cow_exit(void);
 bool cow_begin(struct inode *inode, enum cow_kind kind);
 void cow_forget(void);
