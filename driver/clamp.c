@@ -17,9 +17,9 @@
  *     direct access refuses it, or repairs it.
  *  3. A mapping of shared blocks is never larger than a page in a fault: fs/dax.c breaks off with
  *     a BUG when copy-on-write of 4 KiB meets an entry of 2 MiB. remap.c takes out those entries
- *     that were there before the blocks became shared. What is left, as of another driver's device
- *     from before the probe was there, or from a read fault while XFS clones, is copied as one, or
- *     refused, and stays in a read fault of a page.
+ *     that were there before the blocks became shared, and says for which files blocks are about
+ *     to be. What is left, of another driver's device from before the probe was there, is copied
+ *     as one, or refused, and stays in a read fault of a page.
  *  4. Copy-on-write never copies onto a poisoned page: it is refused.
  *  5. Deduplication sees zeros in unwritten extents: it would compare what the blocks held before.
  *  6. What copy-on-write by other than a fault replaces is in no mapping afterwards (cow.c).
@@ -258,7 +258,8 @@ static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 		from = clamp_ask(&iter->srcmap, first, nr);
 	pages = min3(pages, max(to, 1L), max(from, 1L));
 	/* an entry of 2 MiB that is there already is only replaced by one of its size */
-	if (fault && (shared || clamp_hides_sharing(iter)) &&
+	if (fault && (shared || clamp_hides_sharing(iter) ||
+		      (nr > 1 && remap_running_from(iter->inode))) &&
 	    !(nr > 1 && clamp_meets_huge(iter->inode, first)))
 		pages = 1;
 	if (fault && cow && nr > 1 && pages < nr) {
@@ -390,8 +391,10 @@ void clamp_stop(struct fsdev *fsdev)
 	mutex_unlock(&clamp_lock);
 }
 
-/* What XFS calls where it copies on write. */
-static struct xfs_hook *const clamp_xfs_hooks[] = { &cow_end_hook, &cow_cancel_hook };
+/* What XFS calls where it shares blocks, and copies on write. */
+static struct xfs_hook *const clamp_xfs_hooks[] = {
+	&cow_end_hook, &cow_cancel_hook, &remap_range_hook
+};
 
 static const struct xfs_hook_user clamp_xfs = {
 	.hooks = clamp_xfs_hooks,
@@ -427,7 +430,7 @@ int clamp_init(void)
 void clamp_exit(void)
 {
 	tracepoint_synchronize_unregister();
-	remap_exit();
 	xfs_hook_exit();
+	remap_exit();
 	cow_exit();
 }

@@ -6,9 +6,13 @@
  * page count goes wrong, and clear_inode() ends in a BUG. clamp.c gives shared blocks no such
  * entry; those that were there before go here. A file system calls dax_remap_file_range_prep()
  * for each clone and each deduplication while it holds the invalidate locks of both files
- * exclusively. ftrace redirects it to remap_prep(), which calls it in turn. XFS lets read faults of
- * the source in again while it shares its blocks (XFS_IREMAPPING): what they bring is
- * the larger entry that clamp.c leaves in read faults, and does not copy on write under.
+ * exclusively. ftrace redirects it to remap_prep(), which calls it in turn.
+ *
+ * XFS lets read faults of the source in again while it shares the blocks (XFS_IREMAPPING). So
+ * xfs_file_remap_range() is redirected as well, to remap_range(), which calls it in turn and has
+ * the source on a list meanwhile: clamp.c gives a file on that list no entry of 2 MiB. A fault that
+ * came before has ended when remap_prep() runs, since XFS has locked the file against faults; one
+ * that comes later finds the source on the list.
  *
  * The hook is there from the first time that it is wanted until the module is unloaded, as
  * direct_map.c's, and is permanent: kernel.ftrace_enabled cannot be cleared. It does nothing while
@@ -17,20 +21,46 @@
 #include <linux/atomic.h>
 #include <linux/dax.h>
 #include <linux/fs.h>
+#include <linux/list.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/static_call.h>
 #include <linux/wait_bit.h>
 
 #include "compat/ftrace.h"
 #include "compat/iomap.h"
 #include "remap.h"
+#include "xfs_hook.h"
 
-/* Callers inside remap_prep(); its code stays until there is none. */
+/* Callers inside remap_prep() and remap_range(); their code stays until there is none. */
 static atomic_t remap_running = ATOMIC_INIT(0);
 
 /* Calls are redirected to remap_prep(). */
 static bool remap_wanted;
+
+/**
+ * struct remap_clone - a clone or deduplication that is under way; on the stack of its task
+ * @node: in remap_clones, protected by remap_lock
+ * @task: who does it; is only compared
+ * @source: the file whose blocks become shared; the task has it open
+ */
+struct remap_clone {
+	struct list_head node;
+	const struct task_struct *task;
+	const struct inode *source;
+};
+
+static DEFINE_SPINLOCK(remap_lock);
+static LIST_HEAD(remap_clones);
+
+static void remap_leave(void)
+{
+	if (atomic_dec_and_test(&remap_running))
+		wake_up_var(&remap_running);
+}
 
 static bool remap_idle(unsigned long pfn, unsigned long nr)
 {
@@ -41,8 +71,8 @@ static bool remap_idle(unsigned long pfn, unsigned long nr)
 }
 
 /*
- * Take the entries of 2 MiB out of part of a file, which is written back first. An entry with a
- * page in use stays: clamp.c refuses to copy it on write.
+ * Take the entries of 2 MiB out of part of a file, which is written back first. -EBUSY if a page of
+ * one is in use, as by direct input: its blocks must not become shared.
  */
 static int remap_drop_huge(struct inode *inode, loff_t pos, loff_t len)
 {
@@ -71,12 +101,26 @@ static int remap_drop_huge(struct inode *inode, loff_t pos, loff_t len)
 			unmapped = true;
 		}
 		index = round_down(index, nr);
-		if (remap_idle(pfn, nr))
-			compat_dax_drop(mapping, index, nr);
+		if (!remap_idle(pfn, nr))
+			return -EBUSY;
+		compat_dax_drop(mapping, index, nr);
 		index += nr - 1;
 		cond_resched();
 	}
 	return 0;
+}
+
+/* Is the running task inside remap_range()? */
+static bool remap_is_listed(void)
+{
+	struct remap_clone *clone;
+	bool found = false;
+
+	spin_lock(&remap_lock);
+	list_for_each_entry(clone, &remap_clones, node)
+		found |= clone->task == current;
+	spin_unlock(&remap_lock);
+	return found;
 }
 
 /* In the place of dax_remap_file_range_prep(), under the same locks of the file system. */
@@ -87,7 +131,8 @@ static noinline int remap_prep(struct file *file_in, loff_t pos_in, struct file 
 	int rc;
 
 	atomic_inc(&remap_running);
-	if (COMPAT_DAX_DEDUPE_WRONG && (remap_flags & REMAP_FILE_DEDUP)) {
+	/* not listed: one that had begun when the hook came, or XFS cannot be hooked */
+	if ((COMPAT_DAX_DEDUPE_WRONG && (remap_flags & REMAP_FILE_DEDUP)) || !remap_is_listed()) {
 		rc = -EOPNOTSUPP;
 	} else {
 		rc = dax_remap_file_range_prep(file_in, pos_in, file_out, pos_out, len,
@@ -97,9 +142,72 @@ static noinline int remap_prep(struct file *file_in, loff_t pos_in, struct file 
 			     remap_drop_huge(file_inode(file_out), pos_out, *len);
 		}
 	}
-	if (atomic_dec_and_test(&remap_running))
-		wake_up_var(&remap_running);
+	remap_leave();
 	return rc;
+}
+
+typedef loff_t remap_range_t(struct file *file_in, loff_t pos_in, struct file *file_out,
+			     loff_t pos_out, loff_t len, unsigned int remap_flags);
+
+/* What stands in for the function of XFS while XFS is not there. */
+static loff_t remap_no_range(struct file *file_in, loff_t pos_in, struct file *file_out,
+			     loff_t pos_out, loff_t len, unsigned int remap_flags)
+{
+	return -EIO;
+}
+
+DEFINE_STATIC_CALL(remap_xfs_range, remap_no_range);
+
+static void remap_set_range(unsigned long body)
+{
+	static_call_update(remap_xfs_range, (remap_range_t *)body);
+}
+
+/* In the place of xfs_file_remap_range(), in the task and under the locks of its caller. */
+static noinline loff_t remap_range(struct file *file_in, loff_t pos_in, struct file *file_out,
+				   loff_t pos_out, loff_t len, unsigned int remap_flags)
+{
+	struct remap_clone clone = { .task = current, .source = file_inode(file_in) };
+	loff_t done;
+
+	atomic_inc(&remap_running);
+	spin_lock(&remap_lock);
+	list_add(&clone.node, &remap_clones);
+	spin_unlock(&remap_lock);
+	done = static_call(remap_xfs_range)(file_in, pos_in, file_out, pos_out, len, remap_flags);
+	spin_lock(&remap_lock);
+	list_del(&clone.node);
+	spin_unlock(&remap_lock);
+	remap_leave();
+	return done;
+}
+
+struct xfs_hook remap_range_hook = {
+	.name = "xfs_file_remap_range",
+	.replacement = remap_range,
+	.set_original = remap_set_range,
+};
+
+/**
+ * remap_running_from() - are blocks of a file about to become shared?
+ * @inode: the file
+ *
+ * Context: a fault of the file, with its invalidate_lock held: what was listed before XFS locked
+ * the file against faults is seen. Does not sleep.
+ * Return: true if they are.
+ */
+bool remap_running_from(const struct inode *inode)
+{
+	struct remap_clone *clone;
+	bool found = false;
+
+	if (likely(list_empty(&remap_clones)))
+		return false;
+	spin_lock(&remap_lock);
+	list_for_each_entry(clone, &remap_clones, node)
+		found |= clone->source == inode;
+	spin_unlock(&remap_lock);
+	return found;
 }
 
 #ifdef COMPAT_FTRACE_IPMODIFY
@@ -187,9 +295,9 @@ void remap_stop(void)
 }
 
 /**
- * remap_exit() - take the hook off, and wait until no caller is inside remap_prep()
+ * remap_exit() - take the hook off, and wait until no caller is inside what is redirected to
  *
- * Context: unloading the module, after remap_stop(); may sleep.
+ * Context: unloading the module, after remap_stop() and xfs_hook_exit(); may sleep.
  */
 void remap_exit(void)
 {

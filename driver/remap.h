@@ -5,8 +5,16 @@
 #ifndef FSDEV_REMAP_H
 #define FSDEV_REMAP_H
 
+#include <linux/types.h>
+
+struct inode;
+struct xfs_hook;
+
+extern struct xfs_hook remap_range_hook;
+
 int remap_start(void);
 void remap_stop(void);
 void remap_exit(void);
+bool remap_running_from(const struct inode *inode);
 
 #endif

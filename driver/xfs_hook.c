@@ -184,7 +184,7 @@ static int xfs_hook_notify(struct notifier_block *notifier, unsigned long state,
 	xfs_hook_set_active(xfs_hook_there && xfs_hook_wanted);
 	mutex_unlock(&xfs_hook_lock);
 	if (rc)
-		pr_err("fsdev: XFS cannot be hooked (error %d): copy-on-write by write() is refused on its DAX files\n",
+		pr_err("fsdev: XFS cannot be hooked (error %d): clones, and copy-on-write by write(), are refused on its DAX files\n",
 		       rc);
 	return NOTIFY_OK;
 }

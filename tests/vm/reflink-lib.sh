@@ -108,10 +108,10 @@ clamped() {
 	run clamped
 }
 
-# hooked: XFS's functions are
+# hooked [N]: so many of XFS's functions are, of three
 # shellcheck disable=SC2317  # called by name
 hooked() {
-	grep -q '^xfs_reflink_end_cow ' /sys/kernel/tracing/enabled_functions
+	[ "$(grep -cE '^xfs_(reflink_end_cow|reflink_cancel_cow_range|file_remap_range) ' /sys/kernel/tracing/enabled_functions)" = "${1-3}" ]
 }
 
 # fresh NAME DISK [OPTION...]: XFS with reflink, mounted
