@@ -40,6 +40,11 @@ place() {
 	[ -z "$byte" ] || echo $((byte / 4096))
 }
 
+# is_free PAGE: XFS has not taken that page of the device for itself, as for its own list of free blocks
+is_free() {
+	[ -n "$1" ] && xfs_io -r -c "fsmap -d $(($1 * 8)) $(($1 * 8 + 7))" $mnt | grep -q 'free space'
+}
+
 # pages of files, and of free room
 spoil() {
 	local n
@@ -52,7 +57,7 @@ spoil() {
 	for ((n = RANDOM % 6; n > 0; n--)); do places+=("$(place $mnt/room $((RANDOM % 1024)))"); done
 	rm $mnt/room
 	sync
-	for n in "${places[@]}"; do poison "$n"; done
+	for n in "${places[@]}"; do ! is_free "$n" || poison "$n"; done
 }
 
 # what a process has said: how often it has done what
