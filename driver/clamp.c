@@ -44,6 +44,7 @@
 #include "compat/iomap.h"
 #include "cow.h"
 #include "device.h"
+#include "redirect.h"
 #include "remap.h"
 #include "xfs_hook.h"
 
@@ -53,6 +54,27 @@ static DEFINE_MUTEX(clamp_lock);
 static unsigned int clamp_users;
 
 static struct tracepoint *clamp_point;
+
+/* Functions of the kernel itself through which files are written and cloned. */
+static struct redirect *const clamp_dax_functions[] = {
+	&cow_rw_redirect, &cow_unshare_redirect, &cow_zero_redirect, &remap_prep_redirect
+};
+
+/* Protected by clamp_lock. */
+static struct redirect_set clamp_dax = {
+	.functions = clamp_dax_functions,
+	.nr = ARRAY_SIZE(clamp_dax_functions),
+};
+
+/* What XFS calls where it shares blocks, and copies on write. */
+static struct redirect *const clamp_xfs_functions[] = {
+	&cow_end_redirect, &cow_cancel_redirect, &remap_range_redirect
+};
+
+static struct redirect_set clamp_xfs = {
+	.functions = clamp_xfs_functions,
+	.nr = ARRAY_SIZE(clamp_xfs_functions),
+};
 
 /* Does a mapping stand for memory? */
 static bool clamp_has_memory(const struct iomap *map)
@@ -149,6 +171,9 @@ static void clamp_zero_room(struct iomap_iter *iter, loff_t first)
 	end = iter->pos + iomap_length(iter);
 	last = round_down(end - 1, PAGE_SIZE);
 	if (iter->flags & IOMAP_FAULT) {
+		/* another length is too short for an entry: the fault fails */
+		if (last > first && last - first + PAGE_SIZE != PMD_SIZE)
+			return;
 		for (loff_t at = first; at <= last; at += PAGE_SIZE)
 			clamp_zero_page(&iter->iomap, at);
 		return;
@@ -206,12 +231,28 @@ static bool clamp_zeroes_shared(const struct iomap_iter *iter)
 	       ((iter->iomap.flags & IOMAP_F_SHARED) || iter->srcmap.type != IOMAP_HOLE);
 }
 
-/* How copy-on-write other than in a fault begins here; see cow.h. */
-static enum cow_kind clamp_cow_kind(const struct iomap_iter *iter)
+/* May copy-on-write other than in a fault go on? If not it has been made to fail. */
+static bool clamp_may_copy(struct iomap_iter *iter, loff_t first)
 {
-	if ((iter->flags & IOMAP_UNSHARE) && clamp_no_data(&iter->srcmap))
-		return COW_NOTHING;
-	return iter->flags & (IOMAP_UNSHARE | IOMAP_ZERO) ? COW_LOCKED : COW_WRITE;
+	bool nothing = (iter->flags & IOMAP_UNSHARE) && clamp_no_data(&iter->srcmap);
+
+	switch (cow_begin(iter->inode, nothing)) {
+	case COW_GO:
+		return true;
+	case COW_AGAIN:
+		/* each device refuses that, and nothing but direct access looks at it */
+		iter->iomap.dax_dev = NULL;
+		return false;
+	default:
+		/* unsharing has to have a source, or looks at nothing */
+		if (nothing) {
+			iter->srcmap = iter->iomap;
+			iter->srcmap.type = IOMAP_MAPPED;
+		}
+		clamp_refuse(iter, &iter->iomap, first,
+			     "copy-on-write whose end cannot be seen");
+		return false;
+	}
 }
 
 /* Cut a mapping to @len bytes from file offset @first on. */
@@ -235,12 +276,8 @@ static noinline void clamp_iter(struct iomap_iter *iter, loff_t first, long nr)
 	bool cow = (iter->flags & IOMAP_WRITE) && (shared || iter->srcmap.type != IOMAP_HOLE);
 	long to = nr, from = nr, pages = nr;
 
-	if (!fault && (cow || clamp_zeroes_shared(iter)) &&
-	    !cow_begin(iter->inode, clamp_cow_kind(iter))) {
-		clamp_refuse(iter, &iter->iomap, first,
-			     "copy-on-write whose old blocks would stay mapped");
+	if (!fault && (cow || clamp_zeroes_shared(iter)) && !clamp_may_copy(iter, first))
 		return;
-	}
 	/* goes page by page, and looks at what it is given */
 	if (iter->flags & IOMAP_ZERO) {
 		if (COMPAT_DAX_ZERO_UNENDED && (shared || iter->srcmap.type != IOMAP_HOLE))
@@ -291,8 +328,6 @@ static void clamp_dstmap(void *data, struct inode *inode, struct iomap *iomap)
 	first = round_down(iter->pos, PAGE_SIZE);
 	end = round_up(iter->pos + iomap_length(iter), PAGE_SIZE);
 	nr = PHYS_PFN(end - first);
-	if ((iter->flags & IOMAP_WRITE) && (iter->flags & IOMAP_FAULT))
-		cow_forget();
 	/* one page of one file is contiguous, and direct access knows whether it is poisoned */
 	if (nr > 1 || (iomap->flags & IOMAP_F_SHARED) || iter->srcmap.type != IOMAP_HOLE)
 		clamp_iter(iter, first, nr);
@@ -314,12 +349,13 @@ static int clamp_start(void)
 		for_each_kernel_tracepoint(clamp_find, &clamp_point);
 	if (!clamp_point)
 		return -EOPNOTSUPP;
-	rc = remap_start();
+	rc = redirect_install(&clamp_dax);
 	if (rc)
 		return rc;
+	redirect_switch(&clamp_dax, true);
 	rc = xfs_hook_start();
 	if (rc)
-		goto remap;
+		goto dax;
 	rc = tracepoint_probe_register(clamp_point, clamp_dstmap, NULL);
 	if (rc)
 		goto xfs;
@@ -327,8 +363,8 @@ static int clamp_start(void)
 
 xfs:
 	xfs_hook_stop();
-remap:
-	remap_stop();
+dax:
+	redirect_switch(&clamp_dax, false);
 	return rc;
 }
 
@@ -341,7 +377,7 @@ static void clamp_end(void)
 {
 	lockdep_assert_held(&clamp_lock);
 	tracepoint_probe_unregister(clamp_point, clamp_dstmap, NULL);
-	remap_stop();
+	redirect_switch(&clamp_dax, false);
 	xfs_hook_stop();
 }
 
@@ -391,17 +427,6 @@ void clamp_stop(struct fsdev *fsdev)
 	mutex_unlock(&clamp_lock);
 }
 
-/* What XFS calls where it shares blocks, and copies on write. */
-static struct xfs_hook *const clamp_xfs_hooks[] = {
-	&cow_end_hook, &cow_cancel_hook, &remap_range_hook
-};
-
-static const struct xfs_hook_user clamp_xfs = {
-	.hooks = clamp_xfs_hooks,
-	.nr = ARRAY_SIZE(clamp_xfs_hooks),
-	.hooked = cow_hooked,
-};
-
 /**
  * clamp_init() - set up
  *
@@ -410,15 +435,8 @@ static const struct xfs_hook_user clamp_xfs = {
  */
 int clamp_init(void)
 {
-	int rc;
-
-	rc = cow_init();
-	if (rc)
-		return rc;
-	rc = xfs_hook_init(&clamp_xfs);
-	if (rc)
-		cow_exit();
-	return rc;
+	cow_init();
+	return xfs_hook_init(&clamp_xfs, cow_hooked);
 }
 
 /**
@@ -431,6 +449,8 @@ void clamp_exit(void)
 {
 	tracepoint_synchronize_unregister();
 	xfs_hook_exit();
+	redirect_remove(&clamp_dax);
+	synchronize_rcu_tasks();	/* redirected, and not counted yet */
 	remap_exit();
 	cow_exit();
 }

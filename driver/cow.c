@@ -1,120 +1,199 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Cow: no entry of a DAX file outlives the blocks that copy-on-write has replaced.
+ * Cow: copy-on-write of DAX files other than in a fault, with faults of the file locked out.
  *
- * A write to shared blocks takes the file's entries out first, copies, and has XFS put the new
- * blocks in the place of the old ones last. A read fault that comes in between finds the old
- * blocks, and its entry stays: the mapping goes on showing them when they have long been freed and
- * belong to another file (fs/dax.c, Linux 6.1 to 7.3; 6.1 does not even take out what was there
- * before). So the entries are taken out once more around the last step, with the file's
- * invalidate_lock held exclusively: each fault is over before, or finds the new blocks.
+ * A write() to shared blocks has XFS make new blocks ready, copies, and has XFS put the new blocks
+ * in the place of the old ones. XFS holds the file's i_rwsem over that, which faults do not take,
+ * and fs/dax.c locks no entry (Linux 6.1 to 7.3). So
  *
- * XFS does that last step in xfs_reflink_end_cow(), which ftrace redirects to cow_end(), which
- * takes the entries out and then calls it. clamp.c says, by cow_begin(), which file the task that
- * calls it is about to copy.
+ *  - a read fault in between finds the old blocks, and its entry stays: the mapping goes on showing
+ *    them when they have long been freed and belong to another file;
+ *  - a write fault in between finds the new blocks that are ready, maps them, and they are freed
+ *    when the write fails: the mapping is of blocks that another file gets;
+ *  - a write fault that fails, or falls back from 2 MiB to pages, frees the blocks that the write
+ *    copies into;
+ *  - a write that stops inside a page, as its buffer ends in memory that is not there, has not
+ *    filled the rest of that page, and XFS puts it into the file with what it held before.
+ *
+ * So dax_iomap_rw() is redirected to cow_rw(). It lets a write go its way, and where the write comes
+ * to shared blocks clamp.c asks cow_begin(), which has it fail there. What is left of it is done by
+ * pieces: the piece is copied from the caller first, since that may fault, also on the same file,
+ * and then written with the file's invalidate_lock held exclusively, from before XFS makes
+ * the new blocks ready until they are in the file.
+ *
+ * Unsharing and zeroing hold that lock already, and copy from no process. dax_file_unshare() and
+ * dax_zero_range() are redirected too, so that cow_begin() knows them.
+ *
+ * The last step of XFS, xfs_reflink_end_cow(), is redirected to cow_end(), which takes the entries
+ * of the file out first: fs/dax.c leaves dirty ones, and 6.1 all. Its counterpart for what has
+ * failed, xfs_reflink_cancel_cow_range(), is redirected to cow_cancel(), which locks faults out where
+ * the write did not.
  *
  * Unsharing where the source has no data copies nothing, and XFS puts the new blocks into the file
  * all the same where it has made some ready, with what they held before (Linux 6.1; later kernels
- * make none ready there). So that step is turned into xfs_reflink_cancel_cow_range().
+ * make none ready there). So that step is turned into cancelling. And what was made ready before and
+ * is left over, as by a write that failed in the middle, comes into the file where blocks that are
+ * not shared are unshared or zeroed (6.12 and 7.3): there that step is left out.
  *
- * Faults hold the lock of the entry that they copy, need nothing of this, and must not wait here.
- *
- * Locks: i_rwsem, invalidate_lock, then XFS's own, as in fallocate(). cow_lock inside all of them.
+ * Locks: i_rwsem, invalidate_lock, then XFS's own, as in fallocate(). The lock of a bucket inside
+ * all of them.
  */
-#include <linux/atomic.h>
+#include <linux/compiler.h>
+#include <linux/completion.h>
 #include <linux/dax.h>
 #include <linux/fs.h>
 #include <linux/hash.h>
 #include <linux/list.h>
-#include <linux/mempool.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
+#include <linux/slab.h>
+#include <linux/srcu.h>
 #include <linux/static_call.h>
-#include <linux/wait_bit.h>
+#include <linux/uio.h>
 
 #include "cow.h"
-#include "xfs_hook.h"
+#include "redirect.h"
 
-/* Writes that have begun, by task. */
-#define COW_BITS 6
-/* So many writes are recorded even where the kernel is out of memory. */
-#define COW_RESERVE 64
+/* What a task does is found by the task. */
+#define COW_BITS 8
+
+/* The piece of a write that is done with faults locked out, in bytes. */
+#define COW_PIECE SZ_256K
 
 /**
- * struct cow_write - copy-on-write that has begun
- * @node: in cow_writes, protected by cow_lock
- * @task: who does it; is only compared
- * @inode: the file; alive until @task has called cow_end() or cow_cancel()
- * @kind: what it is
+ * struct cow_call - a call of fs/dax.c that may copy on write; on the stack of its task
+ * @node: in its bucket, protected by the bucket's lock
+ * @task: who does it
+ * @inode: the file
+ * @locked: @task holds its invalidate_lock exclusively
+ * @pending: copy-on-write has begun, and XFS has neither ended nor cancelled it; of @task alone, as
+ *	all that follow
+ * @nothing: and nothing will have been copied
+ * @again: a write has come to shared blocks
  */
-struct cow_write {
+struct cow_call {
 	struct hlist_node node;
 	const struct task_struct *task;
-	struct inode *inode;
-	enum cow_kind kind;
+	const struct inode *inode;
+	bool locked;
+	bool pending;
+	bool nothing;
+	bool again;
 };
+
+static struct cow_bucket {
+	raw_spinlock_t lock;	/* clamp.c asks with preemption disabled */
+	struct hlist_head calls;
+} ____cacheline_aligned_in_smp cow_buckets[1 << COW_BITS];
+
+/* Are XFS's functions redirected? */
+static bool cow_is_hooked;
+
+/* Callers inside what is redirected to; its code stays until there is none. */
+DEFINE_STATIC_SRCU(cow_srcu);
 
 /* XFS has it to itself. */
 struct xfs_inode;
 
-static DEFINE_SPINLOCK(cow_lock);
-static struct hlist_head cow_writes[1 << COW_BITS];
-static mempool_t *cow_pool;
+typedef ssize_t cow_rw_t(struct kiocb *iocb, struct iov_iter *iter, const struct iomap_ops *ops);
+typedef int cow_unshare_t(struct inode *inode, loff_t pos, loff_t len, const struct iomap_ops *ops);
+typedef int cow_zero_t(struct inode *inode, loff_t pos, loff_t len, bool *did_zero,
+		       const struct iomap_ops *ops);
+typedef int cow_end_t(struct xfs_inode *ip, loff_t offset, loff_t count);
+typedef int cow_cancel_t(struct xfs_inode *ip, loff_t offset, loff_t count, bool real);
 
-/* Are the functions replaced? Protected by cow_lock. */
-static bool cow_is_hooked;
-
-/* Callers inside cow_end() and cow_cancel(); their code stays until there is none. */
-static atomic_t cow_running = ATOMIC_INIT(0);
-
-static struct hlist_head *cow_head(void)
+/* What stands in for the functions of XFS while XFS is not there. */
+static int cow_no_end(struct xfs_inode *ip, loff_t offset, loff_t count)
 {
-	return &cow_writes[hash_ptr(current, COW_BITS)];
+	return -EIO;
 }
 
-/* The record of the running task, or NULL. Caller must hold cow_lock. */
-static struct cow_write *cow_find(void)
+static int cow_no_cancel(struct xfs_inode *ip, loff_t offset, loff_t count, bool real)
 {
-	struct cow_write *write;
-
-	lockdep_assert_held(&cow_lock);
-	hlist_for_each_entry(write, cow_head(), node)
-		if (write->task == current)
-			return write;
-	return NULL;
+	return -EIO;
 }
 
-/* Caller must hold cow_lock. */
-static void cow_free(struct cow_write *write)
+DEFINE_STATIC_CALL(cow_dax_rw, dax_iomap_rw);
+DEFINE_STATIC_CALL(cow_dax_unshare, dax_file_unshare);
+DEFINE_STATIC_CALL(cow_dax_zero, dax_zero_range);
+DEFINE_STATIC_CALL(cow_xfs_end, cow_no_end);
+DEFINE_STATIC_CALL(cow_xfs_cancel, cow_no_cancel);
+
+static void cow_set_rw(unsigned long body)
 {
-	lockdep_assert_held(&cow_lock);
-	hlist_del(&write->node);
-	mempool_free(write, cow_pool);
+	static_call_update(cow_dax_rw, (cow_rw_t *)body);
 }
 
-/* Take the record of the running task off if its file is @ip; false if there is none. */
-static bool cow_take(const struct xfs_inode *ip, struct cow_write *taken)
+static void cow_set_unshare(unsigned long body)
 {
-	struct cow_write *write;
-	bool found;
+	static_call_update(cow_dax_unshare, (cow_unshare_t *)body);
+}
 
-	spin_lock(&cow_lock);
-	write = cow_find();
-	/* XFS has its inode around the kernel's */
-	found = write && (unsigned long)write->inode - (unsigned long)ip < PAGE_SIZE;
-	if (found) {
-		*taken = *write;
-		cow_free(write);
+static void cow_set_zero(unsigned long body)
+{
+	static_call_update(cow_dax_zero, (cow_zero_t *)body);
+}
+
+static void cow_set_end(unsigned long body)
+{
+	static_call_update(cow_xfs_end, (cow_end_t *)body);
+}
+
+static void cow_set_cancel(unsigned long body)
+{
+	static_call_update(cow_xfs_cancel, (cow_cancel_t *)body);
+}
+
+static struct cow_bucket *cow_bucket(void)
+{
+	return &cow_buckets[hash_ptr(current, COW_BITS)];
+}
+
+static void cow_enter(struct cow_call *call, const struct inode *inode, bool locked)
+{
+	struct cow_bucket *bucket = cow_bucket();
+
+	*call = (struct cow_call){ .task = current, .inode = inode, .locked = locked };
+	raw_spin_lock(&bucket->lock);
+	hlist_add_head(&call->node, &bucket->calls);
+	raw_spin_unlock(&bucket->lock);
+}
+
+static void cow_leave(struct cow_call *call)
+{
+	struct cow_bucket *bucket = cow_bucket();
+
+	raw_spin_lock(&bucket->lock);
+	hlist_del(&call->node);
+	raw_spin_unlock(&bucket->lock);
+}
+
+/* The innermost call of the running task, which stays until it has left it; or NULL. */
+static struct cow_call *cow_find(void)
+{
+	struct cow_bucket *bucket = cow_bucket();
+	struct cow_call *call, *found = NULL;
+
+	raw_spin_lock(&bucket->lock);
+	hlist_for_each_entry(call, &bucket->calls, node) {
+		if (call->task == current) {
+			found = call;
+			break;
+		}
 	}
-	spin_unlock(&cow_lock);
+	raw_spin_unlock(&bucket->lock);
 	return found;
 }
 
 /* Take entries out. The caller holds the file's invalidate_lock exclusively. */
-static void cow_drop(struct inode *inode, loff_t pos, loff_t count)
+static void cow_drop(const struct inode *inode, loff_t pos, loff_t count)
 {
 	struct address_space *mapping = inode->i_mapping;
 	pgoff_t first = pos >> PAGE_SHIFT, last = (pos + count - 1) >> PAGE_SHIFT;
@@ -132,182 +211,251 @@ static void cow_drop(struct inode *inode, loff_t pos, loff_t count)
 				    inode->i_sb->s_id, (u64)inode->i_ino, pos);
 }
 
-typedef int cow_end_t(struct xfs_inode *ip, loff_t offset, loff_t count);
-typedef int cow_cancel_t(struct xfs_inode *ip, loff_t offset, loff_t count, bool real);
-
-/* What stands in for the functions of XFS while XFS is not there. */
-static int cow_no_end(struct xfs_inode *ip, loff_t offset, loff_t count)
-{
-	return -EIO;
-}
-
-static int cow_no_cancel(struct xfs_inode *ip, loff_t offset, loff_t count, bool real)
-{
-	return -EIO;
-}
-
-DEFINE_STATIC_CALL(cow_end_cow, cow_no_end);
-DEFINE_STATIC_CALL(cow_cancel_cow, cow_no_cancel);
-
-static void cow_set_end(unsigned long body)
-{
-	static_call_update(cow_end_cow, (cow_end_t *)body);
-}
-
-static void cow_set_cancel(unsigned long body)
-{
-	static_call_update(cow_cancel_cow, (cow_cancel_t *)body);
-}
-
-static void cow_leave(void)
-{
-	if (atomic_dec_and_test(&cow_running))
-		wake_up_var(&cow_running);
-}
-
 /* In the place of xfs_reflink_end_cow(), in the task and under the locks of its caller. */
 static noinline int cow_end(struct xfs_inode *ip, loff_t offset, loff_t count)
 {
-	struct cow_write write;
-	bool known;
-	int rc;
+	int idx = srcu_read_lock(&cow_srcu), rc = 0;
+	struct cow_call *call = cow_find();
 
-	atomic_inc(&cow_running);
-	known = cow_take(ip, &write) && count > 0;
-	if (known && write.kind == COW_NOTHING) {
-		rc = static_call(cow_cancel_cow)(ip, offset, count, true);
-	} else {
-		if (known && write.kind == COW_WRITE)
-			filemap_invalidate_lock(write.inode->i_mapping);
-		if (known)
-			cow_drop(write.inode, offset, count);
-		rc = static_call(cow_end_cow)(ip, offset, count);
-		if (known && write.kind == COW_WRITE)
-			filemap_invalidate_unlock(write.inode->i_mapping);
+	if (!call || (!call->pending && !call->locked)) {
+		/* a fault's */
+		rc = static_call(cow_xfs_end)(ip, offset, count);
+	} else if (call->pending && call->nothing) {
+		rc = static_call(cow_xfs_cancel)(ip, offset, count, true);
+	} else if (call->pending) {
+		if (count > 0)
+			cow_drop(call->inode, offset, count);
+		rc = static_call(cow_xfs_end)(ip, offset, count);
 	}
-	cow_leave();
+	if (call)
+		call->pending = false;
+	srcu_read_unlock(&cow_srcu, idx);
 	return rc;
 }
 
 /* In the place of xfs_reflink_cancel_cow_range(): nothing has been copied. */
 static noinline int cow_cancel(struct xfs_inode *ip, loff_t offset, loff_t count, bool real)
 {
-	struct cow_write write;
-	int rc;
+	int idx = srcu_read_lock(&cow_srcu), rc;
+	struct cow_call *call = cow_find();
+	/* else of a fault, or locked already */
+	bool lock = call && call->pending && !call->locked;
 
-	atomic_inc(&cow_running);
-	cow_take(ip, &write);
-	rc = static_call(cow_cancel_cow)(ip, offset, count, real);
-	cow_leave();
+	/* a write fault that has found these blocks ends before they are freed */
+	if (lock)
+		filemap_invalidate_lock(call->inode->i_mapping);
+	rc = static_call(cow_xfs_cancel)(ip, offset, count, real);
+	if (call)
+		call->pending = false;
+	if (lock)
+		filemap_invalidate_unlock(call->inode->i_mapping);
+	srcu_read_unlock(&cow_srcu, idx);
 	return rc;
 }
 
-struct xfs_hook cow_end_hook = {
+/* Do what is left of a write, with faults locked out. Returns bytes or a negative errno. */
+static ssize_t cow_write_locked(struct kiocb *iocb, struct iov_iter *iter,
+				const struct iomap_ops *ops)
+{
+	struct inode *inode = iocb->ki_filp->f_mapping->host;
+	struct iov_iter piece;
+	struct cow_call call;
+	ssize_t done = 0, rc;
+	struct kvec vec;
+	size_t len;
+
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+	vec.iov_base = kvmalloc(min_t(size_t, iov_iter_count(iter), COW_PIECE), GFP_KERNEL);
+	if (!vec.iov_base)
+		return -ENOMEM;
+	do {
+		/* pieces end where pages do */
+		len = min_t(size_t, iov_iter_count(iter),
+			    COW_PIECE - offset_in_page(iocb->ki_pos));
+		vec.iov_len = copy_from_iter(vec.iov_base, len, iter);
+		rc = -EFAULT;
+		if (!vec.iov_len)
+			break;
+		iov_iter_kvec(&piece, WRITE, &vec, 1, vec.iov_len);
+		cow_enter(&call, inode, true);
+		filemap_invalidate_lock(inode->i_mapping);
+		rc = static_call(cow_dax_rw)(iocb, &piece, ops);
+		filemap_invalidate_unlock(inode->i_mapping);
+		cow_leave(&call);
+		iov_iter_revert(iter, vec.iov_len - max_t(ssize_t, rc, 0));
+		if (rc <= 0)
+			break;
+		done += rc;
+		rc = -EINTR;
+	} while (iov_iter_count(iter) && !fatal_signal_pending(current));
+	kvfree(vec.iov_base);
+	return done ?: rc;
+}
+
+/* In the place of dax_iomap_rw(), in the task and under the locks of its caller. */
+static noinline ssize_t cow_rw(struct kiocb *iocb, struct iov_iter *iter,
+			       const struct iomap_ops *ops)
+{
+	struct inode *inode = iocb->ki_filp->f_mapping->host;
+	struct cow_call call;
+	ssize_t done, rc;
+	int idx;
+
+	idx = srcu_read_lock(&cow_srcu);
+	cow_enter(&call, inode, false);
+	done = static_call(cow_dax_rw)(iocb, iter, ops);
+	cow_leave(&call);
+	if (call.again && iov_iter_count(iter)) {
+		done = max_t(ssize_t, done, 0);
+		rc = cow_write_locked(iocb, iter, ops);
+		done = rc > 0 ? done + rc : done ?: rc;
+	}
+	srcu_read_unlock(&cow_srcu, idx);
+	return done;
+}
+
+/* In the place of dax_file_unshare(), in the task and under the locks of its caller. */
+static noinline int cow_unshare(struct inode *inode, loff_t pos, loff_t len,
+				const struct iomap_ops *ops)
+{
+	int idx = srcu_read_lock(&cow_srcu), rc;
+	struct cow_call call;
+
+	cow_enter(&call, inode, true);
+	rc = static_call(cow_dax_unshare)(inode, pos, len, ops);
+	cow_leave(&call);
+	srcu_read_unlock(&cow_srcu, idx);
+	return rc;
+}
+
+/* In the place of dax_zero_range(), in the task and under the locks of its caller. */
+static noinline int cow_zero(struct inode *inode, loff_t pos, loff_t len, bool *did_zero,
+			     const struct iomap_ops *ops)
+{
+	int idx = srcu_read_lock(&cow_srcu), rc;
+	struct cow_call call;
+
+	cow_enter(&call, inode, true);
+	rc = static_call(cow_dax_zero)(inode, pos, len, did_zero, ops);
+	cow_leave(&call);
+	srcu_read_unlock(&cow_srcu, idx);
+	return rc;
+}
+
+#ifdef COMPAT_FTRACE_IPMODIFY
+/* Writes, to files of a kind that can share blocks. */
+static bool notrace cow_wants_rw(struct ftrace_regs *fregs)
+{
+	const struct kiocb *iocb = (void *)compat_ftrace_argument(fregs, 0);
+	const struct iov_iter *iter = (void *)compat_ftrace_argument(fregs, 1);
+
+	return iov_iter_rw(iter) == WRITE && iocb->ki_filp->f_op->remap_file_range;
+}
+#else
+#define cow_wants_rw NULL
+#endif
+
+struct redirect cow_rw_redirect = {
+	.name = "dax_iomap_rw",
+	.replacement = cow_rw,
+	.set_original = cow_set_rw,
+	.wanted = cow_wants_rw,
+};
+
+struct redirect cow_unshare_redirect = {
+	.name = "dax_file_unshare",
+	.replacement = cow_unshare,
+	.set_original = cow_set_unshare,
+};
+
+struct redirect cow_zero_redirect = {
+	.name = "dax_zero_range",
+	.replacement = cow_zero,
+	.set_original = cow_set_zero,
+};
+
+struct redirect cow_end_redirect = {
 	.name = "xfs_reflink_end_cow",
 	.replacement = cow_end,
 	.set_original = cow_set_end,
 };
 
-struct xfs_hook cow_cancel_hook = {
+struct redirect cow_cancel_redirect = {
 	.name = "xfs_reflink_cancel_cow_range",
 	.replacement = cow_cancel,
 	.set_original = cow_set_cancel,
 };
 
 /**
- * cow_begin() - note that the running task is about to copy on write, other than in a fault
- * @inode: the file, which the task keeps until XFS has ended or cancelled the copy
- * @kind: what it is
+ * cow_begin() - ask whether the running task may copy on write, other than in a fault
+ * @inode: the file
+ * @nothing: nothing will be copied, so that XFS is to cancel it at its end
  *
- * Context: any task; does not sleep.
- * Return: false if its entries could not be taken out afterwards: then it must not go on.
+ * Context: any task, inside iomap_iter(); does not sleep.
+ * Return: see enum cow_verdict. Where it is COW_AGAIN or COW_REFUSED the access has to fail.
  */
-bool cow_begin(struct inode *inode, enum cow_kind kind)
+enum cow_verdict cow_begin(const struct inode *inode, bool nothing)
 {
-	struct cow_write *write, *spare;
+	struct cow_call *call;
 
-	spare = mempool_alloc(cow_pool, GFP_ATOMIC | __GFP_NOWARN);
-	spin_lock(&cow_lock);
-	/* without the hook it would never be taken off again */
-	write = cow_is_hooked ? cow_find() : NULL;
-	if (cow_is_hooked && !write && spare) {
-		write = spare;
-		spare = NULL;
-		write->task = current;
-		hlist_add_head(&write->node, cow_head());
-	}
-	if (write) {
-		write->inode = inode;
-		write->kind = kind;
-	}
-	spin_unlock(&cow_lock);
-	if (spare)
-		mempool_free(spare, cow_pool);
-	return write;
+	if (!READ_ONCE(cow_is_hooked))
+		return COW_REFUSED;
+	call = cow_find();
+	/* it was inside before it could be redirected */
+	if (!call || call->inode != inode)
+		return COW_REFUSED;
+	call->pending = true;
+	call->nothing = nothing;
+	if (call->locked)
+		return COW_GO;
+	call->again = true;
+	return COW_AGAIN;
 }
 
 /**
- * cow_forget() - undo cow_begin() where XFS has neither ended nor cancelled the copy
- *
- * Context: the task that called it, at the start of a write fault; does not sleep. cow_end() would
- * wait for the lock of the entry that the fault has.
- */
-void cow_forget(void)
-{
-	struct cow_write *write;
-
-	/* only this task adds a record of its own */
-	if (likely(hlist_empty(cow_head())))
-		return;
-	spin_lock(&cow_lock);
-	write = cow_find();
-	if (write)
-		cow_free(write);
-	spin_unlock(&cow_lock);
-}
-
-/**
- * cow_hooked() - note that the functions of cow_end_hook and cow_cancel_hook are replaced, or not
+ * cow_hooked() - note whether XFS's functions are redirected
  * @hooked: they are
  *
- * Without them what has begun would never be taken off again, so it is forgotten.
- *
- * Context: does not sleep. cow_begin() may be called meanwhile, and refuses while they are not.
+ * Context: any.
  */
 void cow_hooked(bool hooked)
 {
-	struct cow_write *write;
-	struct hlist_node *next;
-
-	spin_lock(&cow_lock);
-	cow_is_hooked = hooked;
-	for (unsigned int i = 0; !hooked && i < ARRAY_SIZE(cow_writes); i++)
-		hlist_for_each_entry_safe(write, next, &cow_writes[i], node)
-			cow_free(write);
-	spin_unlock(&cow_lock);
+	WRITE_ONCE(cow_is_hooked, hooked);
 }
 
 /**
  * cow_init() - set up
  *
  * Context: loading the module.
- * Return: 0 or a negative errno.
  */
-int cow_init(void)
+void cow_init(void)
 {
-	cow_pool = mempool_create_kmalloc_pool(COW_RESERVE, sizeof(struct cow_write));
-	return cow_pool ? 0 : -ENOMEM;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cow_buckets); i++)
+		raw_spin_lock_init(&cow_buckets[i].lock);
+}
+
+static struct rcu_head cow_last;
+static DECLARE_COMPLETION(cow_left);
+
+static void cow_all_left(struct rcu_head *head)
+{
+	complete(&cow_left);
 }
 
 /**
- * cow_exit() - undo cow_init(), and wait until no caller is inside cow_end()
+ * cow_exit() - wait until no caller is inside what is redirected to
  *
- * Context: unloading the module, after xfs_hook_exit(); may sleep, as long as a write takes to
- * write its blocks back.
+ * Context: unloading the module, when nothing is redirected any more and each caller has arrived;
+ * may sleep, as long as a write takes.
  */
 void cow_exit(void)
 {
-	wait_var_event(&cow_running, !atomic_read(&cow_running));
-	synchronize_rcu_tasks();	/* counted no more, and not yet back */
-	mempool_destroy(cow_pool);
+	call_srcu(&cow_srcu, &cow_last, cow_all_left);
+	if (!wait_for_completion_timeout(&cow_left, HZ)) {
+		pr_warn("fsdev: unloading blocked: a write to a DAX file is under way, waiting for its end\n");
+		wait_for_completion(&cow_left);
+	}
+	srcu_barrier(&cow_srcu);
+	synchronize_rcu_tasks();	/* not inside any more, and not yet back */
 }

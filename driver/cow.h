@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Cow: no entry of a DAX file outlives the blocks that copy-on-write has replaced.
+ * Cow: copy-on-write of DAX files other than in a fault, with faults of the file locked out.
  */
 #ifndef FSDEV_COW_H
 #define FSDEV_COW_H
@@ -8,22 +8,22 @@
 #include <linux/types.h>
 
 struct inode;
-struct xfs_hook;
-
-extern struct xfs_hook cow_end_hook, cow_cancel_hook;
+struct redirect;
 
 /**
- * enum cow_kind - what a copy-on-write that is about to begin is
- * @COW_WRITE: a write()
- * @COW_LOCKED: of a task that holds the file's invalidate_lock exclusively
- * @COW_NOTHING: the same, and nothing will have been copied: its end is to cancel it
+ * enum cow_verdict - what becomes of copy-on-write that is about to begin
+ * @COW_GO: it may go on
+ * @COW_AGAIN: it has to fail, and is done again with faults locked out
+ * @COW_REFUSED: it has to fail: its end cannot be seen
  */
-enum cow_kind { COW_WRITE, COW_LOCKED, COW_NOTHING };
+enum cow_verdict { COW_GO, COW_AGAIN, COW_REFUSED };
 
-int cow_init(void);
+extern struct redirect cow_rw_redirect, cow_unshare_redirect, cow_zero_redirect;
+extern struct redirect cow_end_redirect, cow_cancel_redirect;
+
+enum cow_verdict cow_begin(const struct inode *inode, bool nothing);
 void cow_hooked(bool hooked);
+void cow_init(void);
 void cow_exit(void);
-bool cow_begin(struct inode *inode, enum cow_kind kind);
-void cow_forget(void);
 
 #endif

@@ -13,16 +13,11 @@
  * the source on a list meanwhile: clamp.c gives a file on that list no entry of 2 MiB. A fault that
  * came before has ended when remap_prep() runs, since XFS has locked the file against faults; one
  * that comes later finds the source on the list.
- *
- * The hook is there from the first time that it is wanted until the module is unloaded, as
- * direct_map.c's, and is permanent: kernel.ftrace_enabled cannot be cleared. It does nothing while
- * it is not wanted.
  */
 #include <linux/atomic.h>
 #include <linux/dax.h>
 #include <linux/fs.h>
 #include <linux/list.h>
-#include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -30,16 +25,12 @@
 #include <linux/static_call.h>
 #include <linux/wait_bit.h>
 
-#include "compat/ftrace.h"
 #include "compat/iomap.h"
+#include "redirect.h"
 #include "remap.h"
-#include "xfs_hook.h"
 
 /* Callers inside remap_prep() and remap_range(); their code stays until there is none. */
 static atomic_t remap_running = ATOMIC_INIT(0);
-
-/* Calls are redirected to remap_prep(). */
-static bool remap_wanted;
 
 /**
  * struct remap_clone - a clone or deduplication that is under way; on the stack of its task
@@ -53,7 +44,8 @@ struct remap_clone {
 	const struct inode *source;
 };
 
-static DEFINE_SPINLOCK(remap_lock);
+/* raw: clamp.c asks with preemption disabled */
+static DEFINE_RAW_SPINLOCK(remap_lock);
 static LIST_HEAD(remap_clones);
 
 static void remap_leave(void)
@@ -116,11 +108,21 @@ static bool remap_is_listed(void)
 	struct remap_clone *clone;
 	bool found = false;
 
-	spin_lock(&remap_lock);
+	raw_spin_lock(&remap_lock);
 	list_for_each_entry(clone, &remap_clones, node)
 		found |= clone->task == current;
-	spin_unlock(&remap_lock);
+	raw_spin_unlock(&remap_lock);
 	return found;
+}
+
+typedef int remap_prep_t(struct file *file_in, loff_t pos_in, struct file *file_out, loff_t pos_out,
+			 loff_t *len, unsigned int remap_flags, const struct iomap_ops *ops);
+
+DEFINE_STATIC_CALL(remap_dax_prep, dax_remap_file_range_prep);
+
+static void remap_set_prep(unsigned long body)
+{
+	static_call_update(remap_dax_prep, (remap_prep_t *)body);
 }
 
 /* In the place of dax_remap_file_range_prep(), under the same locks of the file system. */
@@ -135,8 +137,8 @@ static noinline int remap_prep(struct file *file_in, loff_t pos_in, struct file 
 	if ((COMPAT_DAX_DEDUPE_WRONG && (remap_flags & REMAP_FILE_DEDUP)) || !remap_is_listed()) {
 		rc = -EOPNOTSUPP;
 	} else {
-		rc = dax_remap_file_range_prep(file_in, pos_in, file_out, pos_out, len,
-					       remap_flags, ops);
+		rc = static_call(remap_dax_prep)(file_in, pos_in, file_out, pos_out, len,
+						 remap_flags, ops);
 		if (!rc && *len > 0) {
 			rc = remap_drop_huge(file_inode(file_in), pos_in, *len) ?:
 			     remap_drop_huge(file_inode(file_out), pos_out, *len);
@@ -171,18 +173,18 @@ static noinline loff_t remap_range(struct file *file_in, loff_t pos_in, struct f
 	loff_t done;
 
 	atomic_inc(&remap_running);
-	spin_lock(&remap_lock);
+	raw_spin_lock(&remap_lock);
 	list_add(&clone.node, &remap_clones);
-	spin_unlock(&remap_lock);
+	raw_spin_unlock(&remap_lock);
 	done = static_call(remap_xfs_range)(file_in, pos_in, file_out, pos_out, len, remap_flags);
-	spin_lock(&remap_lock);
+	raw_spin_lock(&remap_lock);
 	list_del(&clone.node);
-	spin_unlock(&remap_lock);
+	raw_spin_unlock(&remap_lock);
 	remap_leave();
 	return done;
 }
 
-struct xfs_hook remap_range_hook = {
+struct redirect remap_range_redirect = {
 	.name = "xfs_file_remap_range",
 	.replacement = remap_range,
 	.set_original = remap_set_range,
@@ -203,106 +205,27 @@ bool remap_running_from(const struct inode *inode)
 
 	if (likely(list_empty(&remap_clones)))
 		return false;
-	spin_lock(&remap_lock);
+	raw_spin_lock(&remap_lock);
 	list_for_each_entry(clone, &remap_clones, node)
 		found |= clone->source == inode;
-	spin_unlock(&remap_lock);
+	raw_spin_unlock(&remap_lock);
 	return found;
 }
 
-#ifdef COMPAT_FTRACE_IPMODIFY
-static void notrace remap_redirect(unsigned long ip, unsigned long parent_ip,
-				   struct ftrace_ops *ops, struct ftrace_regs *fregs)
-{
-	/* remap_prep() itself gets the function that it asks for */
-	if (READ_ONCE(remap_wanted) && !within_module(parent_ip, THIS_MODULE))
-		compat_ftrace_set_ip(fregs, (unsigned long)remap_prep);
-}
-
-static struct ftrace_ops remap_ops = {
-	.func = remap_redirect,
-	.flags = COMPAT_FTRACE_IPMODIFY,
+struct redirect remap_prep_redirect = {
+	.name = "dax_remap_file_range_prep",
+	.replacement = remap_prep,
+	.set_original = remap_set_prep,
 };
 
-/* The hook is there. */
-static bool remap_hooked;
-
-static void remap_unfilter(void)
-{
-	ftrace_set_filter_ip(&remap_ops, (unsigned long)dax_remap_file_range_prep, 1, 0);
-}
-
-static int remap_hook(void)
-{
-	int rc;
-
-	if (remap_hooked)
-		return 0;
-	rc = ftrace_set_filter_ip(&remap_ops, (unsigned long)dax_remap_file_range_prep, 0, 0);
-	if (rc)
-		return rc;
-	rc = register_ftrace_function(&remap_ops);
-	if (rc)
-		remap_unfilter();
-	remap_hooked = !rc;
-	return rc;
-}
-
-static void remap_unhook(void)
-{
-	if (!remap_hooked)
-		return;
-	unregister_ftrace_function(&remap_ops);
-	remap_unfilter();
-	remap_hooked = false;
-}
-#else
-static int remap_hook(void)
-{
-	return -EOPNOTSUPP;
-}
-
-static void remap_unhook(void)
-{
-}
-#endif
-
 /**
- * remap_start() - have clones and deduplications of DAX files prepared here
+ * remap_exit() - wait until no caller is inside what is redirected to
  *
- * Context: may sleep; calls are serialized with those of remap_stop().
- * Return: 0; -EBUSY if the function is replaced already, as by a livepatch; another negative errno.
- */
-int remap_start(void)
-{
-	int rc = remap_hook();
-
-	if (!rc)
-		WRITE_ONCE(remap_wanted, true);
-	return rc;
-}
-
-/**
- * remap_stop() - undo remap_start()
- *
- * Callers may still be inside remap_prep(), until remap_exit() has returned.
- *
- * Context: any.
- */
-void remap_stop(void)
-{
-	WRITE_ONCE(remap_wanted, false);
-}
-
-/**
- * remap_exit() - take the hook off, and wait until no caller is inside what is redirected to
- *
- * Context: unloading the module, after remap_stop() and xfs_hook_exit(); may sleep.
+ * Context: unloading the module, when nothing is redirected any more and each caller has arrived;
+ * may sleep.
  */
 void remap_exit(void)
 {
-	remap_unhook();
-	synchronize_rcu_tasks();	/* redirected, and not counted yet */
 	if (!wait_var_event_timeout(&remap_running, !atomic_read(&remap_running), HZ))
 		pr_warn("fsdev: unloading blocked: a clone or deduplication of a DAX file is under way, waiting for its end\n");
 	wait_var_event(&remap_running, !atomic_read(&remap_running));

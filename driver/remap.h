@@ -8,12 +8,10 @@
 #include <linux/types.h>
 
 struct inode;
-struct xfs_hook;
+struct redirect;
 
-extern struct xfs_hook remap_range_hook;
+extern struct redirect remap_prep_redirect, remap_range_redirect;
 
-int remap_start(void);
-void remap_stop(void);
 void remap_exit(void);
 bool remap_running_from(const struct inode *inode);
 

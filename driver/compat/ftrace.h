@@ -41,11 +41,11 @@ static inline unsigned long compat_ftrace_body(unsigned long at)
 {
 #ifdef CONFIG_X86_64
 	static const u8 nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };	/* nopl 0(%rax,%rax,1) */
-	static const u8 call = 0xe8;
+	static const u8 call = 0xe8, patching = 0xcc;	/* ftrace changes it this moment */
 	u8 text[sizeof(nop)];
 
 	if (!copy_from_kernel_nofault(text, (const void *)at, sizeof(text)) &&
-	    (text[0] == call || !memcmp(text, nop, sizeof(nop))))
+	    (text[0] == call || text[0] == patching || !memcmp(text, nop, sizeof(nop))))
 		return at + MCOUNT_INSN_SIZE;
 #endif
 	return 0;

@@ -715,6 +715,26 @@ static int cmd_stuck_write(char **argv)
 	return 0;
 }
 
+/*
+ * short-write FILE OFFSET GOOD LEN: writes LEN bytes there, of which the first GOOD are X and the
+ * others are in memory that is not there. Prints how many were written.
+ */
+static int cmd_short_write(char **argv)
+{
+	int fd = open_file(argv[0], O_RDWR);
+	uint64_t offset = number(argv[1]), good = number(argv[2]), len = number(argv[3]);
+	uint64_t there = (good + PAGE - 1) / PAGE * PAGE, room = there + len + PAGE;
+	char *addr = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ssize_t written;
+
+	if (addr == MAP_FAILED || mprotect(addr + there, room - there, PROT_NONE))
+		err(1, "mmap");
+	memset(addr, 'X', there);
+	written = pwrite(fd, addr + there - good, len, offset);
+	printf("%zd\n", written < 0 ? 0 : written);
+	return 0;
+}
+
 /* Pages that log writes in turn. */
 #define LOG_PAGES 256
 
@@ -836,6 +856,7 @@ static const struct command commands[] = {
 	{ "pin-unlinked", "DIR", 1, cmd_pin_unlinked },
 	{ "pin-many", "FILE PAGES", 2, cmd_pin_many },
 	{ "stuck-write", "FILE GO", 2, cmd_stuck_write },
+	{ "short-write", "FILE OFFSET GOOD LEN", 4, cmd_short_write },
 	{ "log", "FILE sync|map", 2, cmd_log },
 	{ "check-log", "FILE LAST", 2, cmd_check_log },
 };

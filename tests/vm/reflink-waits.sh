@@ -60,7 +60,7 @@ pmem=/dev/$(basename "$(ls -d /sys/bus/nd/devices/namespace*.0/block/*)")
 dmsetup create slow --table "0 $(blockdev --getsz "$pmem") linear $pmem 0"
 
 # Entries of 2 MiB of shared blocks, of another driver's device, from before anything is clamped.
-mkfs.xfs -q -f -m reflink=1,rmapbt=1 -d su=2m,sw=1,agcount=2 -l size=64m,agnum=0 /dev/mapper/slow
+mkfs.xfs -q -f -m reflink=1,rmapbt=1 -d su=2m,sw=1 /dev/mapper/slow
 mount -o dax=always /dev/mapper/slow $other
 xfs_io -f -c 'extsize 2m' $other/from
 dax-file fill $other/from 0 $((4 * MIB)) 1

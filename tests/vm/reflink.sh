@@ -109,7 +109,8 @@ poisoned_room() {
 	done
 	rm $mnt/room
 	sync
-	for ((n = 0; n < LEN / 4096; n += 100)); do poison $((page + n)); done
+	# some in each piece of 64 KiB
+	for ((n = 0; n < LEN / 4096; n += 15)); do poison $((page + n)); done
 	dax-file pattern 95 $LEN >/dev/shm/new
 	mark_log
 	for ((n = 0; n < 8; n++)); do
@@ -462,6 +463,88 @@ replaced_blocks() {
 	done
 }
 
+# short WHAT FILE OFFSET GOOD LEN: a write whose buffer ends early has written what it says, and nothing else
+short() {
+	local n
+
+	cp --sparse=never "$2" /dev/shm/want
+	n=$(dax-file short-write "$2" "$3" "$4" "$5")
+	ok "$1: no more than the buffer has" [ "$n" -le "$4" ]
+	head -c "$n" /dev/zero | tr '\0' X | dd of=/dev/shm/want bs=1 seek="$3" conv=notrunc status=none
+	ok "$1: nothing else has changed" cmp /dev/shm/want "$2"
+}
+
+short_writes() {
+	local from=$mnt/from to=$mnt/to offset
+
+	dirty_room
+	for offset in 0 100; do
+		fill_file $from
+		cp --reflink=always $from $to
+		short "a short write at $offset, inside a page" $to $offset 1000 8192
+		short "a short write at $offset, inside the second page" $to $((65536 + offset)) 5000 16384
+		short "a short write at $offset, nothing" $to $((131072 + offset)) 0 8192
+		ok "a short write at $offset: a hole" xfs_io -c "fpunch $((16 * 4096)) $((32 * 4096))" $to
+		ok "a short write at $offset: the hole is one" [ "$(dd if=$to bs=4096 skip=16 count=32 status=none | tr -d '\0' | wc -c)" = 0 ]
+		short "a short write at $offset, in a hole" $to $((20 * 4096 + offset)) 1000 8192
+		ok "a short write at $offset: unshare" xfs_io -c "funshare 0 1m" $to
+		ok "a short write at $offset: as before" cmp /dev/shm/want $to
+		whole "a short write at $offset: the source" $from $seed
+		rm $from $to
+	done
+}
+
+# A write fault that has the new blocks of a page, while a write() to the same page fails: they are not freed under it.
+fault_beside_failed_write() {
+	local from=$mnt/from to=$mnt/to fault writer n
+
+	dax-file pattern 85 65536 >$from
+	cp --reflink=always $from $to
+	sync
+	head -c 4096 /dev/zero | tr '\0' F >/dev/shm/want
+	run gate-close xfs_reflink_end_cow any || fail "cannot hold up a fault"
+	xfs_io -c "mmap 0 64k" -c "mwrite -S 0x46 0 4096" $to &
+	fault=$!
+	ok "a write fails beside a fault: the fault is held up" run gate-wait
+	dax-file short-write $to 0 0 4096 >/tmp/short &
+	writer=$!
+	for ((n = 0; n < 50; n++)); do
+		{ kill -0 $writer && ! grep -q rwsem_down_write /proc/$writer/stack; } 2>/dev/null || break
+		sleep 0.1
+	done
+	run gate-open
+	wait $fault
+	is "a write fails beside a fault: the fault does not" 0 $?
+	wait $writer
+	is "a write fails beside a fault: nothing is written" 0 "$(cat /tmp/short)"
+	ok "a write fails beside a fault: what was stored" eval "head -c 4096 $to | cmp - /dev/shm/want"
+	rm $from $to
+}
+
+# A write() that goes on beside a fault of 2 MiB on the same blocks.
+fault_beside_write() {
+	local from=$mnt/from to=$mnt/to writer
+
+	[ -e /proc/sys/vm/unprivileged_userfaultfd ] || { skip "a fault beside a write" "this kernel has no userfaultfd"; return; }
+	xfs_io -f -c 'extsize 2m' $from
+	dax-file pattern 84 $((4 * MIB)) | dd of=$from bs=1M iflag=fullblock conv=notrunc status=none
+	cp --reflink=always $from $to
+	sync
+	cp $to /dev/shm/want
+	dd if=/dev/zero of=/dev/shm/want bs=4096 count=1 conv=notrunc status=none
+	head -c 4096 /dev/zero | tr '\0' F | dd of=/dev/shm/want bs=4096 seek=1 conv=notrunc status=none
+	rm -f /tmp/go
+	dax-file stuck-write $to /tmp/go >/tmp/stuck &
+	writer=$!
+	until grep -q ready /tmp/stuck || ! kill -0 $writer; do sleep 0.05; done
+	ok "a fault beside a write: a store" xfs_io -c "mmap 0 4m" -c "mwrite -S 0x46 4096 4096" $to
+	touch /tmp/go
+	wait $writer
+	is "a fault beside a write: written" written "$(tail -n 1 /tmp/stuck)"
+	ok "a fault beside a write: both are there" cmp $to /dev/shm/want
+	rm $from $to
+}
+
 # Zeroing a part of a page of shared blocks: 6.1 would lose the zeros.
 zeroed_shared() {
 	local from=$mnt/from to=$mnt/to
@@ -515,6 +598,8 @@ failed_copies
 poisoned_room
 replaced_blocks
 zeroed_shared
+short_writes
+fault_beside_failed_write
 umount $mnt
 late_xfs
 fresh "2 MiB" $disk -d su=2m,sw=1
@@ -522,6 +607,7 @@ huge_entries
 entry_while_cloning
 page_in_use
 split_copies
+fault_beside_write
 failed_write_back
 ok "2 MiB: unmount" umount $mnt
 untouched end
