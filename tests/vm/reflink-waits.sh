@@ -59,28 +59,33 @@ begin 10
 pmem=/dev/$(basename "$(ls -d /sys/bus/nd/devices/namespace*.0/block/*)")
 dmsetup create slow --table "0 $(blockdev --getsz "$pmem") linear $pmem 0"
 
-# Entries of 2 MiB of shared blocks, of another driver's device, from before anything is clamped.
-mkfs.xfs -q -f -m reflink=1,rmapbt=1 -d su=2m,sw=1 /dev/mapper/slow
-mount -o dax=always /dev/mapper/slow $other
-xfs_io -f -c 'extsize 2m' $other/from
-dax-file fill $other/from 0 $((4 * MIB)) 1
-cp --reflink=always $other/from $other/to
-huge "from before: shared, by 2 MiB" "2 mapped, 0 split" $other/to $((4 * MIB)) r
+# Entries of 2 MiB of shared blocks, of another driver's device, from before anything is clamped. 7.x warns of them by itself:
+# upstream/dax-cow-under-2m.md
+if kernel_is 6.12; then
+	mkfs.xfs -q -f -m reflink=1,rmapbt=1 -d su=2m,sw=1,agcount=2 -l size=64m,agnum=0 /dev/mapper/slow
+	mount -o dax=always /dev/mapper/slow $other
+	xfs_io -f -c 'extsize 2m' $other/from
+	dax-file fill $other/from 0 $((4 * MIB)) 1
+	cp --reflink=always $other/from $other/to
+	huge "from before: shared, by 2 MiB" "2 mapped, 0 split" $other/to $((4 * MIB)) r
+fi
 
 make_dynamic 10 0 448
 ok "a device" shape $dev 0:440
 is "bound" bound "$(bind $dev fsdev)"
 mkfs.xfs -q -f -m reflink=1,rmapbt=1 -d agcount=2 -l size=64m,agnum=0 $disk
 ok "a file system that is clamped" mount -o dax=always $disk $mnt
-ok "from before: read by pages" xfs_io -r -c "mmap -r 4096 8192" -c "mread 4096 8192" $other/to
-refused "from before: a store" xfs_io -c "mmap 4096 4096" -c "mwrite 4096 4096" $other/to
-ok "from before: the log" log_has "access refused: copy-on-write of a page whose file has a 2 MiB entry there"
-for file in from to; do
-	is "from before: $file" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $other/$file 0 $((4 * MIB)) 1 | tail -n 1)"
-done
-rm $other/from $other/to
-ok "from before: the inodes go" eval 'sync && echo 3 >/proc/sys/vm/drop_caches'
-umount $other
+if kernel_is 6.12; then
+	ok "from before: read by pages" xfs_io -r -c "mmap -r 4096 8192" -c "mread 4096 8192" $other/to
+	refused "from before: a store" xfs_io -c "mmap 4096 4096" -c "mwrite 4096 4096" $other/to
+	ok "from before: the log" log_has "access refused: copy-on-write of a page whose file has a 2 MiB entry there"
+	for file in from to; do
+		is "from before: $file" "1024 good, 0 wrong, 0 lost" "$(dax-file verify $other/$file 0 $((4 * MIB)) 1 | tail -n 1)"
+	done
+	rm $other/from $other/to
+	ok "from before: the inodes go" eval 'sync && echo 3 >/proc/sys/vm/drop_caches'
+	umount $other
+fi
 mkfs.xfs -q -f -m reflink=1,rmapbt=1 -d agcount=2 -l size=64m,agnum=0 /dev/mapper/slow
 mount -o dax=always /dev/mapper/slow $other || fail "no DAX on $pmem"
 fragments $other/one
