@@ -39,7 +39,7 @@
  * all of them.
  */
 #include <linux/compiler.h>
-#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/dax.h>
 #include <linux/fs.h>
 #include <linux/hash.h>
@@ -96,7 +96,7 @@ static struct cow_bucket {
 /* Are XFS's functions redirected? */
 static bool cow_is_hooked;
 
-/* Callers inside what is redirected to; its code stays until there is none. */
+/* Callers inside cow_end() and cow_cancel(), which may have no call in a bucket. */
 DEFINE_STATIC_SRCU(cow_srcu);
 
 /* XFS has it to itself. */
@@ -300,18 +300,15 @@ static noinline ssize_t cow_rw(struct kiocb *iocb, struct iov_iter *iter,
 	struct inode *inode = iocb->ki_filp->f_mapping->host;
 	struct cow_call call;
 	ssize_t done, rc;
-	int idx;
 
-	idx = srcu_read_lock(&cow_srcu);
 	cow_enter(&call, inode, false);
 	done = static_call(cow_dax_rw)(iocb, iter, ops);
-	cow_leave(&call);
 	if (call.again && iov_iter_count(iter)) {
 		done = max_t(ssize_t, done, 0);
 		rc = cow_write_locked(iocb, iter, ops);
 		done = rc > 0 ? done + rc : done ?: rc;
 	}
-	srcu_read_unlock(&cow_srcu, idx);
+	cow_leave(&call);
 	return done;
 }
 
@@ -319,13 +316,12 @@ static noinline ssize_t cow_rw(struct kiocb *iocb, struct iov_iter *iter,
 static noinline int cow_unshare(struct inode *inode, loff_t pos, loff_t len,
 				const struct iomap_ops *ops)
 {
-	int idx = srcu_read_lock(&cow_srcu), rc;
 	struct cow_call call;
+	int rc;
 
 	cow_enter(&call, inode, true);
 	rc = static_call(cow_dax_unshare)(inode, pos, len, ops);
 	cow_leave(&call);
-	srcu_read_unlock(&cow_srcu, idx);
 	return rc;
 }
 
@@ -333,13 +329,12 @@ static noinline int cow_unshare(struct inode *inode, loff_t pos, loff_t len,
 static noinline int cow_zero(struct inode *inode, loff_t pos, loff_t len, bool *did_zero,
 			     const struct iomap_ops *ops)
 {
-	int idx = srcu_read_lock(&cow_srcu), rc;
 	struct cow_call call;
+	int rc;
 
 	cow_enter(&call, inode, true);
 	rc = static_call(cow_dax_zero)(inode, pos, len, did_zero, ops);
 	cow_leave(&call);
-	srcu_read_unlock(&cow_srcu, idx);
 	return rc;
 }
 
@@ -435,12 +430,12 @@ void cow_init(void)
 		raw_spin_lock_init(&cow_buckets[i].lock);
 }
 
-static struct rcu_head cow_last;
-static DECLARE_COMPLETION(cow_left);
-
-static void cow_all_left(struct rcu_head *head)
+static bool cow_idle(void)
 {
-	complete(&cow_left);
+	for (unsigned int i = 0; i < ARRAY_SIZE(cow_buckets); i++)
+		if (!hlist_empty(&cow_buckets[i].calls))
+			return false;
+	return true;
 }
 
 /**
@@ -451,11 +446,11 @@ static void cow_all_left(struct rcu_head *head)
  */
 void cow_exit(void)
 {
-	call_srcu(&cow_srcu, &cow_last, cow_all_left);
-	if (!wait_for_completion_timeout(&cow_left, HZ)) {
-		pr_warn("fsdev: unloading blocked: a write to a DAX file is under way, waiting for its end\n");
-		wait_for_completion(&cow_left);
+	for (int n = 0; !cow_idle(); n++) {
+		if (n == 50)
+			pr_warn("fsdev: unloading blocked: a write to a DAX file is under way, waiting for its end\n");
+		msleep(20);
 	}
-	srcu_barrier(&cow_srcu);
+	synchronize_srcu(&cow_srcu);
 	synchronize_rcu_tasks();	/* not inside any more, and not yet back */
 }
