@@ -595,11 +595,12 @@ beside_shared
 poisoned_sources
 bounded_source
 failed_copies
-poisoned_room
 replaced_blocks
 zeroed_shared
 short_writes
 fault_beside_failed_write
+# many refusals, of which the log holds the first
+poisoned_room
 umount $mnt
 late_xfs
 fresh "2 MiB" $disk -d su=2m,sw=1
