@@ -242,6 +242,9 @@ static bool clamp_may_copy(struct iomap_iter *iter, loff_t first)
 	case COW_AGAIN:
 		/* each device refuses that, and nothing but direct access looks at it */
 		iter->iomap.dax_dev = NULL;
+		/* else fs/dax.c forgets first which pages are dirty */
+		if (iter->iomap.type == IOMAP_MAPPED)
+			iter->iomap.flags &= ~IOMAP_F_SHARED;
 		return false;
 	default:
 		/* unsharing has to have a source, or looks at nothing */
@@ -328,6 +331,8 @@ static void clamp_dstmap(void *data, struct inode *inode, struct iomap *iomap)
 	first = round_down(iter->pos, PAGE_SIZE);
 	end = round_up(iter->pos + iomap_length(iter), PAGE_SIZE);
 	nr = PHYS_PFN(end - first);
+	if ((iter->flags & (IOMAP_UNSHARE | IOMAP_ZERO)) && !(iter->flags & IOMAP_FAULT))
+		cow_see();
 	/* one page of one file is contiguous, and direct access knows whether it is poisoned */
 	if (nr > 1 || (iomap->flags & IOMAP_F_SHARED) || iter->srcmap.type != IOMAP_HOLE)
 		clamp_iter(iter, first, nr);

@@ -15,25 +15,28 @@
  *  - a write that stops inside a page, as its buffer ends in memory that is not there, has not
  *    filled the rest of that page, and XFS puts it into the file with what it held before.
  *
- * So dax_iomap_rw() is redirected to cow_rw(). It lets a write go its way, and where the write comes
- * to shared blocks clamp.c asks cow_begin(), which has it fail there. What is left of it is done by
- * pieces: the piece is copied from the caller first, since that may fault, also on the same file,
- * and then written with the file's invalidate_lock held exclusively, from before XFS makes
- * the new blocks ready until they are in the file.
+ * So dax_iomap_rw() is redirected to cow_rw(), which writes with the file's invalidate_lock held
+ * exclusively, from before XFS makes blocks ready until they are in the file. The lock is held over
+ * unshared blocks too, as XFS makes more ready than a fault has asked for. What is written may
+ * be in a mapping of the same file, so it is taken from there without faults; where it is not in
+ * memory, or comes to shared blocks, which a copy that ends early would leave half filled, it is
+ * copied into a buffer first. clamp.c asks cow_begin() at shared blocks, which has the write fail
+ * if it does not come from the buffer.
  *
- * Unsharing and zeroing hold that lock already, and copy from no process. dax_file_unshare() and
- * dax_zero_range() are redirected too, so that cow_begin() knows them.
+ * Unsharing and zeroing hold that lock already, and copy from no process (6.1 may zero without it,
+ * and shares nothing there: see clamp.c). dax_file_unshare() and dax_zero_range() are redirected
+ * too, so that cow_begin() knows them.
  *
  * The last step of XFS, xfs_reflink_end_cow(), is redirected to cow_end(), which takes the entries
- * of the file out first: fs/dax.c leaves dirty ones, and 6.1 all. Its counterpart for what has
- * failed, xfs_reflink_cancel_cow_range(), is redirected to cow_cancel(), which locks faults out where
- * the write did not.
+ * of the file out first: fs/dax.c leaves dirty ones, and 6.1 all. It does something else where
+ * nothing has been copied, and XFS would put blocks into the file with what they held before:
  *
- * Unsharing where the source has no data copies nothing, and XFS puts the new blocks into the file
- * all the same where it has made some ready, with what they held before (Linux 6.1; later kernels
- * make none ready there). So that step is turned into cancelling. And what was made ready before and
- * is left over, as by a write that failed in the middle, comes into the file where blocks that are
- * not shared are unshared or zeroed (6.12 and 7.3): there that step is left out.
+ *  - unsharing where the source has no data (6.1; later kernels make no blocks ready there) cancels;
+ *  - unsharing or zeroing blocks that are not shared leaves the step out (6.12 and 7.3): what was
+ *    made ready there before is left over, as by a write that failed in the middle.
+ *
+ * What has XFS end or cancel is redirected for as long as XFS is there, since a call may have begun
+ * before the last device was unbound.
  *
  * Locks: i_rwsem, invalidate_lock, then XFS's own, as in fallocate(). The lock of a bucket inside
  * all of them.
@@ -64,28 +67,31 @@
 /* What a task does is found by the task. */
 #define COW_BITS 8
 
-/* The piece of a write that is done with faults locked out, in bytes. */
-#define COW_PIECE SZ_256K
+/* So much of a write is done at once with faults locked out, in bytes. */
+#define COW_PIECE SZ_1M
 
 /**
  * struct cow_call - a call of fs/dax.c that may copy on write; on the stack of its task
  * @node: in its bucket, protected by the bucket's lock
  * @task: who does it
  * @inode: the file
- * @locked: @task holds its invalidate_lock exclusively
- * @pending: copy-on-write has begun, and XFS has neither ended nor cancelled it; of @task alone, as
- *	all that follow
+ * @source: what is written will not end early; of @task alone, as all that follow
+ * @pending: copy-on-write has begun, and XFS has neither ended nor cancelled it
  * @nothing: and nothing will have been copied
- * @again: a write has come to shared blocks
+ * @seen: clamp.c has seen a mapping that is unshared or zeroed, and XFS has not ended it
+ * @again: a write without @source has come to shared blocks
+ * @error: of the last step; fs/dax.c returns none where something was written
  */
 struct cow_call {
 	struct hlist_node node;
 	const struct task_struct *task;
 	const struct inode *inode;
-	bool locked;
+	bool source;
 	bool pending;
 	bool nothing;
+	bool seen;
 	bool again;
+	int error;
 };
 
 static struct cow_bucket {
@@ -156,11 +162,11 @@ static struct cow_bucket *cow_bucket(void)
 	return &cow_buckets[hash_ptr(current, COW_BITS)];
 }
 
-static void cow_enter(struct cow_call *call, const struct inode *inode, bool locked)
+static void cow_enter(struct cow_call *call, const struct inode *inode, bool source)
 {
 	struct cow_bucket *bucket = cow_bucket();
 
-	*call = (struct cow_call){ .task = current, .inode = inode, .locked = locked };
+	*call = (struct cow_call){ .task = current, .inode = inode, .source = source };
 	raw_spin_lock(&bucket->lock);
 	hlist_add_head(&call->node, &bucket->calls);
 	raw_spin_unlock(&bucket->lock);
@@ -192,8 +198,11 @@ static struct cow_call *cow_find(void)
 	return found;
 }
 
-/* Take entries out. The caller holds the file's invalidate_lock exclusively. */
-static void cow_drop(const struct inode *inode, loff_t pos, loff_t count)
+/*
+ * Take entries out. The caller holds the file's invalidate_lock exclusively. Returns false if some
+ * have stayed.
+ */
+static bool cow_drop(const struct inode *inode, loff_t pos, loff_t count)
 {
 	struct address_space *mapping = inode->i_mapping;
 	pgoff_t first = pos >> PAGE_SHIFT, last = (pos + count - 1) >> PAGE_SHIFT;
@@ -202,13 +211,25 @@ static void cow_drop(const struct inode *inode, loff_t pos, loff_t count)
 	/* first: from 7.0 on an entry that is mapped when it goes draws a warning */
 	unmap_mapping_pages(mapping, first, last - first + 1, false);
 	if (!invalidate_inode_pages2_range(mapping, first, last))
-		return;
+		return true;
 	/* dirty ones: DAX waits for nothing more, and leaves errors to fsync() */
 	filemap_fdatawrite_range(mapping, (loff_t)first << PAGE_SHIFT,
 				 ((loff_t)last << PAGE_SHIFT) + PAGE_SIZE - 1);
-	if (invalidate_inode_pages2_range(mapping, first, last))
-		pr_warn_ratelimited("fsdev: %s: inode %llu, offset %lld: the file still names pages that a write has replaced\n",
-				    inode->i_sb->s_id, (u64)inode->i_ino, pos);
+	return !invalidate_inode_pages2_range(mapping, first, last);
+}
+
+/* Put what @call has copied into the file, or cancel it. */
+static int cow_finish(struct cow_call *call, struct xfs_inode *ip, loff_t offset, loff_t count)
+{
+	const struct inode *inode = call->inode;
+
+	if (!call->nothing) {
+		if (count <= 0 || cow_drop(inode, offset, count))
+			return static_call(cow_xfs_end)(ip, offset, count);
+		pr_warn_ratelimited("fsdev: %s: inode %llu, offset %lld: not written: the file's pages there are dirty, and cannot be written back\n",
+				    inode->i_sb->s_id, (u64)inode->i_ino, offset);
+	}
+	return static_call(cow_xfs_cancel)(ip, offset, count, true) ?: call->nothing ? 0 : -EIO;
 }
 
 /* In the place of xfs_reflink_end_cow(), in the task and under the locks of its caller. */
@@ -217,18 +238,17 @@ static noinline int cow_end(struct xfs_inode *ip, loff_t offset, loff_t count)
 	int idx = srcu_read_lock(&cow_srcu), rc = 0;
 	struct cow_call *call = cow_find();
 
-	if (!call || (!call->pending && !call->locked)) {
-		/* a fault's */
+	if (call && call->pending)
+		rc = cow_finish(call, ip, offset, count);
+	else if (!call || !call->seen)
+		/* of a fault, or of a write to blocks that are not shared */
 		rc = static_call(cow_xfs_end)(ip, offset, count);
-	} else if (call->pending && call->nothing) {
-		rc = static_call(cow_xfs_cancel)(ip, offset, count, true);
-	} else if (call->pending) {
-		if (count > 0)
-			cow_drop(call->inode, offset, count);
-		rc = static_call(cow_xfs_end)(ip, offset, count);
-	}
-	if (call)
+	if (call) {
 		call->pending = false;
+		call->seen = false;
+		if (rc < 0)
+			call->error = rc;
+	}
 	srcu_read_unlock(&cow_srcu, idx);
 	return rc;
 }
@@ -238,78 +258,105 @@ static noinline int cow_cancel(struct xfs_inode *ip, loff_t offset, loff_t count
 {
 	int idx = srcu_read_lock(&cow_srcu), rc;
 	struct cow_call *call = cow_find();
-	/* else of a fault, or locked already */
-	bool lock = call && call->pending && !call->locked;
 
-	/* a write fault that has found these blocks ends before they are freed */
-	if (lock)
-		filemap_invalidate_lock(call->inode->i_mapping);
 	rc = static_call(cow_xfs_cancel)(ip, offset, count, real);
-	if (call)
+	if (call) {
 		call->pending = false;
-	if (lock)
-		filemap_invalidate_unlock(call->inode->i_mapping);
+		call->seen = false;
+	}
 	srcu_read_unlock(&cow_srcu, idx);
 	return rc;
 }
 
-/* Do what is left of a write, with faults locked out. Returns bytes or a negative errno. */
-static ssize_t cow_write_locked(struct kiocb *iocb, struct iov_iter *iter,
-				const struct iomap_ops *ops)
+/* Lock out faults of a file for a write. Returns false if that has to wait, and must not. */
+static bool cow_lock(const struct kiocb *iocb, struct address_space *mapping)
 {
-	struct inode *inode = iocb->ki_filp->f_mapping->host;
-	struct iov_iter piece;
-	struct cow_call call;
-	ssize_t done = 0, rc;
-	struct kvec vec;
-	size_t len;
-
 	if (iocb->ki_flags & IOCB_NOWAIT)
+		return down_write_trylock(&mapping->invalidate_lock);
+	filemap_invalidate_lock(mapping);
+	return true;
+}
+
+/* How much of a write is done at once; pieces end where pages do. */
+static size_t cow_piece(const struct kiocb *iocb, const struct iov_iter *iter)
+{
+	return min_t(size_t, iov_iter_count(iter), COW_PIECE - offset_in_page(iocb->ki_pos));
+}
+
+/* Write a piece as far as it is in memory, and its blocks are not shared. */
+static ssize_t cow_write_straight(struct kiocb *iocb, struct iov_iter *iter,
+				  const struct iomap_ops *ops)
+{
+	struct address_space *mapping = iocb->ki_filp->f_mapping;
+	size_t count = iov_iter_count(iter), len = cow_piece(iocb, iter);
+	ssize_t rc;
+
+	if (!cow_lock(iocb, mapping))
 		return -EAGAIN;
-	vec.iov_base = kvmalloc(min_t(size_t, iov_iter_count(iter), COW_PIECE), GFP_KERNEL);
-	if (!vec.iov_base)
-		return -ENOMEM;
-	do {
-		/* pieces end where pages do */
-		len = min_t(size_t, iov_iter_count(iter),
-			    COW_PIECE - offset_in_page(iocb->ki_pos));
-		vec.iov_len = copy_from_iter(vec.iov_base, len, iter);
-		rc = -EFAULT;
-		if (!vec.iov_len)
-			break;
-		iov_iter_kvec(&piece, WRITE, &vec, 1, vec.iov_len);
-		cow_enter(&call, inode, true);
-		filemap_invalidate_lock(inode->i_mapping);
+	iov_iter_truncate(iter, len);
+	pagefault_disable();
+	rc = static_call(cow_dax_rw)(iocb, iter, ops);
+	pagefault_enable();
+	filemap_invalidate_unlock(mapping);
+	iov_iter_reexpand(iter, count - (len - iov_iter_count(iter)));
+	return rc;
+}
+
+/* Write a piece from a copy of it in @buffer. */
+static ssize_t cow_write_copied(struct kiocb *iocb, struct iov_iter *iter,
+				const struct iomap_ops *ops, struct cow_call *call, void *buffer)
+{
+	struct address_space *mapping = iocb->ki_filp->f_mapping;
+	struct kvec vec = { .iov_base = buffer };
+	struct iov_iter piece;
+	ssize_t rc = -EIO;
+
+	vec.iov_len = copy_from_iter(buffer, cow_piece(iocb, iter), iter);
+	if (!vec.iov_len)
+		return -EFAULT;
+	iov_iter_kvec(&piece, WRITE, &vec, 1, vec.iov_len);
+	if (!cow_lock(iocb, mapping)) {
+		iov_iter_revert(iter, vec.iov_len);
+		return -EAGAIN;
+	}
+	call->source = true;
+	call->error = 0;
+	/* a store that comes after its page was copied would be lost (6.1) */
+	if (!call->again || cow_drop(call->inode, iocb->ki_pos, vec.iov_len))
 		rc = static_call(cow_dax_rw)(iocb, &piece, ops);
-		filemap_invalidate_unlock(inode->i_mapping);
-		cow_leave(&call);
-		iov_iter_revert(iter, vec.iov_len - max_t(ssize_t, rc, 0));
-		if (rc <= 0)
-			break;
-		done += rc;
-		rc = -EINTR;
-	} while (iov_iter_count(iter) && !fatal_signal_pending(current));
-	kvfree(vec.iov_base);
-	return done ?: rc;
+	call->source = false;
+	filemap_invalidate_unlock(mapping);
+	if (rc > 0 && call->error) {
+		iocb->ki_pos -= rc;
+		rc = call->error;
+	}
+	iov_iter_revert(iter, vec.iov_len - max_t(ssize_t, rc, 0));
+	return rc;
 }
 
 /* In the place of dax_iomap_rw(), in the task and under the locks of its caller. */
 static noinline ssize_t cow_rw(struct kiocb *iocb, struct iov_iter *iter,
 			       const struct iomap_ops *ops)
 {
-	struct inode *inode = iocb->ki_filp->f_mapping->host;
+	void *buffer = NULL;
 	struct cow_call call;
-	ssize_t done, rc;
+	ssize_t done = 0, rc;
 
-	cow_enter(&call, inode, false);
-	done = static_call(cow_dax_rw)(iocb, iter, ops);
-	if (call.again && iov_iter_count(iter)) {
-		done = max_t(ssize_t, done, 0);
-		rc = cow_write_locked(iocb, iter, ops);
-		done = rc > 0 ? done + rc : done ?: rc;
-	}
+	cow_enter(&call, iocb->ki_filp->f_mapping->host, false);
+	do {
+		rc = call.again ? 0 : cow_write_straight(iocb, iter, ops);
+		if (rc <= 0 && (call.again || rc == -EFAULT)) {
+			/* enough for each piece from here on */
+			if (!buffer)
+				buffer = kvmalloc(min_t(size_t, iov_iter_count(iter), COW_PIECE),
+						  GFP_KERNEL);
+			rc = buffer ? cow_write_copied(iocb, iter, ops, &call, buffer) : -ENOMEM;
+		}
+		done += max_t(ssize_t, rc, 0);
+	} while (rc > 0 && iov_iter_count(iter) && !fatal_signal_pending(current));
+	kvfree(buffer);
 	cow_leave(&call);
-	return done;
+	return done ?: rc;
 }
 
 /* In the place of dax_file_unshare(), in the task and under the locks of its caller. */
@@ -322,7 +369,7 @@ static noinline int cow_unshare(struct inode *inode, loff_t pos, loff_t len,
 	cow_enter(&call, inode, true);
 	rc = static_call(cow_dax_unshare)(inode, pos, len, ops);
 	cow_leave(&call);
-	return rc;
+	return rc ?: call.error;
 }
 
 /* In the place of dax_zero_range(), in the task and under the locks of its caller. */
@@ -335,7 +382,7 @@ static noinline int cow_zero(struct inode *inode, loff_t pos, loff_t len, bool *
 	cow_enter(&call, inode, true);
 	rc = static_call(cow_dax_zero)(inode, pos, len, did_zero, ops);
 	cow_leave(&call);
-	return rc;
+	return rc ?: call.error;
 }
 
 #ifdef COMPAT_FTRACE_IPMODIFY
@@ -402,10 +449,23 @@ enum cow_verdict cow_begin(const struct inode *inode, bool nothing)
 		return COW_REFUSED;
 	call->pending = true;
 	call->nothing = nothing;
-	if (call->locked)
+	if (call->source)
 		return COW_GO;
 	call->again = true;
 	return COW_AGAIN;
+}
+
+/**
+ * cow_see() - note that the running task is given a mapping to unshare or to zero
+ *
+ * Context: any task, inside iomap_iter(), before cow_begin(); does not sleep.
+ */
+void cow_see(void)
+{
+	struct cow_call *call = cow_find();
+
+	if (call)
+		call->seen = true;
 }
 
 /**

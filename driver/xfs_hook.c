@@ -3,7 +3,7 @@
  * XFS hook: redirect functions of XFS, which is a module: it can come after they are wanted, and go.
  *
  * The hook is there from the first time that it is wanted with XFS until XFS or this module is
- * unloaded. It does nothing while it is not wanted.
+ * unloaded: calls that have begun while it was wanted end later.
  */
 #include <linux/lockdep.h>
 #include <linux/module.h>
@@ -54,9 +54,7 @@ int xfs_hook_start(void)
 }
 
 /**
- * xfs_hook_stop() - undo xfs_hook_start()
- *
- * Callers may still be inside the replacements.
+ * xfs_hook_stop() - want the hook no more, when XFS comes
  *
  * Context: may sleep.
  */
@@ -64,7 +62,6 @@ void xfs_hook_stop(void)
 {
 	mutex_lock(&xfs_hook_lock);
 	xfs_hook_wanted = false;
-	xfs_hook_switch(false);
 	mutex_unlock(&xfs_hook_lock);
 }
 
@@ -81,7 +78,7 @@ static int xfs_hook_notify(struct notifier_block *notifier, unsigned long state,
 		rc = redirect_install(xfs_hook_set);
 	else if (state == MODULE_STATE_GOING)
 		redirect_remove(xfs_hook_set);
-	xfs_hook_switch(xfs_hook_set->there && xfs_hook_wanted);
+	xfs_hook_switch(xfs_hook_set->there);
 	mutex_unlock(&xfs_hook_lock);
 	if (rc)
 		pr_err("fsdev: XFS cannot be hooked (error %d): clones, and copy-on-write by write(), are refused on its DAX files\n",
