@@ -31,7 +31,7 @@
  * of the file out first: fs/dax.c leaves dirty ones, and 6.1 all. It does something else where
  * nothing has been copied, and XFS would put blocks into the file with what they held before:
  *
- *  - unsharing where the source has no data (6.1; later kernels make no blocks ready there) cancels;
+ *  - unsharing where the source has no data cancels (6.1; later kernels make no blocks ready);
  *  - unsharing or zeroing blocks that are not shared leaves the step out (6.12 and 7.3): what was
  *    made ready there before is left over, as by a write that failed in the middle.
  *
@@ -61,14 +61,19 @@
 #include <linux/static_call.h>
 #include <linux/uio.h>
 
+#include "compat/iomap.h"
 #include "cow.h"
 #include "redirect.h"
 
 /* What a task does is found by the task. */
 #define COW_BITS 8
 
-/* So much of a write is done at once with faults locked out, in bytes. */
-#define COW_PIECE SZ_1M
+/*
+ * So much of a write is done at once with faults locked out, in bytes: straight, where XFS makes as
+ * much ready at most; and from a buffer. A power of two each: pieces end where such of the file do.
+ */
+#define COW_PIECE SZ_4M
+#define COW_BUFFER SZ_1M
 
 /**
  * struct cow_call - a call of fs/dax.c that may copy on write; on the stack of its task
@@ -206,10 +211,15 @@ static bool cow_drop(const struct inode *inode, loff_t pos, loff_t count)
 {
 	struct address_space *mapping = inode->i_mapping;
 	pgoff_t first = pos >> PAGE_SHIFT, last = (pos + count - 1) >> PAGE_SHIFT;
+	pgoff_t from = round_down(first, PMD_SIZE >> PAGE_SHIFT);
 
 	lockdep_assert_held_write(&mapping->invalidate_lock);
-	/* first: from 7.0 on an entry that is mapped when it goes draws a warning */
-	unmap_mapping_pages(mapping, first, last - first + 1, false);
+	/*
+	 * first: from 7.0 on an entry that is mapped when it goes draws a warning. One of 2 MiB goes
+	 * as a whole, and can be mapped by pages.
+	 */
+	unmap_mapping_pages(mapping, from, round_up(last + 1, PMD_SIZE >> PAGE_SHIFT) - from,
+			    false);
 	if (!invalidate_inode_pages2_range(mapping, first, last))
 		return true;
 	/* dirty ones: DAX waits for nothing more, and leaves errors to fsync() */
@@ -277,10 +287,10 @@ static bool cow_lock(const struct kiocb *iocb, struct address_space *mapping)
 	return true;
 }
 
-/* How much of a write is done at once; pieces end where pages do. */
-static size_t cow_piece(const struct kiocb *iocb, const struct iov_iter *iter)
+/* How much of a write is done at once: not over a multiple of @most in the file. */
+static size_t cow_piece(const struct kiocb *iocb, const struct iov_iter *iter, size_t most)
 {
-	return min_t(size_t, iov_iter_count(iter), COW_PIECE - offset_in_page(iocb->ki_pos));
+	return min_t(size_t, iov_iter_count(iter), most - (iocb->ki_pos & (most - 1)));
 }
 
 /* Write a piece as far as it is in memory, and its blocks are not shared. */
@@ -288,7 +298,7 @@ static ssize_t cow_write_straight(struct kiocb *iocb, struct iov_iter *iter,
 				  const struct iomap_ops *ops)
 {
 	struct address_space *mapping = iocb->ki_filp->f_mapping;
-	size_t count = iov_iter_count(iter), len = cow_piece(iocb, iter);
+	size_t count = iov_iter_count(iter), len = cow_piece(iocb, iter, COW_PIECE);
 	ssize_t rc;
 
 	if (!cow_lock(iocb, mapping))
@@ -311,7 +321,7 @@ static ssize_t cow_write_copied(struct kiocb *iocb, struct iov_iter *iter,
 	struct iov_iter piece;
 	ssize_t rc = -EIO;
 
-	vec.iov_len = copy_from_iter(buffer, cow_piece(iocb, iter), iter);
+	vec.iov_len = copy_from_iter(buffer, cow_piece(iocb, iter, COW_BUFFER), iter);
 	if (!vec.iov_len)
 		return -EFAULT;
 	iov_iter_kvec(&piece, WRITE, &vec, 1, vec.iov_len);
@@ -321,10 +331,11 @@ static ssize_t cow_write_copied(struct kiocb *iocb, struct iov_iter *iter,
 	}
 	call->source = true;
 	call->error = 0;
-	/* a store that comes after its page was copied would be lost (6.1) */
-	if (!call->again || cow_drop(call->inode, iocb->ki_pos, vec.iov_len))
+	/* a store that comes after its page was copied would be lost */
+	if (!COMPAT_DAX_COW_MAPPED || !call->again || cow_drop(call->inode, iocb->ki_pos, vec.iov_len))
 		rc = static_call(cow_dax_rw)(iocb, &piece, ops);
 	call->source = false;
+	call->again = false;
 	filemap_invalidate_unlock(mapping);
 	if (rc > 0 && call->error) {
 		iocb->ki_pos -= rc;
@@ -348,7 +359,7 @@ static noinline ssize_t cow_rw(struct kiocb *iocb, struct iov_iter *iter,
 		if (rc <= 0 && (call.again || rc == -EFAULT)) {
 			/* enough for each piece from here on */
 			if (!buffer)
-				buffer = kvmalloc(min_t(size_t, iov_iter_count(iter), COW_PIECE),
+				buffer = kvmalloc(min_t(size_t, iov_iter_count(iter), COW_BUFFER),
 						  GFP_KERNEL);
 			rc = buffer ? cow_write_copied(iocb, iter, ops, &call, buffer) : -ENOMEM;
 		}

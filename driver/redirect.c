@@ -8,8 +8,8 @@
  *
  * A set stays from its first use until this module, or the one that has the functions, is unloaded:
  * to take it off goes over all functions of the kernel several times, which would be most of the
- * cost of an unbind. It does nothing while it is not switched on. It is permanent while it is there:
- * kernel.ftrace_enabled cannot be cleared.
+ * cost of an unbind. It does nothing while it is not switched on. It is permanent while it is
+ * there: kernel.ftrace_enabled cannot be cleared.
  */
 #include <linux/container_of.h>
 #include <linux/errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * XFS hook: redirect functions of XFS, which is a module: it can come after they are wanted, and go.
+ * XFS hook: redirect functions of XFS, a module that can come after they are wanted, and go.
  *
  * The hook is there from the first time that it is wanted with XFS until XFS or this module is
  * unloaded: calls that have begun while it was wanted end later.

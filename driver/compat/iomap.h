@@ -29,6 +29,9 @@
  */
 #define COMPAT_DAX_COW_UNZEROED COMPAT_BEFORE_6_2
 
+/* Before 6.2 a write that copies on write leaves the file's old pages mapped meanwhile. */
+#define COMPAT_DAX_COW_MAPPED COMPAT_BEFORE_6_2
+
 /* Before 6.2 XFS sets IOMAP_F_SHARED for writes only. */
 #define COMPAT_IOMAP_READS_UNSHARED COMPAT_BEFORE_6_2
 

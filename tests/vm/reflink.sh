@@ -564,6 +564,15 @@ zeroed_shared() {
 		ok "zeroing in a shared page: by a write" cmp /dev/shm/want $to
 	fi
 	whole "zeroing in a shared page: the source" $from $seed
+	# a truncation inside a shared page zeroes the rest of it
+	if [ "$dedupes" ]; then
+		cp --reflink=always $from $to
+		head -c 5000 $from >/dev/shm/want
+		ok "truncation in a shared page" xfs_io -c "truncate 5000" $to
+		truncate -s 8192 $to /dev/shm/want
+		ok "truncation in a shared page: zeros behind it" cmp /dev/shm/want $to
+		whole "truncation in a shared page: the source" $from $seed
+	fi
 	rm $from $to
 }
 
