@@ -20,7 +20,7 @@ rounds=8 leak=6
 cannot_fail='
 	__SCT__ __SCK__ __x86_ __stack_chk_fail __ref_stack_chk_guard __ubsan __fentry__ __tracepoint __traceiter
 	__rcu_read_ _dev_ __dynamic_ _printk ___ratelimit snprintf scnprintf sprintf mem str __mem copy_mc_to_kernel _copy_
-	fortify_panic __fortify_panic dax_remap_file_range_prep for_each_kernel_tracepoint ftrace_ register_ftrace_function tracepoint_ BUG_func pv_ops
+	fortify_panic __fortify_panic dax_remap_file_range_prep dax_iomap_rw dax_file_unshare dax_zero_range for_each_kernel_tracepoint ftrace_ register_ftrace_function tracepoint_ BUG_func pv_ops
 	__trace_trigger __cpu_online_mask __copy_overflow device_driver_attach __preempt_count cpu_number pcpu_hot this_cpu_off
 	__static_call_update register_module_notifier drain_workqueue system_unbound_wq file_ns_capable fixed_size_llseek
 	get_zeroed_page free_pages kstrtobool arch_wb_cache_pmem bus_for_each_dev
@@ -42,7 +42,7 @@ cannot_fail='
 	kmalloc_caches const_pcpu_hot current_task const_current_task
 	bus_find_device device_match_devt kern_path path_put
 	async_schedule_node_domain async_synchronize_full_domain memunmap_pages __num_online_cpus
-	__symbol_get __symbol_put arch_invalidate_pmem cancel_ empty_zero_page __zero_page iov_iter_revert msleep lookup_address
+	__symbol_get __symbol_put arch_invalidate_pmem cancel_ empty_zero_page __zero_page iov_iter_revert iov_iter_kvec __flush_workqueue msleep lookup_address
 	queue_work_on queue_delayed_work_on delayed_work_timer_fn timer_init_key system_percpu_wq system_wq mce_ boot_cpu_data
 	__asan_ __kasan_ __kcsan_ kcsan_ __tsan_ __might_ __klp_ klp_ lockdep_ dump_page
 '
