@@ -269,7 +269,8 @@ case_memory_under_lock() {
 # with_file: a file system without a holder on the disk, with a file; until without_file
 with_file() {
 	run let-go 10
-	mkfs.ext4 -q -F -b 4096 $disk && mount -o dax=always $disk /mnt || fail "mount"
+	mkfs.ext4 -q -F -b 4096 $disk || fail "mkfs"
+	mount -o dax=always $disk /mnt || fail "mount"
 	dax-file fill /mnt/file 0 65536 1 >/dev/null
 	page=$(($(blocks /mnt/file 8192) / 4096))
 }
@@ -354,7 +355,10 @@ case_put_twice() {
 	mark_log
 	unbind dax10.0 &
 	taker=$!
-	until said dax10.0 | grep -q 'unbind blocked: the page map is in use'; do kill -0 $taker && sleep 0.1 || break; done
+	until said dax10.0 | grep -q 'unbind blocked: the page map is in use'; do
+		kill -0 $taker || break
+		sleep 0.1
+	done
 	run gate-next
 	ok "they are dropped, and again" run gate-wait
 	# a second and more for what is left of the unbind

@@ -18,7 +18,8 @@ like "a devdax namespace" "^dax" "$dev"
 disk=/dev/fsdev${dev#dax}
 ok "bound" give "$dev" fsdev
 failing=$(phys_of $((2 * MIB)))
-mkfs.ext4 -q -F -b 4096 "$disk" && mount -o dax=always "$disk" /mnt || fail "mount"
+mkfs.ext4 -q -F -b 4096 "$disk" || fail "mkfs"
+mount -o dax=always "$disk" /mnt || fail "mount"
 dax-file fill /mnt/file 0 65536 1 >/dev/null
 
 : >/tmp/pins
