@@ -215,8 +215,8 @@ static bool cow_drop(const struct inode *inode, loff_t pos, loff_t count)
 
 	lockdep_assert_held_write(&mapping->invalidate_lock);
 	/*
-	 * first: from 7.0 on an entry that is mapped when it goes draws a warning. One of 2 MiB goes
-	 * as a whole, and can be mapped by pages.
+	 * first: from 7.0 on an entry that is mapped when it goes draws a warning. One of 2 MiB
+	 * goes as a whole, and can be mapped by pages.
 	 */
 	unmap_mapping_pages(mapping, from, round_up(last + 1, PMD_SIZE >> PAGE_SHIFT) - from,
 			    false);
@@ -332,7 +332,8 @@ static ssize_t cow_write_copied(struct kiocb *iocb, struct iov_iter *iter,
 	call->source = true;
 	call->error = 0;
 	/* a store that comes after its page was copied would be lost */
-	if (!COMPAT_DAX_COW_MAPPED || !call->again || cow_drop(call->inode, iocb->ki_pos, vec.iov_len))
+	if (!COMPAT_DAX_COW_MAPPED || !call->again ||
+	    cow_drop(call->inode, iocb->ki_pos, vec.iov_len))
 		rc = static_call(cow_dax_rw)(iocb, &piece, ops);
 	call->source = false;
 	call->again = false;
