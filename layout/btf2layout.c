@@ -24,7 +24,7 @@ static const char usage[] =
 	"Writes a C header with the private DAX structures of a kernel, and with macros that say\n"
 	"which optional functions, members and types that kernel has.\n"
 	"\n"
-	"  --btf FILE      the kernel: /sys/kernel/btf/vmlinux, an ELF vmlinux or an x86 vmlinuz\n"
+	"  --btf FILE      the kernel: /sys/kernel/btf/vmlinux, an ELF vmlinux or a vmlinuz\n"
 	"  --symvers FILE  its Module.symvers, the list of what it exports\n"
 	"  --output FILE   the header; there is none if anything fails\n"
 	"  --help          this text\n"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE /* memmem() */
 #include <elf.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,6 +21,23 @@
 #define BOOT_END 0x250
 #define BOOT_HAS_PAYLOAD 0x0208
 #define SECTOR 512
+
+/* Documentation/arch/arm64/booting.rst, and the header in front of an EFI program that unpacks itself. */
+#define IMAGE_MAGIC 0x38
+#define IMAGE_END 0x40
+#define ZBOOT_TYPE 4
+#define ZBOOT_PAYLOAD_OFFSET 8
+#define ZBOOT_PAYLOAD_SIZE 12
+#define ZBOOT_METHOD 24
+#define ZBOOT_END 56
+
+/* The header of BTF, with the offsets of its two parts behind it. */
+#define BTF_HEADER 24
+#define BTF_HEADER_LENGTH 4
+#define BTF_TYPES 8
+#define BTF_TYPES_LENGTH 12
+#define BTF_STRINGS 16
+#define BTF_STRINGS_LENGTH 20
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define ELF_NATIVE ELFDATA2LSB
@@ -62,6 +80,22 @@ static bool is_bzimage(struct bytes in)
 {
 	return in.size >= BOOT_END && le16(in.at + BOOT_FLAG) == 0xaa55 &&
 	       !memcmp(in.at + BOOT_MAGIC, "HdrS", 4);
+}
+
+static bool is_image(struct bytes in)
+{
+	return in.size >= IMAGE_END && !memcmp(in.at + IMAGE_MAGIC, "ARMd", 4);
+}
+
+static bool is_zboot(struct bytes in)
+{
+	return in.size >= ZBOOT_END && !memcmp(in.at, "MZ", 2) &&
+	       !memcmp(in.at + ZBOOT_TYPE, "zimg", 4);
+}
+
+static bool is_gzip(struct bytes in)
+{
+	return in.size >= 2 && in.at[0] == 0x1f && in.at[1] == 0x8b;
 }
 
 /* section: header number @i of the table that @elf names; false where it lies outside the file. */
@@ -158,25 +192,90 @@ static int packed(struct bytes image, struct bytes *kernel, FILE *err)
 	return 0;
 }
 
-static int find_in_bzimage(struct bytes image, struct payload *found, FILE *err)
+/* btf_size: of the BTF that @in begins with; 0 if it does not look like BTF. */
+static __u64 btf_size(struct bytes in)
+{
+	__u64 header, types, strings, at;
+
+	if (in.size < BTF_HEADER)
+		return 0;
+	header = le32(in.at + BTF_HEADER_LENGTH);
+	types = le32(in.at + BTF_TYPES_LENGTH);
+	strings = le32(in.at + BTF_STRINGS_LENGTH);
+	at = header + le32(in.at + BTF_STRINGS);
+	if (header < BTF_HEADER || le32(in.at + BTF_TYPES) || at < header + types || !strings ||
+	    !holds(in, at, strings))
+		return 0;
+	/* the first string is the empty one, and the last one ends */
+	return in.at[at] || in.at[at + strings - 1] ? 0 : at + strings;
+}
+
+/* A raw image has no table of what is where. Its BTF is the largest one in it. */
+static int find_in_image(struct bytes in, struct payload *found, FILE *err)
+{
+	static const unsigned char magic[] = { 0x9f, 0xeb, 1, 0 };
+	const unsigned char *end = in.at + in.size, *at = in.at;
+
+	while ((at = memmem(at, end - at, magic, sizeof(magic)))) {
+		__u64 size = btf_size((struct bytes){ at, end - at });
+
+		if (size > found->size) {
+			found->btf = at;
+			found->size = size;
+		}
+		at += size ? size : sizeof(magic);
+	}
+	if (!found->size)
+		return complain(err,
+				"the kernel's Image has no BTF in it: it was built without CONFIG_DEBUG_INFO_BTF");
+	return 0;
+}
+
+/* find_packed: in what unpack() can unpack. @kind: what it is, for a complaint. */
+static int find_packed(struct bytes packed, const char *kind, struct payload *found, FILE *err)
 {
 	struct bytes kernel;
 	unsigned char *unpacked;
 	int rc = -1;
 
-	if (packed(image, &kernel, err) ||
-	    unpack(kernel.at, kernel.size, &unpacked, &kernel.size, err))
+	if (unpack(packed.at, packed.size, &unpacked, &kernel.size, err))
 		return -1;
 	kernel.at = unpacked;
 	if (is_elf(kernel))
 		rc = find_in_elf(kernel, found, err);
+	else if (is_image(kernel))
+		rc = find_in_image(kernel, found, err);
 	else
-		complain(err, "what the bzImage unpacks to is no ELF file");
+		complain(err, "what the %s unpacks to is neither an ELF file nor an Image", kind);
 	if (rc)
 		free(unpacked);
 	else
 		found->unpacked = unpacked;
 	return rc;
+}
+
+static int find_in_bzimage(struct bytes image, struct payload *found, FILE *err)
+{
+	struct bytes kernel;
+
+	if (packed(image, &kernel, err))
+		return -1;
+	return find_packed(kernel, "bzImage", found, err);
+}
+
+static int find_in_zboot(struct bytes image, struct payload *found, FILE *err)
+{
+	__u64 offset = le32(image.at + ZBOOT_PAYLOAD_OFFSET);
+	__u64 size = le32(image.at + ZBOOT_PAYLOAD_SIZE);
+
+	/* the unpacked size comes behind the payload, but for gzip, which ends with it */
+	if (memcmp(image.at + ZBOOT_METHOD, "gzip", 4))
+		size += 4;
+	if (!holds(image, offset, size))
+		return complain(err,
+				"the EFI image's payload (%llu bytes at %llu) lies outside the file of %zu bytes",
+				size, offset, image.size);
+	return find_packed((struct bytes){ image.at + offset, size }, "EFI image", found, err);
 }
 
 static int complain_kind(struct bytes in, FILE *err)
@@ -185,14 +284,15 @@ static int complain_kind(struct bytes in, FILE *err)
 
 	memcpy(first, in.at, in.size < sizeof(first) ? in.size : sizeof(first));
 	return complain(err,
-			"the file of %zu bytes (magic %02x %02x %02x %02x) is neither raw BTF nor an ELF vmlinux nor an x86 bzImage",
+			"the file of %zu bytes (magic %02x %02x %02x %02x) is neither raw BTF nor an ELF vmlinux nor an image of x86 or arm64",
 			in.size, first[0], first[1], first[2], first[3]);
 }
 
 /**
  * payload_find() - find the BTF in a file, whichever of the known kinds it is
- * @file: the whole file: raw BTF, a 64-bit ELF file with a .BTF section, or an x86 bzImage;
- *	told apart by content, and safe for any bytes
+ * @file: the whole file: raw BTF, a 64-bit ELF file with a .BTF section, an x86 bzImage, or an
+ *	arm64 Image, which may be packed with gzip or inside an EFI program that unpacks it; told
+ *	apart by content, and safe for any bytes
  * @size: its length in bytes
  * @found: filled in on success; it points into @file, which has to outlive it
  * @err: gets one line that says what is wrong
@@ -212,6 +312,12 @@ int payload_find(const unsigned char *file, size_t size, struct payload *found, 
 		return find_in_elf(in, found, err);
 	if (is_bzimage(in))
 		return find_in_bzimage(in, found, err);
+	if (is_zboot(in))
+		return find_in_zboot(in, found, err);
+	if (is_image(in))
+		return find_in_image(in, found, err);
+	if (is_gzip(in))
+		return find_packed(in, "gzip file", found, err);
 	if (!is_raw_btf(in))
 		return complain_kind(in, err);
 	found->btf = file;

@@ -12,6 +12,7 @@
 #include "unpack.h"
 
 #define TRAILER 4
+#define LZ4_LEAST_MATCH 4
 #define XZ_MEMORY (512u << 20)
 
 /* A stream to unpack and the room for it; @used is how much of the room it filled. */
@@ -75,11 +76,88 @@ static bool unpack_gzip(struct job *job)
 	return end == Z_STREAM_END;
 }
 
+static size_t le32(const unsigned char *p)
+{
+	return p[0] | p[1] << 8 | p[2] << 16 | (size_t)p[3] << 24;
+}
+
+/* lz4_length: a length of 15 goes on in bytes, of which the first below 255 is the last. */
+static bool lz4_length(const unsigned char **at, const unsigned char *end, size_t *length)
+{
+	unsigned char more = 255;
+
+	if (*length != 15)
+		return true;
+	while (more == 255) {
+		if (*at == end)
+			return false;
+		more = *(*at)++;
+		*length += more;
+	}
+	return true;
+}
+
+/* lz4_match: copies from what was unpacked of this block, which may overlap with where it goes. */
+static bool lz4_match(struct job *job, size_t first, size_t distance, size_t length)
+{
+	if (!distance || distance > job->used - first || length > job->out_size - job->used)
+		return false;
+	for (; length; length--, job->used++)
+		job->out[job->used] = job->out[job->used - distance];
+	return true;
+}
+
+/* A block is a sequence of literals and a match, again and again; the last has no match. */
+static bool lz4_block(struct job *job, const unsigned char *at, size_t size)
+{
+	const unsigned char *end = at + size;
+	size_t first = job->used;
+
+	while (at < end) {
+		unsigned char token = *at++;
+		size_t literals = token >> 4, match = token & 15, distance;
+
+		if (!lz4_length(&at, end, &literals) || literals > (size_t)(end - at) ||
+		    literals > job->out_size - job->used)
+			return false;
+		memcpy(job->out + job->used, at, literals);
+		job->used += literals;
+		at += literals;
+		if (at == end)
+			return true;
+		if (end - at < 2)
+			return false;
+		distance = at[0] | at[1] << 8;
+		at += 2;
+		if (!lz4_length(&at, end, &match) ||
+		    !lz4_match(job, first, distance, match + LZ4_LEAST_MATCH))
+			return false;
+	}
+	return false;
+}
+
+/* The old format of the lz4 program: a magic, then blocks behind their packed size. */
+static bool unpack_lz4(struct job *job)
+{
+	const unsigned char *at = job->in + 4, *end = job->in + job->in_size;
+
+	/* what is left where all is unpacked is the trailer */
+	while (job->used < job->out_size && end - at > 4) {
+		size_t size = le32(at);
+
+		at += 4;
+		if (size > (size_t)(end - at) || !lz4_block(job, at, size))
+			return false;
+		at += size;
+	}
+	return end - at == TRAILER;
+}
+
 static const struct method methods[] = {
 	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, unpack_xz },
 	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, unpack_zstd },
 	{ "gzip", { 0x1f, 0x8b }, 2, unpack_gzip },
-	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, NULL },
+	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
 	{ "lzo", { 0x89, 'L', 'Z', 'O' }, 4, NULL },
 	{ "lzma", { 0x5d, 0x00, 0x00 }, 3, NULL },
 	{ "bzip2", { 'B', 'Z', 'h' }, 3, NULL },
@@ -98,15 +176,13 @@ static const struct method *method_of(const unsigned char *packed, size_t size)
 
 static size_t trailer_of(const unsigned char *packed, size_t size)
 {
-	const unsigned char *t = packed + size - TRAILER;
-
-	return t[0] | t[1] << 8 | t[2] << 16 | (size_t)t[3] << 24;
+	return le32(packed + size - TRAILER);
 }
 
 static int complain_method(const unsigned char *p, const struct method *method, FILE *err)
 {
 	return complain(err,
-			"the kernel image is packed with %s (magic %02x %02x %02x %02x), and only xz, zstd and gzip can be unpacked: give --btf an unpacked vmlinux or /sys/kernel/btf/vmlinux",
+			"the kernel image is packed with %s (magic %02x %02x %02x %02x), and only xz, zstd, gzip and lz4 can be unpacked: give --btf an unpacked vmlinux or /sys/kernel/btf/vmlinux",
 			method ? method->name : "something unknown", p[0], p[1], p[2], p[3]);
 }
 
@@ -124,8 +200,8 @@ static int run(const struct method *method, struct job *job, FILE *err)
 }
 
 /**
- * unpack() - decompress the payload of a bzImage
- * @packed: the payload: one xz, zstd or gzip stream, then its unpacked size as 4 little-endian
+ * unpack() - decompress the payload of a kernel image
+ * @packed: the payload: one xz, zstd, gzip or lz4 stream, then its unpacked size as 4 little-endian
  *	bytes (in gzip those are the end of the stream itself); any bytes are safe
  * @size: of @packed, in bytes
  * @unpacked: set to the result, which the caller frees

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Finding the BTF in raw BTF, ELF files and bzImages, and refusing every damaged one by name.
+ * Finding the BTF in raw BTF, ELF files and kernel images, and refusing every damaged one by name.
  */
 #include <elf.h>
 #include <setjmp.h>
@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "layout/payload.h"
+#include "layout/unpack.h"
 
 #define SECTOR 512
 #define BTF_SIZE 5000
@@ -146,6 +147,62 @@ static size_t pack_gzip(const unsigned char *in, size_t size, unsigned char *out
 	return stream.total_out - 4;
 }
 
+/* lz4_put: the length that a token begins, when it does not fit into its four bits */
+static size_t lz4_put(unsigned char *out, size_t used, size_t length)
+{
+	for (length -= 15; length >= 255; length -= 255)
+		out[used++] = 255;
+	out[used++] = length;
+	return used;
+}
+
+/* As `lz4 -l` packs, by a search that is slow and simple. Two blocks, as of a larger kernel. */
+static size_t pack_lz4(const unsigned char *in, size_t size, unsigned char *out, size_t room)
+{
+	size_t used = 4, first, end;
+
+	put32(out, 0x184c2102);
+	for (first = 0; first < size; first = end) {
+		size_t at = first, start = first, head = used;
+
+		used += 4;
+		end = first ? size : size / 2;
+		while (at < end) {
+			size_t length = 0, back, token = used++, literals;
+
+			for (back = 1; back <= at - first && back < 0x10000; back++) {
+				while (at + length < end && in[at + length] == in[at + length - back])
+					length++;
+				if (length >= 4)
+					break;
+				length = 0;
+			}
+			if (!length && ++at < end) {
+				used--;
+				continue;
+			}
+			literals = at - start;
+			out[token] = (literals < 15 ? literals : 15) << 4;
+			used = literals < 15 ? used : lz4_put(out, used, literals);
+			memcpy(out + used, in + start, literals);
+			used += literals;
+			assert_true(used + 300 < room);
+			if (!length)
+				break;
+			put32(out + used, back);
+			used += 2;
+			out[token] |= length - 4 < 15 ? length - 4 : 15;
+			used = length - 4 < 15 ? used : lz4_put(out, used, length - 4);
+			at += length;
+			start = at;
+			if (at == end)
+				out[used++] = 0;
+		}
+		put32(out + head, used - head - 4);
+	}
+	return used;
+}
+
 /* Where bzimage() puts the payload: behind @sectors and 16 bytes of code. */
 static size_t payload_at(unsigned int sectors)
 {
@@ -191,6 +248,54 @@ static struct blob packed(pack_fn *pack)
 	struct blob elf = elf_file();
 
 	return packed_as(pack, elf, elf.size, 39);
+}
+
+/* put_btf: a header with a part for types and one for strings, as a search has to tell it by. */
+static void put_btf(unsigned char *at, size_t size)
+{
+	memset(at, 0, size);
+	put32(at, 0x0001eb9f);
+	put32(at + 4, 24);
+	put32(at + 12, size - 24 - 16);
+	put32(at + 16, size - 24 - 16);
+	put32(at + 20, 16);
+	memset(at + 24, 'x', size - 24 - 16);
+}
+
+#define IMAGE_SIZE 9000
+#define IMAGE_BTF 1236
+#define IMAGE_BTF_SIZE 4000
+
+/* An arm64 Image: its magic, and in it a BTF, a smaller one, and what only begins as one. */
+static struct blob arm_image(void)
+{
+	struct blob image = new_file(IMAGE_SIZE);
+
+	memcpy(image.bytes, "MZ", 2);
+	memcpy(image.bytes + 0x38, "ARMd", 4);
+	put_btf(image.bytes + 1000, 100);
+	put_btf(image.bytes + IMAGE_BTF, IMAGE_BTF_SIZE);
+	put_btf(image.bytes + 6000, 200);
+	memcpy(image.bytes + IMAGE_SIZE - 10, "\x9f\xeb\x01\x00\x18", 5);
+	return image;
+}
+
+/* An EFI program with that kernel in it. */
+static struct blob zboot(pack_fn *pack, const char *method, struct blob content)
+{
+	size_t room = content.size + 1000, size, tail = strcmp(method, "gzip") ? 0 : 4;
+	struct blob image = new_file(512 + room + 4);
+
+	memcpy(image.bytes, "MZ", 2);
+	memcpy(image.bytes + 4, "zimg", 4);
+	size = pack(content.bytes, content.size, image.bytes + 512, room);
+	if (!tail)
+		put32(image.bytes + 512 + size, content.size);
+	put32(image.bytes + 8, 512);
+	put32(image.bytes + 12, size + tail);
+	strcpy((char *)image.bytes + 24, method);
+	free(content.bytes);
+	return image;
 }
 
 enum outcome { REFUSED, OTHER, FOUND };
@@ -255,7 +360,7 @@ static void other_files_are_refused(void **state)
 	memcpy(script.bytes, "#!/", 3);
 	expect_refusal(new_file(0), "the file is empty\n");
 	expect_refusal(script,
-		       "the file of 3 bytes (magic 23 21 2f 00) is neither raw BTF nor an ELF vmlinux nor an x86 bzImage\n");
+		       "the file of 3 bytes (magic 23 21 2f 00) is neither raw BTF nor an ELF vmlinux nor an image of x86 or arm64\n");
 }
 
 static void elf_section_is_found(void **state)
@@ -331,6 +436,77 @@ static void bzimage_is_unpacked(void **state)
 	expect_btf(packed(pack_xz));
 	expect_btf(packed(pack_zstd));
 	expect_btf(packed(pack_gzip));
+	expect_btf(packed(pack_lz4));
+}
+
+/* expect_image: what is found is the BTF of arm_image(). */
+static void expect_image(struct blob file)
+{
+	static unsigned char wanted[IMAGE_BTF_SIZE];
+	struct payload found;
+
+	put_btf(wanted, sizeof(wanted));
+	assert_int_equal(payload_find(file.bytes, file.size, &found, stderr), 0);
+	assert_int_equal(found.size, IMAGE_BTF_SIZE);
+	assert_memory_equal(found.btf, wanted, IMAGE_BTF_SIZE);
+	payload_free(&found);
+	free(file.bytes);
+}
+
+static void largest_btf_of_an_image_is_found(void **state)
+{
+	(void)state;
+	expect_image(arm_image());
+}
+
+static void packed_images_are_unpacked(void **state)
+{
+	struct blob image = arm_image(), file = new_file(image.size);
+
+	(void)state;
+	file.size = pack_gzip(image.bytes, image.size, file.bytes, file.size) + 4;
+	free(image.bytes);
+	expect_image(cut(file, file.size));
+	expect_image(zboot(pack_gzip, "gzip", arm_image()));
+	expect_image(zboot(pack_zstd, "zstd22", arm_image()));
+	expect_image(zboot(pack_xz, "xzkern", arm_image()));
+	expect_image(zboot(pack_lz4, "lz4", arm_image()));
+}
+
+static void damaged_images_are_refused(void **state)
+{
+	static const char no_btf[] =
+		"the kernel's Image has no BTF in it: it was built without CONFIG_DEBUG_INFO_BTF\n";
+	static const struct {
+		size_t at;
+		uint32_t value;
+	} damages[] = {
+		{ 4, 23 }, { 4, UINT32_MAX }, { 8, 4 }, { 12, UINT32_MAX }, { 16, 0 },
+		{ 16, UINT32_MAX }, { 20, 0 }, { 20, UINT32_MAX },
+	};
+	struct blob file;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
+		file = arm_image();
+		memset(file.bytes + 1000, 0, 100);
+		memset(file.bytes + 6000, 0, 200);
+		put32(file.bytes + IMAGE_BTF + damages[i].at, damages[i].value);
+		expect_refusal(file, no_btf);
+	}
+	file = arm_image();
+	memset(file.bytes + 1000, 0, 100);
+	expect_refusal(cut(file, IMAGE_BTF + IMAGE_BTF_SIZE - 1), no_btf);
+	file = zboot(pack_gzip, "gzip", arm_image());
+	put32(file.bytes + 12, UINT32_MAX);
+	expect_refusal(file, "the EFI image's payload (4294967295 bytes at 512) lies outside the file of 10516 bytes\n");
+	file = zboot(pack_gzip, "gzip", arm_image());
+	put32(file.bytes + 8, UINT32_MAX);
+	free(find(file, &(enum outcome){ OTHER }));
+	file = new_file(64);
+	expect_refusal(zboot(pack_gzip, "gzip", file),
+		       "what the EFI image unpacks to is neither an ELF file nor an Image\n");
 }
 
 static void no_setup_sectors_mean_four(void **state)
@@ -398,17 +574,18 @@ static void cut_payloads_are_refused(void **state)
 	cut_payload_is_refused(pack_xz, "xz");
 	cut_payload_is_refused(pack_zstd, "zstd");
 	cut_payload_is_refused(pack_gzip, "gzip");
+	cut_payload_is_refused(pack_lz4, "lz4");
 }
 
 /* The first bytes of a packed kernel turned over, one at a time: whatever comes out, no crash. */
 static void any_damage_is_survived(void **state)
 {
-	static pack_fn *const packs[] = { pack_xz, pack_zstd, pack_gzip };
+	static pack_fn *const packs[] = { pack_xz, pack_zstd, pack_gzip, pack_lz4 };
 	enum outcome outcome;
 	size_t i, at;
 
 	(void)state;
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		struct blob image = packed(packs[i]);
 
 		for (at = payload_at(39); at < payload_at(39) + 400; at++) {
@@ -420,6 +597,48 @@ static void any_damage_is_survived(void **state)
 		}
 		free(image.bytes);
 	}
+}
+
+/* Blocks that say of themselves what is not so; the memory that is given ends where the payload does. */
+static void lying_lz4_is_refused(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t size;
+	} payloads[] = {
+#define PAYLOAD(bytes) { "\x02\x21\x4c\x18" bytes, sizeof("\x02\x21\x4c\x18" bytes) - 1 }
+		/* a block behind the end, and one whose last sequence has a match */
+		PAYLOAD("\xff\x00\x00\x00\x10" "a\x10\0\0\0"),
+		PAYLOAD("\x04\x00\x00\x00\x10" "a\x01\x00\x10\0\0\0"),
+		/* more literals than bytes; than there is room for; a length that goes on behind the end */
+		PAYLOAD("\x02\x00\x00\x00\xe0" "a\x10\0\0\0"),
+		PAYLOAD("\x06\x00\x00\x00\x50" "abcde\x02\0\0\0"),
+		PAYLOAD("\x02\x00\x00\x00\xf0\xff\x10\0\0\0"),
+		PAYLOAD("\x05\x00\x00\x00\x1f" "a\x01\x00\xff\xff\0\0\0"),
+		/* a match that is cut off, is nowhere, is in front of the block, is longer than the room */
+		PAYLOAD("\x03\x00\x00\x00\x10" "a\x01\x10\0\0\0"),
+		PAYLOAD("\x05\x00\x00\x00\x10" "a\x00\x00\x00\x05\0\0\0"),
+		PAYLOAD("\x05\x00\x00\x00\x10" "a\x02\x00\x00\x05\0\0\0"),
+		PAYLOAD("\x03\x00\x00\x00\x20" "ab\x05\x00\x00\x00\x10" "c\x02\x00\x00\x07\0\0\0"),
+		PAYLOAD("\x05\x00\x00\x00\x18" "a\x01\x00\x00\x03\0\0\0"),
+		/* another length than it says; something behind the last block */
+		PAYLOAD("\x03\x00\x00\x00\x20" "ab\x03\0\0\0"),
+		PAYLOAD("\x03\x00\x00\x00\x20" "ab\x00\x02\0\0\0"),
+	};
+	FILE *err = fopen("/dev/null", "w");
+	size_t i;
+
+	(void)state;
+	assert_non_null(err);
+	for (i = 0; i < sizeof(payloads) / sizeof(*payloads); i++) {
+		struct blob file = new_file(payloads[i].size), out;
+
+		memcpy(file.bytes, payloads[i].bytes, file.size);
+		if (!unpack(file.bytes, file.size, &out.bytes, &out.size, err))
+			fail_msg("payload %zu was unpacked", i);
+		free(file.bytes);
+	}
+	fclose(err);
 }
 
 static void lying_size_is_refused(void **state)
@@ -446,10 +665,10 @@ static void lying_size_is_refused(void **state)
 static void other_compressions_are_named(void **state)
 {
 	(void)state;
-	expect_refusal(bzimage(39, (const unsigned char *)"\x02\x21\x4c\x18 lz4", 8),
-		       "the kernel image is packed with lz4 (magic 02 21 4c 18), and only xz, zstd and gzip can be unpacked: give --btf an unpacked vmlinux or /sys/kernel/btf/vmlinux\n");
+	expect_refusal(bzimage(39, (const unsigned char *)"\x89LZO what", 9),
+		       "the kernel image is packed with lzo (magic 89 4c 5a 4f), and only xz, zstd, gzip and lz4 can be unpacked: give --btf an unpacked vmlinux or /sys/kernel/btf/vmlinux\n");
 	expect_refusal(bzimage(39, (const unsigned char *)"\x01\x02\x03\x04 what", 9),
-		       "the kernel image is packed with something unknown (magic 01 02 03 04), and only xz, zstd and gzip can be unpacked: give --btf an unpacked vmlinux or /sys/kernel/btf/vmlinux\n");
+		       "the kernel image is packed with something unknown (magic 01 02 03 04), and only xz, zstd, gzip and lz4 can be unpacked: give --btf an unpacked vmlinux or /sys/kernel/btf/vmlinux\n");
 }
 
 static void unpacked_kernel_has_to_be_elf(void **state)
@@ -458,7 +677,7 @@ static void unpacked_kernel_has_to_be_elf(void **state)
 
 	(void)state;
 	expect_refusal(packed_as(pack_zstd, file, file.size, 39),
-		       "what the bzImage unpacks to is no ELF file\n");
+		       "what the bzImage unpacks to is neither an ELF file nor an Image\n");
 	file = elf_file();
 	elf_of(file)->e_ident[EI_CLASS] = ELFCLASS32;
 	expect_refusal(packed_as(pack_zstd, file, file.size, 39),
@@ -475,11 +694,15 @@ int main(void)
 		cmocka_unit_test(thirty_two_bit_elf_is_refused),
 		cmocka_unit_test(kernel_without_btf_is_refused),
 		cmocka_unit_test(bzimage_is_unpacked),
+		cmocka_unit_test(largest_btf_of_an_image_is_found),
+		cmocka_unit_test(packed_images_are_unpacked),
+		cmocka_unit_test(damaged_images_are_refused),
 		cmocka_unit_test(no_setup_sectors_mean_four),
 		cmocka_unit_test(lying_payload_place_is_refused),
 		cmocka_unit_test(old_boot_protocol_is_refused),
 		cmocka_unit_test(cut_payloads_are_refused),
 		cmocka_unit_test(any_damage_is_survived),
+		cmocka_unit_test(lying_lz4_is_refused),
 		cmocka_unit_test(lying_size_is_refused),
 		cmocka_unit_test(other_compressions_are_named),
 		cmocka_unit_test(unpacked_kernel_has_to_be_elf),
