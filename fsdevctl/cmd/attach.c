@@ -13,6 +13,7 @@
 #include "cmd.h"
 #include "lib/daxcheck.h"
 #include "lib/journal.h"
+#include "lib/report.h"
 #include "lib/shared.h"
 #include "lib/sign.h"
 #include "lib/users.h"
@@ -25,6 +26,7 @@ static const struct opt opts[] = {
 	{ "detach", OPT_FLAG, NULL, &detach, "unmount what is attached there" },
 	{ "key", OPT_TEXT, "KEY", &key, "only if it is signed so that openssl verifies it with this public key" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "verify, say what would be done, change nothing" },
+	REPORT_OPT,
 	{ NULL }
 };
 
@@ -55,6 +57,7 @@ static enum outcome unmount_generation(const struct device *device, const char *
 	if (shared_unmap(device, generation))
 		return say(FAILED, "%s: the device of generation %llu stays: dmsetup remove %s-gen%llu",
 			   device->name, ULL(generation), device->disk, ULL(generation));
+	report_changed();
 	return DONE;
 }
 
@@ -177,8 +180,11 @@ static enum outcome mount_image(const struct device *device, const struct image 
 	rmdir(apart);
 	if (outcome != DONE && !rc)
 		shared_unmap(device, image->generation);
-	if (outcome == DONE)
-		printf("%s: generation %llu on %s\n", device->name, ULL(image->generation), dir);
+	if (outcome == DONE) {
+		report_changed();
+		report_number("attached", image->generation);
+		say_result("%s: generation %llu on %s", device->name, ULL(image->generation), dir);
+	}
 	return outcome;
 }
 
@@ -191,13 +197,16 @@ static enum outcome attach(struct shared *shared, const char *dir)
 	struct image image;
 	struct stat st;
 
+	report_text("chardev", device->name);
+	report_text("mountpoint", dir);
+	report_number("attached", now);
 	if (detach && check)
 		return say(BAD_INPUT, "--check and --detach exclude each other");
 	if (detach && !now)
 		return say(FAILED, "%s: nothing of %s is attached there", dir, device->name);
 	if (detach && dry_run) {
-		printf("%s: generation %llu would be unmounted from %s; nothing was changed\n",
-		       device->name, ULL(now), dir);
+		say_result("%s: generation %llu would be unmounted from %s; nothing was changed",
+			   device->name, ULL(now), dir);
 		return DONE;
 	}
 	if (detach)
@@ -209,9 +218,11 @@ static enum outcome attach(struct shared *shared, const char *dir)
 		return say(FAILED, "%s: nothing whole is published there: fsdevctl publish DIR %s",
 			   device->name, device->name);
 	image = *newest;
+	report_number("published", image.generation);
+	report_number("bytes", image.len);
 	if (check) {
-		printf("%s: generation %llu is published, %llu is attached\n", device->name,
-		       ULL(image.generation), ULL(now));
+		say_result("%s: generation %llu is published, %llu is attached", device->name,
+			   ULL(image.generation), ULL(now));
 		return now == image.generation ? DONE : FOUND;
 	}
 	if (now == image.generation) {
@@ -228,8 +239,8 @@ static enum outcome attach(struct shared *shared, const char *dir)
 		return say(BAD_INPUT, "'%s' is no folder and cannot be made one", dir);
 	outcome = verify(shared, &image);
 	if (outcome == DONE && dry_run) {
-		printf("%s: generation %llu is good and would be mounted; nothing was changed\n",
-		       device->name, ULL(image.generation));
+		say_result("%s: generation %llu is good and would be mounted; nothing was changed",
+			   device->name, ULL(image.generation));
 		return DONE;
 	}
 	return outcome == DONE ? mount_image(device, &image, dir, now) : outcome;

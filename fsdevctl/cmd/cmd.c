@@ -4,15 +4,19 @@
  * changes of mode.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/conf.h"
 #include "lib/journal.h"
+#include "lib/json.h"
 #include "lib/mode_switch.h"
 #include "lib/module.h"
+#include "lib/report.h"
 #include "lib/sysfs.h"
 #include "lib/users.h"
 
@@ -160,6 +164,67 @@ enum outcome cmd_mark_shared(const struct device *device, bool shared)
 }
 
 /**
+ * cmd_conf_load() - read the configuration
+ * @conf: the configuration, to be freed whatever comes back
+ * @dir: the folder it is in
+ *
+ * Its mistakes are reported.
+ *
+ * Return: 0 or a negative errno.
+ */
+int cmd_conf_load(struct conf *conf, const char *dir)
+{
+	char *mistakes = NULL;
+	size_t size;
+	FILE *err = open_memstream(&mistakes, &size);
+	int rc = -ENOMEM;
+
+	memset(conf, 0, sizeof(*conf));
+	if (err) {
+		rc = conf_load(conf, dir, err);
+		fclose(err);
+		say_complaint(mistakes);
+	}
+	free(mistakes);
+	return rc;
+}
+
+/**
+ * cmd_report_switch() - add a device that was to get another mode to the result
+ * @device: the device, as it is now
+ * @before: the mode that it had
+ */
+void cmd_report_switch(const struct device *device, enum mode before)
+{
+	struct json_object *one = report_wanted ? json_device(device, NULL) : NULL;
+
+	if (device->mode != before)
+		report_changed();
+	if (!one)
+		return;
+	json_object_object_add(one, "changed", json_object_new_boolean(device->mode != before));
+	json_add_text(one, "mode_before", mode_name(before));
+	report_append("devices", one);
+}
+
+/* One device of cmd_switch(), which has another mode now. */
+static enum outcome switch_one(struct device *device, enum mode to,
+			       const struct mode_options *options)
+{
+	enum mode before = device->mode;
+	enum outcome outcome = to == MODE_FSDEV && !options->dry_run ?
+		cmd_mark_shared(device, options->shared) : DONE;
+
+	if (outcome == DONE)
+		outcome = mode_switch(device, to, options);
+	if (outcome == DONE && !options->dry_run)
+		note("%s: %s%s%s", device->name, mode_name(to),
+		     device->disk[0] ? ", block device /dev/" : "", device->disk);
+	cmd_report_switch(device, before);
+	return outcome;
+}
+
+/**
  * cmd_switch() - give devices another mode
  * @argc: how many
  * @argv: their names
@@ -185,15 +250,10 @@ enum outcome cmd_switch(int argc, char **argv, enum mode to, const struct mode_o
 			if (options->shared && !device->shared)
 				outcome = say(FAILED, "%s: --shared counts from the next time it is enabled: fsdevctl disable %s first",
 					      device->name, device->name);
+			cmd_report_switch(device, to);
 			continue;
 		}
-		if (to == MODE_FSDEV && !options->dry_run)
-			outcome = cmd_mark_shared(device, options->shared);
-		if (outcome == DONE)
-			outcome = mode_switch(device, to, options);
-		if (outcome == DONE && !options->dry_run)
-			note("%s: %s%s%s", device->name, mode_name(to),
-			     device->disk[0] ? ", block device /dev/" : "", device->disk);
+		outcome = switch_one(device, to, options);
 	}
 	devices_free(&devices);
 	return outcome;

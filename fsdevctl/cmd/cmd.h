@@ -10,6 +10,7 @@
 #include "lib/names.h"
 #include "lib/opts.h"
 
+struct conf;
 struct mode_options;
 
 /**
@@ -40,6 +41,8 @@ enum outcome cmd_seconds(const char *text, unsigned int *seconds);
 bool cmd_agreed(const char *question, bool yes, enum outcome *outcome);
 void cmd_tell_stale(const struct device *device);
 enum outcome cmd_mark_shared(const struct device *device, bool shared);
+int cmd_conf_load(struct conf *conf, const char *dir);
+void cmd_report_switch(const struct device *device, enum mode before);
 enum outcome cmd_switch(int argc, char **argv, enum mode to, const struct mode_options *options);
 
 #endif

@@ -16,6 +16,7 @@
 #include "lib/journal.h"
 #include "lib/json.h"
 #include "lib/mode_switch.h"
+#include "lib/report.h"
 
 static struct mode_options options;
 static const char *dir, *only, *name, *mode_text, *timeout;
@@ -27,20 +28,66 @@ static const struct opt opts[] = {
 	{ "dir", OPT_TEXT, "DIR", &dir, "read DIR instead of " CONF_DIR },
 	{ "timeout", OPT_TEXT, "SECONDS", &timeout, "apply: give up taking memory offline after so long" },
 	{ "dry-run", OPT_FLAG, NULL, &options.dry_run, "add, apply: say what would be done" },
+	REPORT_OPT,
 	{ NULL }
 };
 
-static void tell_values(const struct conf_rule *rule)
+static const char *rule_mode(const struct conf_rule *rule)
 {
+	return rule->mode == MODE_NONE ? "ignore" : mode_name(rule->mode);
+}
+
+static void report_section(const struct conf_rule *rule, unsigned int devices)
+{
+	struct json_object *one = json_object_new_object();
+
+	json_add_text(one, "section", rule->name);
+	json_add_text(one, "file", rule->file);
+	json_add_number(one, "line", rule->line);
+	json_add_text(one, "mode", rule_mode(rule));
+	json_add_number(one, "devices", devices);
 	for (unsigned int i = 0; i < CONF_KEYS; i++) {
-		if (!rule->given[i])
-			continue;
-		if (rule->text[i][0])
-			printf(" %s=%s", conf_key_name(i), rule->text[i]);
-		else
-			printf(" %s=%#llx", conf_key_name(i), (unsigned long long)rule->number[i]);
+		if (rule->given[i] && rule->text[i][0])
+			json_add_text(one, conf_key_name(i), rule->text[i]);
+		else if (rule->given[i])
+			json_add_number(one, conf_key_name(i), rule->number[i]);
 	}
-	putchar('\n');
+	report_append("sections", one);
+}
+
+static void tell_section(const struct conf_rule *rule, unsigned int devices)
+{
+	char values[CONF_KEYS * (CONF_NAME + 32)] = "";
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < CONF_KEYS; i++) {
+		if (rule->given[i] && rule->text[i][0])
+			used += snprintf(values + used, sizeof(values) - used, " %s=%s",
+					 conf_key_name(i), rule->text[i]);
+		else if (rule->given[i])
+			used += snprintf(values + used, sizeof(values) - used, " %s=%#llx",
+					 conf_key_name(i), (unsigned long long)rule->number[i]);
+	}
+	say_result("[%s] in %s:%u %s:%s", rule->name, rule->file, rule->line,
+		   devices ? "is about more than one device" : "is about no device", values);
+}
+
+/* What decides about a device. */
+static void tell_device(const struct device *device, const struct conf_rule *rule)
+{
+	struct json_object *one = json_object_new_object();
+
+	json_add_text(one, "chardev", device->name);
+	json_add_text(one, "mode", mode_name(device->mode));
+	if (rule) {
+		say_result("%s (%s now): [%s] in %s:%u: %s", device->name, mode_name(device->mode),
+			   rule->name, rule->file, rule->line, rule_mode(rule));
+		json_add_text(one, "section", rule->name);
+		json_add_text(one, "mode_wanted", rule_mode(rule));
+	} else {
+		say_result("%s (%s now): left alone", device->name, mode_name(device->mode));
+	}
+	report_append("devices", one);
 }
 
 /* Every device with what decides about it; every section that decides about none. */
@@ -49,35 +96,25 @@ static enum outcome check(const struct conf *conf, const struct devices *devices
 	enum outcome outcome = DONE;
 
 	if (!conf->rules)
-		printf("%s has no section: nothing is done at boot\n", dir);
-	for (unsigned int i = 0; i < devices->count; i++) {
-		const struct device *device = &devices->device[i];
-		const struct conf_rule *rule = conf_match(conf, device);
-
-		if (rule)
-			printf("%s (%s now): [%s] in %s:%u: %s\n", device->name,
-			       mode_name(device->mode), rule->name, rule->file, rule->line,
-			       rule->mode == MODE_NONE ? "ignore" : mode_name(rule->mode));
-		else
-			printf("%s (%s now): left alone\n", device->name, mode_name(device->mode));
-	}
+		say_result("%s has no section: nothing is done at boot", dir);
+	for (unsigned int i = 0; i < devices->count; i++)
+		tell_device(&devices->device[i], conf_match(conf, &devices->device[i]));
 	for (unsigned int i = 0; i < conf->rules; i++) {
 		const struct conf_rule *rule = &conf->rule[i];
 		unsigned int taken = 0;
 
 		for (unsigned int j = 0; j < devices->count; j++)
 			taken += conf_match(conf, &devices->device[j]) == rule;
+		report_section(rule, taken);
 		if (taken == 1)
 			continue;
 		outcome = FOUND;
-		printf("[%s] in %s:%u %s:", rule->name, rule->file, rule->line,
-		       taken ? "is about more than one device" : "is about no device");
-		tell_values(rule);
+		tell_section(rule, taken);
 		for (unsigned int j = 0; !taken && j < devices->count; j++) {
 			const char *key = conf_mismatch(rule, &devices->device[j]);
 
-			printf("  %s: %s%s\n", devices->device[j].name, key ? key :
-			       "an earlier section decides about it", key ? " differs" : "");
+			say_result("  %s: %s%s", devices->device[j].name, key ? key :
+				   "an earlier section decides about it", key ? " differs" : "");
 		}
 	}
 	return outcome;
@@ -86,6 +123,7 @@ static enum outcome check(const struct conf *conf, const struct devices *devices
 static enum outcome apply_one(const struct conf *conf, struct device *device)
 {
 	const struct conf_rule *rule = conf_match(conf, device);
+	enum mode before = device->mode;
 	enum outcome outcome;
 
 	if (!rule || rule->mode == MODE_NONE)
@@ -101,6 +139,7 @@ static enum outcome apply_one(const struct conf *conf, struct device *device)
 	if (outcome == DONE && !options.dry_run)
 		note("%s: %s, by [%s] in %s:%u", device->name, mode_name(device->mode), rule->name,
 		     rule->file, rule->line);
+	cmd_report_switch(device, before);
 	return outcome;
 }
 
@@ -119,6 +158,12 @@ static enum outcome apply(const struct conf *conf, const struct devices *devices
 			worst = outcome;
 	}
 	return worst;
+}
+
+static void tell_property(const char *key, const char *value)
+{
+	say_result("%s=%s", key, value);
+	report_text(key, value);
 }
 
 /* UINT64_MAX where that is not known. */
@@ -140,21 +185,29 @@ static void tell_serial(const struct device *device)
 {
 	unsigned long number = strtoul(device->name + strcspn(device->name, ".") + 1, NULL, 10);
 	uint64_t low = lowest_address(device);
+	char *text = NULL;
+	size_t size;
+	FILE *out;
 
 	if (device->uuid[0] || device->nvdimm_uuid[0]) {
-		printf("FSDEV_SERIAL=%s\n", device->uuid[0] ? device->uuid : device->nvdimm_uuid);
+		tell_property("FSDEV_SERIAL", device->uuid[0] ? device->uuid : device->nvdimm_uuid);
 		return;
 	}
 	if (!device->nr_serials && low == UINT64_MAX)
 		return;
-	printf("FSDEV_SERIAL=%s", device->nr_serials ? "cxl" : "mem");
+	out = open_memstream(&text, &size);
+	if (!out)
+		return;
+	fprintf(out, "%s", device->nr_serials ? "cxl" : "mem");
 	for (unsigned int i = 0; i < device->nr_serials; i++)
-		printf("-%llx", (unsigned long long)device->cxl_serials[i]);
+		fprintf(out, "-%llx", (unsigned long long)device->cxl_serials[i]);
 	if (!device->nr_serials)
-		printf("-%llx", (unsigned long long)low);
+		fprintf(out, "-%llx", (unsigned long long)low);
 	else if (number)
-		printf("-%lu", number);
-	printf("\n");
+		fprintf(out, "-%lu", number);
+	fclose(out);
+	tell_property("FSDEV_SERIAL", text);
+	free(text);
 }
 
 /*
@@ -166,8 +219,8 @@ static void tell_link(const struct conf *conf, const struct device *device)
 	const struct conf_rule *rule = conf_match(conf, device);
 
 	if (rule) {
-		printf("FSDEV_NAME=%s\n", rule->name);
-		printf("FSDEV_CLAIM=%s\n", rule->mode == MODE_NONE ? "" : mode_name(rule->mode));
+		tell_property("FSDEV_NAME", rule->name);
+		tell_property("FSDEV_CLAIM", rule->mode == MODE_NONE ? "" : mode_name(rule->mode));
 	}
 	tell_serial(device);
 }
@@ -203,10 +256,20 @@ static enum outcome try_section(const struct devices *devices, const struct devi
 				const char *path, const char *text)
 {
 	enum outcome outcome = DONE;
+	char *mistakes = NULL;
 	struct conf conf;
+	size_t size;
+	FILE *err;
+	int rc = cmd_conf_load(&conf, dir);
 
-	if (conf_load(&conf, dir, stderr) ||
-	    conf_parse(&conf, path, text, strlen(text), stderr)) {
+	err = rc ? NULL : open_memstream(&mistakes, &size);
+	if (err) {
+		rc = conf_parse(&conf, path, text, strlen(text), err);
+		fclose(err);
+		say_complaint(mistakes);
+		free(mistakes);
+	}
+	if (!err || rc) {
 		conf_free(&conf);
 		return say(BAD_INPUT, "the configuration would have mistakes; nothing was changed");
 	}
@@ -225,6 +288,18 @@ static enum outcome try_section(const struct devices *devices, const struct devi
 	return outcome;
 }
 
+static void tell_section_text(const char *path, const char *text)
+{
+	char copy[256];
+
+	say_result("%s:", path);
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (char *line = strtok(copy, "\n"); line; line = strtok(NULL, "\n"))
+		say_result("%s", line);
+	report_text("file", path);
+	report_text("text", text);
+}
+
 static enum outcome write_section(const char *path, const char *text)
 {
 	ssize_t len = strlen(text);
@@ -240,7 +315,8 @@ static enum outcome write_section(const char *path, const char *text)
 		unlink(path);
 		return say(FAILED, "cannot write %s: %s", path, strerror(errno));
 	}
-	printf("%s:\n%s", path, text);
+	report_changed();
+	tell_section_text(path, text);
 	return DONE;
 }
 
@@ -262,7 +338,8 @@ static enum outcome add(const struct devices *devices, const struct device *devi
 	if (outcome != DONE)
 		return outcome;
 	if (options.dry_run) {
-		printf("%s:\n%snothing was changed\n", path, text);
+		tell_section_text(path, text);
+		say_result("nothing was changed");
 		return DONE;
 	}
 	return write_section(path, text);
@@ -318,11 +395,11 @@ static enum outcome run(int argc, char **argv)
 	if (outcome != DONE)
 		return outcome;
 	dir = dir ? dir : CONF_DIR;
-	if (conf_load(&conf, dir, stderr)) {
+	if (cmd_conf_load(&conf, dir)) {
 		conf_free(&conf);
 		/* what is claimed is unknown, so everything is */
 		if (!strcmp(what, "link"))
-			printf("FSDEV_CLAIM=unknown\n");
+			tell_property("FSDEV_CLAIM", "unknown");
 		return say(strcmp(what, "link") ? BAD_INPUT : DONE,
 			   "the configuration has mistakes; nothing was changed");
 	}

@@ -4,6 +4,7 @@
  */
 #include "cmd.h"
 #include "lib/mode_switch.h"
+#include "lib/report.h"
 
 static struct mode_options options;
 static const char *leave_to, *timeout;
@@ -14,6 +15,7 @@ static const struct opt opts[] = {
 	{ "overwrite", OPT_FLAG, NULL, &options.overwrite, "system-ram: also where something lies on it, which is lost" },
 	{ "timeout", OPT_TEXT, "SECONDS", &timeout, "from system-ram: give up taking its memory offline after so long" },
 	{ "dry-run", OPT_FLAG, NULL, &options.dry_run, "say what would be done, change nothing" },
+	REPORT_OPT,
 	{ NULL }
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fsdevctl doctor: diagnose configuration problems Looks at everything that has to be so, from
+ * fsdevctl doctor: diagnose configuration problems. Looks at everything that has to be so, from
  * the kernel to the options of what is mounted, and says of what is not what to do.
  */
 #include <dirent.h>
@@ -18,7 +18,9 @@
 #include "lib/conf.h"
 #include "lib/daxconf.h"
 #include "lib/journal.h"
+#include "lib/json.h"
 #include "lib/module.h"
+#include "lib/report.h"
 #include "lib/sysfs.h"
 #include "lib/users.h"
 
@@ -26,23 +28,41 @@ static bool verbose;
 
 static const struct opt opts[] = {
 	{ "verbose", OPT_FLAG, NULL, &verbose, "also what is as it should be" },
+	REPORT_OPT,
 	{ NULL }
 };
 
 static unsigned int problems;
+
+/* In JSON both kinds, always: a program chooses by itself. */
+static void tell(bool is_good, const char *format, va_list args)
+{
+	struct json_object *one;
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0)
+		return;
+	if (!report_wanted) {
+		say_result("%-9s%s", is_good ? "ok" : "PROBLEM", text);
+	} else {
+		one = json_object_new_object();
+		json_object_object_add(one, "good", json_object_new_boolean(is_good));
+		json_add_text(one, "text", text);
+		report_append("checks", one);
+	}
+	free(text);
+}
 
 __printf(1, 2)
 static void good(const char *format, ...)
 {
 	va_list args;
 
-	if (!verbose)
+	if (!verbose && !report_wanted)
 		return;
-	fputs("ok       ", stdout);
 	va_start(args, format);
-	vprintf(format, args);
+	tell(true, format, args);
 	va_end(args);
-	putchar('\n');
 }
 
 __printf(1, 2)
@@ -51,11 +71,9 @@ static void problem(const char *format, ...)
 	va_list args;
 
 	problems++;
-	fputs("PROBLEM  ", stdout);
 	va_start(args, format);
-	vprintf(format, args);
+	tell(false, format, args);
 	va_end(args);
-	putchar('\n');
 }
 
 /* One option of the running kernel: 'y', 'm', 'n', or '?' where its configuration is nowhere. */
@@ -201,7 +219,7 @@ static void look_at_module(const struct utsname *kernel)
 
 static void look_at_boot(struct conf *conf)
 {
-	if (conf_load(conf, "/etc/fsdev.d", stdout))
+	if (cmd_conf_load(conf, "/etc/fsdev.d"))
 		problem("the configuration has the mistakes above; none of it is used at boot");
 	else
 		good("%u sections in /etc/fsdev.d", conf->rules);
@@ -344,9 +362,10 @@ static enum outcome run(int argc, char **argv)
 	conf_free(&conf);
 	if (outcome != DONE)
 		return outcome;
+	report_number("problems", problems);
 	if (problems)
 		return FOUND;
-	printf("no problem was found\n");
+	say_result("no problem was found");
 	return DONE;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "cmd.h"
 #include "lib/mode_switch.h"
+#include "lib/report.h"
 
 static struct mode_options options;
 static const char *timeout;
@@ -13,6 +14,7 @@ static const struct opt opts[] = {
 	{ "shared", OPT_FLAG, NULL, &options.shared, "other hosts write to the memory, and no hardware keeps caches coherent" },
 	{ "timeout", OPT_TEXT, "SECONDS", &timeout, "from system-ram: give up taking its memory offline after so long" },
 	{ "dry-run", OPT_FLAG, NULL, &options.dry_run, "say what would be done, change nothing" },
+	REPORT_OPT,
 	{ NULL }
 };
 

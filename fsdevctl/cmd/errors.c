@@ -10,15 +10,16 @@
 #include "cmd.h"
 #include "lib/files.h"
 #include "lib/json.h"
+#include "lib/report.h"
 #include "lib/size.h"
 #include "lib/table.h"
 #include "lib/users.h"
 
-static bool with_files, as_json;
+static bool with_files;
 
 static const struct opt opts[] = {
 	{ "files", OPT_FLAG, NULL, &with_files, "say which files the bad bytes belong to" },
-	{ "json", OPT_FLAG, NULL, &as_json, "for programs" },
+	REPORT_OPT,
 	{ NULL }
 };
 
@@ -28,39 +29,21 @@ static const char * const heads[] = { "DEVICE OFFSET", "LENGTH", "MEMORY", "BELO
 static void tell(struct table *table, struct json_object *array, const struct device *device,
 		 uint64_t offset, uint64_t len, const struct piece *piece)
 {
-	static const char * const kinds[] = {
-		[PIECE_FILE] = "file", [PIECE_METADATA] = "metadata", [PIECE_FREE] = "free",
-		[PIECE_UNKNOWN] = "unknown",
-	};
-	struct json_object *one;
 	char text[8400] = "";
 	uint64_t phys = 0;
 
-	device_phys(device, offset, &phys);
-	if (table) {
-		if (piece)
-			piece_text(piece, offset, text, sizeof(text));
-		table_cell(table, "%#llx", (unsigned long long)offset);
-		table_cell(table, "%#llx", (unsigned long long)len);
-		table_cell(table, "%#llx", (unsigned long long)phys);
-		if (with_files)
-			table_cell(table, "%s", text);
+	if (!table) {
+		json_object_array_add(array, json_piece(device, offset, len, piece));
 		return;
 	}
-	one = json_object_new_object();
-	json_add_number(one, "offset", offset);
-	json_add_number(one, "length", len);
-	json_add_number(one, "start", phys);
-	if (piece) {
-		json_add_text(one, "kind", kinds[piece->kind]);
-		json_add_text(one, piece->kind == PIECE_FILE ? "file" : "what", piece->name);
-		if (piece->inode)
-			json_add_number(one, "inode", piece->inode);
-		if (piece->kind == PIECE_FILE)
-			json_add_number(one, "file_offset",
-					piece->file_offset + (offset - piece->offset));
-	}
-	json_object_array_add(array, one);
+	device_phys(device, offset, &phys);
+	if (piece)
+		piece_text(piece, offset, text, sizeof(text));
+	table_cell(table, "%#llx", (unsigned long long)offset);
+	table_cell(table, "%#llx", (unsigned long long)len);
+	table_cell(table, "%#llx", (unsigned long long)phys);
+	if (with_files)
+		table_cell(table, "%s", text);
 }
 
 /*
@@ -89,8 +72,8 @@ static void tell_files(struct table *table, struct json_object *array,
 
 static enum outcome show(const struct device *device, const struct users *users)
 {
-	struct table *table = as_json ? NULL : table_new(heads, with_files ? 4 : 3);
-	struct json_object *array = as_json ? json_object_new_array() : NULL;
+	struct table *table = report_wanted ? NULL : table_new(heads, with_files ? 4 : 3);
+	struct json_object *array = report_wanted ? json_object_new_array() : NULL;
 	struct pieces pieces = { 0 };
 	unsigned int next = 0;
 	int rc = 0;
@@ -112,8 +95,10 @@ static enum outcome show(const struct device *device, const struct users *users)
 		note("%s: cannot map bad ranges to files: %s", device->name,
 		     rc == -ENOENT ? "nothing is mounted from it" : rc == -EOPNOTSUPP ?
 		     "the file system is mounted through another device" : strerror(-rc));
-	if (as_json)
-		return json_print(array);
+	if (array) {
+		report_whole(array);
+		return DONE;
+	}
 	if (device->nr_bad)
 		table_print(table, stdout);
 	else

@@ -10,6 +10,7 @@
 #include "cmd.h"
 #include "lib/audit.h"
 #include "lib/node.h"
+#include "lib/report.h"
 #include "lib/size.h"
 
 #define PAGE 4096ull
@@ -19,6 +20,7 @@ static bool yes, dry_run;
 static const struct opt opts[] = {
 	{ "yes", OPT_FLAG, NULL, &yes, "do not ask" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "say what would be done, change nothing" },
+	REPORT_OPT,
 	{ NULL }
 };
 
@@ -34,8 +36,10 @@ static enum outcome inject_page(const struct device *device, uint64_t offset)
 	      rc ? strerror(-rc) : "done");
 	if (rc)
 		return say(FAILED, "%s: no failure was injected: %s", device->name, node_error(rc));
-	printf("%s: the page at %#llx has failed, as a test; 'fsdevctl repair %s %#llx' repairs it\n",
-	       device->name, (unsigned long long)offset, device->name, (unsigned long long)offset);
+	report_changed();
+	say_result("%s: the page at %#llx has failed, as a test; 'fsdevctl repair %s %#llx' repairs it",
+		   device->name, (unsigned long long)offset, device->name,
+		   (unsigned long long)offset);
 	return DONE;
 }
 
@@ -56,14 +60,20 @@ static enum outcome inject(int argc, char **argv)
 			      device->name, (unsigned long long)device->size);
 	if (outcome == DONE) {
 		offset &= ~(PAGE - 1);
-		device_phys(device, offset, &phys);
+		report_text("chardev", device->name);
+		report_number("offset", offset);
+		report_number("length", PAGE);
+		if (device_phys(device, offset, &phys))
+			report_number("start", phys);
 		snprintf(question, sizeof(question),
 			 "%s: the page at %#llx (memory %#llx) will fail: who has it mapped gets SIGBUS, its data is lost",
 			 device->name, (unsigned long long)offset, (unsigned long long)phys);
-		if (dry_run)
-			printf("%s\nnothing was changed\n", question);
-		else if (cmd_agreed(question, yes, &outcome))
+		if (dry_run) {
+			say_result("%s", question);
+			say_result("nothing was changed");
+		} else if (cmd_agreed(question, yes, &outcome)) {
 			outcome = inject_page(device, offset);
+		}
 	}
 	devices_free(&devices);
 	return outcome;

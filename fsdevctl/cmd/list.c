@@ -10,15 +10,16 @@
 #include "lib/c.h"
 #include "cmd.h"
 #include "lib/json.h"
+#include "lib/report.h"
 #include "lib/size.h"
 #include "lib/table.h"
 #include "lib/users.h"
 
-static bool as_json, all, verbose, no_heads;
+static bool all, verbose, no_heads;
 static const char *columns_text, *only_region, *only_mode, *only_kind, *only_node;
 
 static const struct opt opts[] = {
-	{ "json", OPT_FLAG, NULL, &as_json, "for programs, with daxctl's keys" },
+	{ "json", OPT_FLAG, NULL, &report_wanted, "for programs, with daxctl's keys" },
 	{ "all", OPT_FLAG, NULL, &all, "also devices that have no memory" },
 	{ "output", OPT_TEXT, "COLUMNS", &columns_text, "these columns, with commas between", 'o' },
 	{ "verbose", OPT_FLAG, NULL, &verbose, "all columns", 'v' },
@@ -302,8 +303,8 @@ static bool wanted(const struct device *device)
 
 static enum outcome show(const struct devices *devices)
 {
-	struct table *table = as_json ? NULL : table_new(heads, nr_columns);
-	struct json_object *array = as_json ? json_object_new_array() : NULL;
+	struct table *table = report_wanted ? NULL : table_new(heads, nr_columns);
+	struct json_object *array = report_wanted ? json_object_new_array() : NULL;
 	unsigned int shown = 0;
 	struct users *users;
 	int rc;
@@ -322,15 +323,17 @@ static enum outcome show(const struct devices *devices)
 		if (!wanted(device))
 			continue;
 		shown++;
-		if (as_json)
+		if (array)
 			json_object_array_add(array, json_device(device, &users[i]));
 		else
 			row(table, device, &users[i]);
 		tell_notes(device, &users[i]);
 	}
 	users_free_all(devices, users);
-	if (as_json)
-		return json_print(array);
+	if (array) {
+		report_whole(array);
+		return DONE;
+	}
 	if (no_heads)
 		table_no_heads(table);
 	if (shown)

@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/c.h"
 #include "cmd.h"
+#include "lib/report.h"
 
 #ifndef FSDEVCTL_VERSION
 #define FSDEVCTL_VERSION "unreleased"
@@ -58,9 +60,36 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+/* A mistake in the words is reported as they ask, so this is known before they are parsed. */
+static bool wants_json(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--json"))
+			return true;
+	return false;
+}
+
+static int parse(const struct command *command, int argc, char **argv)
+{
+	char *complaint = NULL;
+	size_t size;
+	FILE *err = open_memstream(&complaint, &size);
+	int left;
+
+	if (!err) {
+		say(FAILED, "there is not enough memory");
+		return -1;
+	}
+	left = opts_parse(command->name, command->opts, argc, argv, err);
+	fclose(err);
+	say_complaint(complaint);
+	free(complaint);
+	return left;
+}
+
 static enum outcome run(const struct command *command, int argc, char **argv)
 {
-	int left = opts_parse(command->name, command->opts, argc, argv, stderr);
+	int left = parse(command, argc, argv);
 
 	if (left < 0)
 		return BAD_INPUT;
@@ -96,13 +125,16 @@ int main(int argc, char **argv)
 		return DONE;
 	}
 	command = find(argv[1]);
+	report_wanted = wants_json(argc - 2, argv + 2);
+	report_start(argv[1]);
 	if (!command)
-		return say(BAD_INPUT, "there is no command '%s'; 'fsdevctl --help' lists them", argv[1]);
+		return report_end(say(BAD_INPUT, "there is no command '%s'; 'fsdevctl --help' lists them",
+				      argv[1]));
 	if (wants_help(argc - 2, argv + 2)) {
 		command_help(command);
 		return DONE;
 	}
-	outcome = run(command, argc - 2, argv + 2);
+	outcome = report_end(run(command, argc - 2, argv + 2));
 	/* a full disk or a pipe that has been closed */
 	if (fflush(stdout) && outcome == DONE)
 		outcome = say(FAILED, "cannot write the output: %s", strerror(errno));

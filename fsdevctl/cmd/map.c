@@ -9,6 +9,8 @@
 #include "cmd.h"
 #include "lib/draw.h"
 #include "lib/files.h"
+#include "lib/json.h"
+#include "lib/report.h"
 #include "lib/users.h"
 
 static const char *svg;
@@ -17,6 +19,7 @@ static bool no_files;
 static const struct opt opts[] = {
 	{ "svg", OPT_TEXT, "FILE", &svg, "write a picture to FILE, - for standard output" },
 	{ "no-files", OPT_FLAG, NULL, &no_files, "do not look for files, which reads every folder" },
+	REPORT_OPT,
 	{ NULL }
 };
 
@@ -34,6 +37,18 @@ static enum outcome to_svg(const struct device *device, const struct pieces *pie
 	return bad ? say(FAILED, "--svg: %s was not written whole", svg) : DONE;
 }
 
+static void to_json(const struct device *device, const struct users *users,
+		    const struct pieces *pieces)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned int i = 0; i < pieces->count; i++)
+		json_object_array_add(array, json_piece(device, pieces->piece[i].offset,
+							pieces->piece[i].len, &pieces->piece[i]));
+	report_object("device", json_device(device, users));
+	report_object("pieces", array);
+}
+
 static enum outcome draw(const struct device *device)
 {
 	const struct device_bad whole = { .len = device->size };
@@ -49,9 +64,11 @@ static enum outcome draw(const struct device *device)
 		note("%s: what lies there is not known: %s", device->name,
 		     rc == -EOPNOTSUPP ? "the file system is mounted through another device" :
 		     strerror(-rc));
+	if (report_wanted)
+		to_json(device, &users, &pieces);
 	if (svg)
 		outcome = to_svg(device, &pieces);
-	else
+	else if (!report_wanted)
 		draw_text(device, &pieces, stdout);
 	files_free(&pieces);
 	users_free(&users);
@@ -62,9 +79,12 @@ static enum outcome run(int argc, char **argv)
 {
 	struct devices devices;
 	struct device *device;
-	enum outcome outcome = cmd_one_device(argv[0], &devices, &device);
+	enum outcome outcome;
 
 	(void)argc;
+	if (report_wanted && svg && !strcmp(svg, "-"))
+		return say(BAD_INPUT, "--json and --svg - exclude each other: both are for standard output");
+	outcome = cmd_one_device(argv[0], &devices, &device);
 	if (outcome == DONE && !device->size)
 		outcome = say(FAILED, "%s: has no memory to draw", device->name);
 	if (outcome == DONE)

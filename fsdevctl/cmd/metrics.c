@@ -8,10 +8,15 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/json.h"
 #include "lib/node.h"
+#include "lib/report.h"
 #include "lib/users.h"
 
-static const struct opt opts[] = { { NULL } };
+static const struct opt opts[] = {
+	REPORT_OPT,
+	{ NULL }
+};
 
 static void head(const char *name, const char *type, const char *help)
 {
@@ -70,6 +75,22 @@ static void show(const struct devices *devices, const struct users *users)
 		      devices->device[i].interrupted != MODE_OTHER);
 }
 
+/* The same numbers, by device. */
+static void show_json(const struct devices *devices, const struct users *users)
+{
+	for (unsigned int i = 0; i < devices->count; i++) {
+		const struct device *device = &devices->device[i];
+		struct json_object *one = json_device(device, NULL);
+		struct fsdev_info info;
+
+		json_add_number(one, "bad_ranges", device->nr_bad);
+		if (last_event(device, &info))
+			json_add_number(one, "events", info.events);
+		json_add_number(one, "users", users_blocking(&users[i]));
+		report_append("devices", one);
+	}
+}
+
 static enum outcome run(int argc, char **argv)
 {
 	struct devices devices;
@@ -83,6 +104,8 @@ static enum outcome run(int argc, char **argv)
 		rc = users_load_all(&devices, &users);
 		if (rc)
 			outcome = say(FAILED, "cannot find out who uses the devices: %s", strerror(-rc));
+		else if (report_wanted)
+			show_json(&devices, users);
 		else
 			show(&devices, users);
 		users_free_all(&devices, users);

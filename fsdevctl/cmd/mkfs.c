@@ -19,7 +19,9 @@
 #include "lib/content.h"
 #include "lib/daxcheck.h"
 #include "lib/journal.h"
+#include "lib/json.h"
 #include "lib/program.h"
+#include "lib/report.h"
 #include "lib/users.h"
 
 static const char *type, *mount_dir, *from, *label, *uuid;
@@ -34,6 +36,7 @@ static const struct opt opts[] = {
 	{ "from", OPT_TEXT, "DIR", &from, "erofs: the folder that the file system is made of" },
 	{ "force", OPT_FLAG, NULL, &force, "also over a file system that is there already" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "show the commands, change nothing" },
+	REPORT_OPT,
 	{ NULL }
 };
 
@@ -81,8 +84,17 @@ static void make_command(const char *words[WORDS], const char *disk, uint64_t si
 
 static void show_command(const char * const *words)
 {
-	for (; *words; words++)
-		printf("%s%s", *words, words[1] ? " " : "\n");
+	struct json_object *list = json_object_new_array();
+	char line[4096] = "";
+	size_t used = 0;
+
+	for (; *words; words++) {
+		used += snprintf(line + used, sizeof(line) - used, "%s%s", used ? " " : "", *words);
+		used = used < sizeof(line) ? used : sizeof(line) - 1;
+		json_object_array_add(list, json_text(*words));
+	}
+	say_result("%s", line);
+	report_append("commands", list);
 }
 
 static int mount_at(const char *disk, const char *dir)
@@ -129,10 +141,11 @@ static void tell_boot(const struct device *device, const char *disk)
 {
 	char *tag = blkid_get_tag_value(NULL, "UUID", disk);
 
-	printf("%s: mounted on %s\n", device->name, mount_dir);
-	printf("for every boot: fsdevctl config add --device %s --name NAME\n", device->name);
-	printf("and in /etc/fstab: %s%s %s %s %snoatime,dax=always,nofail 0 0\n", tag ? "UUID=" : "",
-	       tag ? tag : disk, mount_dir, type, strcmp(type, "erofs") ? "" : "ro,");
+	say_result("%s: mounted on %s", device->name, mount_dir);
+	say_result("for every boot: fsdevctl config add --device %s --name NAME", device->name);
+	say_result("and in /etc/fstab: %s%s %s %s %snoatime,dax=always,nofail 0 0", tag ? "UUID=" : "",
+		   tag ? tag : disk, mount_dir, type, strcmp(type, "erofs") ? "" : "ro,");
+	report_text("mountpoint", mount_dir);
 	free(tag);
 }
 
@@ -188,9 +201,13 @@ static enum outcome make(const struct device *device)
 {
 	const char *words[WORDS];
 	enum outcome outcome;
-	char disk[64];
+	char disk[64], *made;
 	int rc;
 
+	report_text("chardev", device->name);
+	report_text("blockdev", device->disk);
+	report_text("type", type);
+	report_text("label", label);
 	snprintf(disk, sizeof(disk), "/dev/%s", device->disk);
 	outcome = may_overwrite(device, disk);
 	if (outcome != DONE)
@@ -199,12 +216,15 @@ static enum outcome make(const struct device *device)
 	if (dry_run) {
 		show_command(words);
 		if (mount_dir)
-			printf("mount -t %s -o %snoatime,dax=always %s %s\n", type,
-			       strcmp(type, "erofs") ? "" : "ro,", disk, mount_dir);
-		printf("nothing was changed\n");
+			show_command((const char * const []){ "mount", "-t", type, "-o",
+				     strcmp(type, "erofs") ? "noatime,dax=always" :
+				     "ro,noatime,dax=always", disk, mount_dir, NULL });
+		say_result("nothing was changed");
 		return DONE;
 	}
 	rc = program_run(words);
+	if (rc != -ENOENT)
+		report_changed();
 	audit("%s: %s%s: status %d", device->name, words[0], force ? ", forced" : "", rc);
 	if (rc == -ENOENT)
 		return say(FAILED, "%s is not installed: apt install %s", words[0],
@@ -213,6 +233,9 @@ static enum outcome make(const struct device *device)
 	if (rc)
 		return say(FAILED, "%s: %s ended with status %d; there is no good file system on it",
 			   disk, words[0], rc);
+	made = blkid_get_tag_value(NULL, "UUID", disk);
+	report_text("uuid", made);
+	free(made);
 	return mount_dir ? check_mounted(device, disk) : check_apart(device, disk);
 }
 

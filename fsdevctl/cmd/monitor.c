@@ -17,16 +17,16 @@
 #include "lib/json.h"
 #include "lib/node.h"
 #include "lib/program.h"
+#include "lib/report.h"
 #include "lib/uevent.h"
 
 #define WATCHED_MAX 256
 #define SETTLE_MS 200	/* after an announcement: a driver is bound in a moment */
 
-static bool as_json;
 static const char *count, *exec_path;
 
 static const struct opt opts[] = {
-	{ "json", OPT_FLAG, NULL, &as_json, "one JSON object a line" },
+	{ "json", OPT_FLAG, NULL, &report_wanted, "one JSON object a line" },
 	{ "exec", OPT_TEXT, "PROGRAM", &exec_path, "run PROGRAM for each event, which it has in FSDEV_... variables" },
 	{ "count", OPT_TEXT, "N", &count, "end after N events" },
 	{ NULL }
@@ -125,7 +125,7 @@ static void tell(const char *name, const struct fsdev_event *event)
 	char when[64];
 
 	wall_clock(event->time, when, sizeof(when));
-	if (as_json) {
+	if (report_wanted) {
 		tell_json(name, event, when);
 	} else {
 		printf("%s %s %s", when, name, kind_name(event->kind));
@@ -280,6 +280,7 @@ static enum outcome run(int argc, char **argv)
 	enum outcome outcome;
 	char *end;
 
+	report_lines();
 	if (count) {
 		unsigned long number = strtoul(count, &end, 10);
 

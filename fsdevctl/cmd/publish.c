@@ -19,6 +19,7 @@
 #include "cmd.h"
 #include "lib/interrupt.h"
 #include "lib/journal.h"
+#include "lib/report.h"
 #include "lib/shared.h"
 #include "lib/sign.h"
 #include "lib/size.h"
@@ -38,6 +39,7 @@ static const struct opt opts[] = {
 	{ "force", OPT_FLAG, NULL, &force, "over another file system, or where another host's publishing was cut off" },
 	{ "sign", OPT_TEXT, "KEY", &sign_key, "sign it by openssl with this private key" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "say what would be done, change nothing" },
+	REPORT_OPT,
 	{ NULL }
 };
 
@@ -411,8 +413,10 @@ static enum outcome publish_claimed(struct shared *shared, struct image *image, 
 		return say(FAILED, "%s: generation %llu was not published: %s; %s", device->name,
 			   (unsigned long long)image->generation, reason(rc),
 			   shared_newest(shared) ? "the one before is as it was" : "there is none");
-	printf("%s: generation %llu, %s\n", device->name, (unsigned long long)image->generation,
-	       size_text(size, image->len));
+	report_changed();
+	report_number("bytes", image->len);
+	say_result("%s: generation %llu, %s", device->name, (unsigned long long)image->generation,
+		   size_text(size, image->len));
 	return DONE;
 }
 
@@ -429,11 +433,15 @@ static enum outcome publish(struct shared *shared, const char *dir)
 		outcome = look_at_claim(shared, &dead);
 	if (outcome != DONE)
 		return outcome;
+	report_text("chardev", device->name);
+	report_number("generation", image.generation);
+	report_number("offset", image.offset);
+	report_number("room", image_area_size(device->size));
 	if (dry_run) {
-		printf("%s: generation %llu would be written at %#llx, where %s fit; nothing was changed\n",
-		       device->name, (unsigned long long)image.generation,
-		       (unsigned long long)image.offset,
-		       size_text(size, image_area_size(device->size)));
+		say_result("%s: generation %llu would be written at %#llx, where %s fit; nothing was changed",
+			   device->name, (unsigned long long)image.generation,
+			   (unsigned long long)image.offset,
+			   size_text(size, image_area_size(device->size)));
 		return DONE;
 	}
 	/* other hosts would find the claim of a process that a signal has ended */

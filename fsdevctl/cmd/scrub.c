@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/json.h"
 #include "lib/node.h"
+#include "lib/report.h"
 #include "lib/size.h"
 
 #define STEP (32ull << 20)
@@ -26,6 +28,7 @@ static const struct opt opts[] = {
 	{ "quiet", OPT_FLAG, NULL, &quiet, "no progress" },
 	{ "rate", OPT_TEXT, "SIZE", &rate_text, "read no more than SIZE a second" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "say what would be read" },
+	REPORT_OPT,
 	{ NULL }
 };
 
@@ -103,20 +106,26 @@ static int scrub(const struct device *device, int node, int disk, char *buffer)
 /* What was not bad before. */
 static enum outcome tell(const struct device *device, uint64_t before)
 {
+	uint64_t found = device->bad_bytes > before ? device->bad_bytes - before : 0;
 	char bad[SIZE_TEXT], more[SIZE_TEXT];
 
+	if (report_wanted) {
+		struct json_object *one = json_device(device, NULL);
+
+		json_add_number(one, "found_bytes", found);
+		report_append("devices", one);
+	}
 	if (!device->nr_bad) {
-		printf("%s: no errors found\n", device->name);
+		say_result("%s: no errors found", device->name);
 		return DONE;
 	}
-	printf("%s: %s bad in %u places, %s of it found now\n", device->name,
-	       size_text(bad, device->bad_bytes), device->nr_bad,
-	       size_text(more, device->bad_bytes > before ? device->bad_bytes - before : 0));
+	say_result("%s: %s bad in %u places, %s of it found now", device->name,
+		   size_text(bad, device->bad_bytes), device->nr_bad, size_text(more, found));
 	for (unsigned int i = 0; i < device->nr_bad; i++)
-		printf("  %#llx+%#llx\n", (unsigned long long)device->bad[i].offset,
-		       (unsigned long long)device->bad[i].len);
-	printf("'fsdevctl errors %s --files' says what it belongs to, 'fsdevctl repair' repairs it\n",
-	       device->name);
+		say_result("  %#llx+%#llx", (unsigned long long)device->bad[i].offset,
+			   (unsigned long long)device->bad[i].len);
+	say_result("'fsdevctl errors %s --files' says what it belongs to, 'fsdevctl repair' repairs it",
+		   device->name);
 	return FOUND;
 }
 
@@ -155,8 +164,8 @@ static enum outcome one(struct device *device)
 
 	if (!dry_run)
 		return scrub_device(device);
-	printf("%s: all of its %s would be read; nothing was changed\n", device->name,
-	       size_text(size, device->size));
+	say_result("%s: all of its %s would be read; nothing was changed", device->name,
+		   size_text(size, device->size));
 	return DONE;
 }
 

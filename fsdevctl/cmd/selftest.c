@@ -16,9 +16,11 @@
 #include "cmd.h"
 #include "lib/audit.h"
 #include "lib/content.h"
+#include "lib/json.h"
 #include "lib/mode_switch.h"
 #include "lib/node.h"
 #include "lib/program.h"
+#include "lib/report.h"
 #include "lib/size.h"
 #include "lib/sysfs.h"
 #include "lib/users.h"
@@ -35,6 +37,7 @@ static const struct opt opts[] = {
 	{ "overwrite", OPT_FLAG, NULL, &overwrite, "also where something lies on it, which is lost" },
 	{ "report", OPT_TEXT, "FILE", &report_path, "write the report to FILE, too" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "say what would be done" },
+	REPORT_OPT,
 	{ NULL }
 };
 
@@ -46,21 +49,30 @@ __printf(1, 2)
 static void tell(const char *format, ...)
 {
 	va_list args;
+	char *text;
+	int rc;
 
 	va_start(args, format);
-	vprintf(format, args);
+	rc = vasprintf(&text, format, args);
 	va_end(args);
-	if (!report)
+	if (rc < 0)
 		return;
-	va_start(args, format);
-	vfprintf(report, format, args);
-	va_end(args);
+	say_result("%s", text);
+	if (report)
+		fprintf(report, "%s\n", text);
+	free(text);
 }
 
 static void step(const char *name, bool good, const char *detail)
 {
+	struct json_object *one = json_object_new_object();
+
 	failed += !good;
-	tell("%-8s%s%s%s\n", good ? "ok" : "FAILED", name, detail[0] ? ": " : "", detail);
+	json_add_text(one, "step", name);
+	json_object_object_add(one, "good", json_object_new_boolean(good));
+	json_add_text(one, "text", detail);
+	report_append("steps", one);
+	tell("%-8s%s%s%s", good ? "ok" : "FAILED", name, detail[0] ? ": " : "", detail);
 	fflush(NULL);
 }
 
@@ -105,13 +117,13 @@ static void about(const struct device *device)
 		memset(&kernel, 0, sizeof(kernel));
 	if (sysfs_read(version, sizeof(version), "/sys/module/fsdev/version"))
 		version[0] = '\0';
-	tell("kernel  %s %s\n", kernel.release, kernel.machine);
-	tell("module  fsdev %s, interface %u\n", version, info.version);
-	tell("device  %s, %s, %s in %u ranges, align %llu, node %d, %s\n", device->name, device->kind,
+	tell("kernel  %s %s", kernel.release, kernel.machine);
+	tell("module  fsdev %s, interface %u", version, info.version);
+	tell("device  %s, %s, %s in %u ranges, align %llu, node %d, %s", device->name, device->kind,
 	     size_text(size, device->size), device->nr_ranges, (unsigned long long)device->align,
 	     device->node, info.flags & FSDEV_INFO_PERSISTENT ? "persistent" : "volatile");
 	for (unsigned int i = 0; i < device->nr_ranges; i++)
-		tell("range   %#llx+%#llx at %#llx\n", (unsigned long long)device->ranges[i].offset,
+		tell("range   %#llx+%#llx at %#llx", (unsigned long long)device->ranges[i].offset,
 		     (unsigned long long)device->ranges[i].len,
 		     (unsigned long long)device->ranges[i].start);
 }
@@ -251,6 +263,7 @@ static enum outcome test(struct device *device)
 		return say(FAILED, "there is not enough memory");
 	}
 	audit("%s: selftest", device->name);
+	report_changed();
 	about(device);
 	speed(device, disk, block);
 	ends(device, disk, block);
@@ -267,7 +280,8 @@ static enum outcome test(struct device *device)
 		removal(device, block);
 	}
 	free(block);
-	tell("%u steps failed\n", failed);
+	tell("%u steps failed", failed);
+	report_number("failed", failed);
 	return failed ? FOUND : DONE;
 }
 
@@ -311,8 +325,10 @@ static enum outcome run(int argc, char **argv)
 		snprintf(question, sizeof(question),
 			 "%s: all of it is overwritten: file systems are made, a page fails, and the driver is unbound and bound",
 			 device->name);
-		if (dry_run)
-			printf("%s\nnothing was changed\n", question);
+		if (dry_run) {
+			say_result("%s", question);
+			say_result("nothing was changed");
+		}
 	}
 	if (outcome == DONE && !dry_run && cmd_agreed(question, yes, &outcome)) {
 		report = report_path ? fopen(report_path, "we") : NULL;

@@ -100,7 +100,7 @@ enum outcome daxcheck(const struct device *device, const char *disk, const char 
 	bool dax, huge;
 
 	if (fd == -ENOENT) {
-		printf("%s: %s, made for DAX; it holds no file that could be asked\n", disk, type);
+		say_result("%s: %s, made for DAX; it holds no file that could be asked", disk, type);
 		return DONE;
 	}
 	if (fd < 0)
@@ -111,10 +111,8 @@ enum outcome daxcheck(const struct device *device, const char *disk, const char 
 	if (!dax)
 		return say(FAILED, "%s: %s is mounted with dax=always, but its files are not DAX; see the kernel log",
 			   disk, type);
-	printf("%s: %s, its files are DAX", disk, type);
-	if (writable)
-		printf(", 2 MiB mappings %s", huge ? "work" :
-		       "do not work: files do not begin at a multiple of 2 MiB in memory");
-	putchar('\n');
+	say_result("%s: %s, its files are DAX%s", disk, type, !writable ? "" : huge ?
+		   ", 2 MiB mappings work" :
+		   ", 2 MiB mappings do not work: files do not begin at a multiple of 2 MiB in memory");
 	return DONE;
 }

@@ -8,9 +8,25 @@
 #include <string.h>
 
 #include "device.h"
+#include "files.h"
 #include "json.h"
 #include "text.h"
 #include "users.h"
+
+/**
+ * json_text() - make a string of a text
+ * @text: the text, from anywhere
+ *
+ * Return: a new object, or NULL without memory.
+ */
+struct json_object *json_text(const char *text)
+{
+	char *good = text_utf8(text);
+	struct json_object *object = good ? json_object_new_string(good) : NULL;
+
+	free(good);
+	return object;
+}
 
 /**
  * json_add_text() - add a text
@@ -20,14 +36,8 @@
  */
 void json_add_text(struct json_object *object, const char *key, const char *text)
 {
-	char *good;
-
-	if (!text || !*text)
-		return;
-	good = text_utf8(text);
-	if (good)
-		json_object_object_add(object, key, json_object_new_string(good));
-	free(good);
+	if (text && *text)
+		json_object_object_add(object, key, json_text(text));
 }
 
 /**
@@ -153,6 +163,40 @@ struct json_object *json_device(const struct device *device, const struct users 
 	for (unsigned int i = 0; i < users->count; i++)
 		json_object_array_add(array, user(&users->user[i]));
 	json_object_object_add(one, "users", array);
+	return one;
+}
+
+/**
+ * json_piece() - describe a part of a device, and what has it
+ * @device: the device
+ * @offset: device offset of its first byte
+ * @len: bytes
+ * @piece: what has it, or NULL where that was not asked
+ *
+ * Return: a new object.
+ */
+struct json_object *json_piece(const struct device *device, uint64_t offset, uint64_t len,
+			       const struct piece *piece)
+{
+	static const char * const kinds[] = {
+		[PIECE_FILE] = "file", [PIECE_METADATA] = "metadata", [PIECE_FREE] = "free",
+		[PIECE_UNKNOWN] = "unknown",
+	};
+	struct json_object *one = json_object_new_object();
+	uint64_t phys;
+
+	json_add_number(one, "offset", offset);
+	json_add_number(one, "length", len);
+	if (device_phys(device, offset, &phys))
+		json_add_number(one, "start", phys);
+	if (!piece)
+		return one;
+	json_add_text(one, "kind", kinds[piece->kind]);
+	json_add_text(one, piece->kind == PIECE_FILE ? "file" : "what", piece->name);
+	if (piece->inode)
+		json_add_number(one, "inode", piece->inode);
+	if (piece->kind == PIECE_FILE)
+		json_add_number(one, "file_offset", piece->file_offset + (offset - piece->offset));
 	return one;
 }
 

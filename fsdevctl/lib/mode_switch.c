@@ -389,19 +389,19 @@ static void tell_plan(const struct change *change)
 {
 	const struct device *device = change->device;
 
-	printf("%s: from %s to %s:\n", device->name, mode_name(change->from), mode_name(change->to));
-	printf("  load module %s\n", mode_driver(change->to));
+	say_result("%s: from %s to %s:", device->name, mode_name(change->from), mode_name(change->to));
+	say_result("  load module %s", mode_driver(change->to));
 	if (change->from == MODE_SYSTEM_RAM)
-		printf("  take %u of %u memory blocks offline\n", change->blocks.online,
+		say_result("  take %u of %u memory blocks offline", change->blocks.online,
 		       change->blocks.count);
 	if (device->mode != MODE_NONE)
-		printf("  take it from driver %s\n", device->driver);
-	printf("  give it to driver %s\n", mode_driver(change->to));
+		say_result("  take it from driver %s", device->driver);
+	say_result("  give it to driver %s", mode_driver(change->to));
 	if (change->to == MODE_FSDEV)
-		printf("  tell the driver of bad memory that the platform knows of\n");
+		say_result("  tell the driver of bad memory that the platform knows of");
 	if (change->to == MODE_SYSTEM_RAM)
-		printf("  put its memory blocks online as movable\n");
-	printf("nothing was changed\n");
+		say_result("  put its memory blocks online as movable");
+	say_result("nothing was changed");
 }
 
 static enum outcome prepared(struct change *change, const struct mode_options *options)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "program.h"
+#include "report.h"
 
 /* What a program has said, where it matters. */
 static void tell_said(FILE *said)
@@ -73,6 +74,9 @@ int program_run_while(const char * const *argv, bool (*keep)(void *arg), void *a
 	if (!pid) {
 		if (said)
 			dup2(fileno(said), STDERR_FILENO);
+		/* there is JSON on it */
+		if (said && report_wanted)
+			dup2(fileno(said), STDOUT_FILENO);
 		execvp(argv[0], (char * const *)argv);
 		_exit(errno == ENOENT ? 127 : 126);
 	}

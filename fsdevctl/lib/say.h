@@ -26,5 +26,8 @@ enum outcome {
 enum outcome say(enum outcome outcome, const char *format, ...)
 	__printf(2, 3);
 void note(const char *format, ...) __printf(1, 2);
+void say_result(const char *format, ...) __printf(1, 2);
+void say_complaint(char *text);
+void say_collect(int fd);
 
 #endif
