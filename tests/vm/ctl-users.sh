@@ -24,9 +24,13 @@ loop=$(losetup -f --show /tmp/other.img)
 mkfs.xfs -q -f -l logdev=$disk,size=64m "$loop" && mount -o logdev=$disk "$loop" $other
 kept "XFS log" "$disk is the log of the file system on $other \(xfs\)" "$other\(log\)"
 umount $other
-mkfs.xfs -q -f -m reflink=0,rmapbt=0 -r rtdev=$disk "$loop" && mount -o rtdev=$disk "$loop" $other
-kept "XFS real-time device" "$disk is the real-time device of the file system on $other" "$other\(real-time device\)"
-umount $other
+if xfs_does_realtime; then
+	mkfs.xfs -q -f -m reflink=0,rmapbt=0 -r rtdev=$disk "$loop" && mount -o rtdev=$disk "$loop" $other
+	kept "XFS real-time device" "$disk is the real-time device of the file system on $other" "$other\(real-time device\)"
+	umount $other
+else
+	skip "XFS real-time device" "needs an XFS with real-time volumes"
+fi
 mke2fs -q -F -b 4096 -O journal_dev $disk 16M && mkfs.ext4 -q -F -b 4096 -J device=$disk "$loop" && mount "$loop" $other
 kept "ext4 journal" "$disk is the journal of the file system on $other \(ext4\)" "$other\(journal\)"
 umount $other

@@ -56,6 +56,12 @@ take_id() {
 	echo "$1" 2>/dev/null >"/sys/bus/dax/drivers/$2/remove_id" || true
 }
 
+# xfs_does_realtime: XFS is built with real-time volumes
+xfs_does_realtime() {
+	modprobe xfs 2>/dev/null || true
+	grep -q ' xfs_rtmount_init\>' /proc/kallsyms
+}
+
 # shape DEV OFFSET:LENGTH...: gives a dynamic device these ranges, in MiB from its region's start.
 shape() {
 	local dev=/sys/bus/dax/devices/$1 base part from

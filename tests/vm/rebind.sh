@@ -71,6 +71,7 @@ erofs() {
 realtime() {
 	local data
 
+	xfs_does_realtime || { skip "XFS real-time" "needs an XFS with real-time volumes"; return; }
 	begin "XFS real-time"
 	modprobe loop
 	truncate -s 64M /dev/shm/data

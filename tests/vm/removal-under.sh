@@ -167,6 +167,7 @@ unmounting() {
 unmounting_realtime() {
 	local data=$1 sectors unmounter taker status=0
 
+	xfs_does_realtime || { skip "unmounting, real-time" "needs an XFS with real-time volumes"; return; }
 	sectors=$(blockdev --getsz "$data")
 	dmsetup create data --table "0 $sectors linear $data 0"
 	mkfs.xfs -q -f -m rmapbt=0,reflink=0 -d rtinherit=1 -r rtdev=$disk /dev/mapper/data >/tmp/mkfs 2>&1 || cat /tmp/mkfs
