@@ -7,6 +7,7 @@ lab_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 top_dir=$(dirname -- "$lab_dir")
 FSDEV_LAB=${FSDEV_LAB:-/var/cache/fsdev-lab}
 root=$FSDEV_LAB/root
+cross=$FSDEV_LAB/cross
 # the series of kernels, of which lab/kernels is the one list
 lab_series=$(grep -vE '^(#|$)' "$lab_dir/kernels" | paste -sd' ')
 # series for which the module is only built, where the archives have their headers
@@ -40,6 +41,15 @@ lab_ready() {
 need_lab() {
 	[ "$(id -u)" = 0 ] || die "needs root (mounts, chroot): run it as root"
 	lab_ready || die "there is no finished lab in $FSDEV_LAB: run 'make lab' first"
+}
+
+# cross_ready: lab/cross has made the second root file system from this recipe.
+cross_stamp() {
+	stamp_of "$lab_dir/packages.cross" "$lab_dir/kernels.cross" "$lab_dir/cross"
+}
+
+cross_ready() {
+	[ "$(cat "$cross/stamp" 2>/dev/null)" = "$(cross_stamp)" ]
 }
 
 # release_of SERIES: the full release of the lab's kernel of that series, such as 6.12 -> 6.12.94+deb13-amd64, or of an
