@@ -71,7 +71,8 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	info->align = device->dev_dax->align;
 	info->page_size = PAGE_SIZE;
 	info->holder = holder_kind(file, device);
-	info->commands = FSDEV_CAN_CLEAR | FSDEV_CAN_ADD_BAD | FSDEV_CAN_SCRUB |
+	info->commands = FSDEV_CAN_CLEAR | FSDEV_CAN_ADD_BAD |
+			 (COMPAT_COPY_SURVIVES ? FSDEV_CAN_SCRUB : 0) |
 			 (MEMORY_CAN_REFRESH ? FSDEV_CAN_INVALIDATE : 0) |
 			 (COMPAT_CAN_INJECT ? FSDEV_CAN_INJECT : 0);
 	info->numa_node = dev_to_node(fsdev_dev(device));

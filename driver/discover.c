@@ -200,7 +200,8 @@ int discover_add(struct fsdev *fsdev, u64 offset, u64 len)
  * Reads with copy_mc_to_kernel().
  *
  * Context: may sleep; the device stays bound.
- * Return: 0; -EINVAL if it is empty or not in the device; -ENOMEM; -EINTR.
+ * Return: 0; -EINVAL if it is empty or not in the device; -EOPNOTSUPP where the kernel would not
+ * survive to read what has failed; -ENOMEM; -EINTR.
  */
 int discover_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 {
@@ -211,6 +212,8 @@ int discover_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 	*done = 0;
 	if (!in_device(fsdev, offset, len))
 		return -EINVAL;
+	if (!COMPAT_COPY_SURVIVES)
+		return -EOPNOTSUPP;
 	page = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!page)
 		return -ENOMEM;

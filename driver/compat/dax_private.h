@@ -12,11 +12,16 @@
 /*
  * The bus offers every new device to the driver of its type. Device-dax and kmem have types of
  * their own; 7.1 and later know a third, which fs_dax_get() of those kernels asks for, and
- * which the bus gives to no device by itself. Older kernels do not know it and so never match
- * it either.
+ * which the bus gives to no device by itself. Elsewhere it is a number that no type has.
  */
+#ifdef FSDEV_HAVE_DAXDRV_FSDEV_TYPE
+#define COMPAT_DAX_FSDEV_TYPE DAXDRV_FSDEV_TYPE
+#else
+#define COMPAT_DAX_FSDEV_TYPE 0x66736465
+#endif
+
 #ifdef FSDEV_HAVE_DAX_DEVICE_DRIVER_TYPE
-#define COMPAT_DAX_DRIVER_TYPE .type = 2,
+#define COMPAT_DAX_DRIVER_TYPE .type = COMPAT_DAX_FSDEV_TYPE,
 
 /**
  * compat_is_fsdev_mode() - is a driver one for file systems, the kernel's or ours?
@@ -26,7 +31,7 @@
  */
 static inline bool compat_is_fsdev_mode(const struct dax_device_driver *driver)
 {
-	return driver->type == 2;
+	return driver->type == COMPAT_DAX_FSDEV_TYPE;
 }
 #else
 #define COMPAT_DAX_DRIVER_TYPE

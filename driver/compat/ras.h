@@ -114,6 +114,12 @@ static inline sector_t compat_badblocks_next(struct badblocks *bb, sector_t *fro
 	return end;
 }
 
+/*
+ * Does copy_mc_to_kernel() survive memory that has failed? Where the architecture has no such copy
+ * it is memcpy(), and reading failed memory in the kernel is the kernel's end.
+ */
+#define COMPAT_COPY_SURVIVES IS_ENABLED(CONFIG_ARCH_HAS_COPY_MC)
+
 /**
  * compat_direct_map_has() - is a page in the direct map?
  * @pfn: the page

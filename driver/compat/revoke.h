@@ -8,9 +8,9 @@
 #include <linux/blkdev.h>
 #include <linux/dax.h>
 #include <linux/fs.h>
-#include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pgtable.h>
 #include <linux/string.h>
 #include <linux/xarray.h>
 
@@ -117,7 +117,7 @@ static inline bool compat_dax_entry(const void *entry, unsigned long *pfn, unsig
 	if (value & (COMPAT_DAX_ZERO_PAGE | COMPAT_DAX_EMPTY))
 		return false;
 	*pfn = value >> COMPAT_DAX_SHIFT;
-	*nr = value & COMPAT_DAX_PMD ? HPAGE_PMD_NR : 1;
+	*nr = value & COMPAT_DAX_PMD ? 1UL << (PMD_SHIFT - PAGE_SHIFT) : 1;
 	return true;
 }
 
