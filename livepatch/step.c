@@ -12,7 +12,7 @@
 #include "livepatch.h"
 
 /* Bytes of a function that are probed at most. */
-#define LONGEST 4096
+#define LONGEST 4096	/* no page */
 
 static struct kprobe *probes;
 static struct kprobe **registered;

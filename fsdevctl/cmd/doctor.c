@@ -20,6 +20,7 @@
 #include "lib/journal.h"
 #include "lib/json.h"
 #include "lib/module.h"
+#include "lib/page.h"
 #include "lib/report.h"
 #include "lib/sysfs.h"
 #include "lib/users.h"
@@ -312,9 +313,10 @@ static void look_at_device(const struct device *device, const struct conf *conf)
 	if (device->mode == MODE_KERNEL_FSDEV)
 		problem("%s: the kernel's own driver fsdev_dax has it, which no file system can use: fsdevctl enable %s",
 			device->name, device->name);
-	if (device->size && device->align % (2 << 20))
-		problem("%s: its alignment is %llu: 2 MiB mappings do not work; 'daxctl reconfigure-device -a 2M' changes it where each range's length allows that",
-			device->name, (unsigned long long)device->align);
+	if (device->size && device->align % page_huge())
+		problem("%s: its alignment is %llu: huge mappings do not work; 'daxctl reconfigure-device -a %lluM' changes it where each range's length allows that",
+			device->name, (unsigned long long)device->align,
+			(unsigned long long)page_huge() >> 20);
 	if (device->read_only)
 		problem("%s: its memory is read-only, as an NVDIMM is not armed or the attribute read_only of its region says so ('ndctl list -DR' shows which): nothing on it can be written",
 			device->name);

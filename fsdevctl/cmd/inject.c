@@ -10,10 +10,9 @@
 #include "cmd.h"
 #include "lib/audit.h"
 #include "lib/node.h"
+#include "lib/page.h"
 #include "lib/report.h"
 #include "lib/size.h"
-
-#define PAGE 4096ull
 
 static bool yes, dry_run;
 
@@ -30,7 +29,7 @@ static enum outcome inject_page(const struct device *device, uint64_t offset)
 
 	if (node < 0)
 		return say(FAILED, "%s: cannot open its node: %s", device->name, node_error(node));
-	rc = node_span(node, FSDEV_IOC_INJECT, offset, PAGE, 0, NULL);
+	rc = node_span(node, FSDEV_IOC_INJECT, offset, page_size(), 0, NULL);
 	close(node);
 	audit("%s: failure injected at %#llx: %s", device->name, (unsigned long long)offset,
 	      rc ? strerror(-rc) : "done");
@@ -59,10 +58,10 @@ static enum outcome inject(int argc, char **argv)
 		outcome = say(BAD_INPUT, "'%s' lies past the end of %s, which is at %#llx", argv[1],
 			      device->name, (unsigned long long)device->size);
 	if (outcome == DONE) {
-		offset &= ~(PAGE - 1);
+		offset = page_down(offset);
 		report_text("chardev", device->name);
 		report_number("offset", offset);
-		report_number("length", PAGE);
+		report_number("length", page_size());
 		if (device_phys(device, offset, &phys))
 			report_number("start", phys);
 		snprintf(question, sizeof(question),

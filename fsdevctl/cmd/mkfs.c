@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fsdevctl mkfs: a file system on a device, made so that DAX and 2 MiB mappings work, mounted and
+ * fsdevctl mkfs: a file system on a device, made so that DAX and huge mappings work, mounted and
  * looked at: is it really DAX?
  */
 #include <blkid/blkid.h>
@@ -18,6 +18,7 @@
 #include "lib/audit.h"
 #include "lib/content.h"
 #include "lib/daxcheck.h"
+#include "lib/form.h"
 #include "lib/journal.h"
 #include "lib/json.h"
 #include "lib/program.h"
@@ -42,42 +43,27 @@ static const struct opt opts[] = {
 
 #define WORDS 64
 #define EXTRA_MAX 32
-#define SMALL (1ull << 30)
 
 /* The command that makes the file system; ends with NULL. */
 static void make_command(const char *words[WORDS], const char *disk, uint64_t size)
 {
-	/* rmapbt: XFS can tell the file of a bad page; no reflink: no copy breaks a 2 MiB mapping */
-	static const char * const xfs[] = { "mkfs.xfs", "-q", "-f", "-m", "rmapbt=1,reflink=0", "-l",
-		"su=32k", "-d", "su=2m,sw=1,extszinherit=512", NULL };
-	/* as many groups as it takes for a stripe, its log would not fit into one of them */
-	static const char * const small[] = { "-d", "agcount=4", NULL };
-	static const char * const ext4[] = { "mkfs.ext4", "-q", "-F", "-b", "4096", "-E",
-		"stride=512,stripe_width=512,nodiscard", NULL };
-	/* data that stands beside the inode has no page of its own to be mapped */
-	static const char * const erofs[] = { "mkfs.erofs", "--quiet", "-b", "4096", "-E",
-		"noinline_data", NULL };
-	const char * const *form = !strcmp(type, "xfs") ? xfs : !strcmp(type, "ext4") ? ext4 : erofs;
 	static char uuid_option[64];
-	unsigned int n = 0;
+	bool is_xfs = !strcmp(type, "xfs");
+	unsigned int n = form_words(words, type, size);
 
 	snprintf(uuid_option, sizeof(uuid_option), "uuid=%.40s", uuid ? uuid : "");
-	for (; form[n]; n++)
-		words[n] = form[n];
-	for (unsigned int i = 0; form == xfs && size < SMALL && small[i]; i++)
-		words[n++] = small[i];
 	if (label) {
 		words[n++] = "-L";
 		words[n++] = label;
 	}
 	if (uuid) {
-		words[n++] = form == xfs ? "-m" : "-U";
-		words[n++] = form == xfs ? uuid_option : uuid;
+		words[n++] = is_xfs ? "-m" : "-U";
+		words[n++] = is_xfs ? uuid_option : uuid;
 	}
 	for (char **one = extra; *one; one++)
 		words[n++] = *one;
 	words[n++] = disk;
-	if (form == erofs)
+	if (!strcmp(type, "erofs"))
 		words[n++] = from;
 	words[n] = NULL;
 }

@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/form.h"
 #include "lib/interrupt.h"
 #include "lib/journal.h"
+#include "lib/page.h"
 #include "lib/report.h"
 #include "lib/shared.h"
 #include "lib/sign.h"
@@ -226,9 +228,9 @@ static int image_len(struct shared *shared, uint64_t offset, uint64_t *len)
 		return rc;
 	memcpy(&magic, shared->page + EROFS_SUPER, 4);
 	memcpy(&blocks, shared->page + EROFS_SUPER + 36, 4);
-	if (le32toh(magic) != EROFS_MAGIC || shared->page[EROFS_SUPER + 12] != 12)
+	if (le32toh(magic) != EROFS_MAGIC || 1ull << shared->page[EROFS_SUPER + 12] != page_size())
 		return -EIO;
-	*len = (uint64_t)le32toh(blocks) * IMAGE_PAGE;
+	*len = le32toh(blocks) * page_size();
 	return 0;
 }
 
@@ -265,11 +267,15 @@ static int compare_image(struct shared *shared, const char *path, const char *di
  */
 static int fill_image(struct shared *shared, struct image *image, const char *path, const char *dir)
 {
-	const char *words[] = { "mkfs.erofs", "--quiet", "-b", "4096", "-E", "noinline_data", path,
-				dir, NULL };
-	/* a host that was taken for dead wakes up, and does not go on */
-	int rc = program_run_while(words, keeps_claim, shared);
+	const char *words[FORM_WORDS];
+	unsigned int n = form_words(words, "erofs", shared->device->size);
+	int rc;
 
+	words[n++] = path;
+	words[n++] = dir;
+	words[n] = NULL;
+	/* a host that was taken for dead wakes up, and does not go on */
+	rc = program_run_while(words, keeps_claim, shared);
 	if (!rc)
 		rc = image_len(shared, image->offset, &image->len);
 	if (!rc && image->len > image_area_size(shared->device->size))

@@ -14,11 +14,10 @@
 #include "lib/files.h"
 #include "lib/json.h"
 #include "lib/node.h"
+#include "lib/page.h"
 #include "lib/report.h"
 #include "lib/size.h"
 #include "lib/users.h"
-
-#define PAGE 4096ull
 
 static bool yes, dry_run;
 
@@ -46,8 +45,8 @@ static enum outcome parse_range(const struct device *device, const char *text, u
 	if (*start >= device->size || len > device->size - *start)
 		return say(BAD_INPUT, "'%s' reaches past the end of %s, which is at %#llx", text,
 			   device->name, (unsigned long long)device->size);
-	*end = (*start + len + PAGE - 1) & ~(PAGE - 1);
-	*start &= ~(PAGE - 1);
+	*end = page_up(*start + len);
+	*start = page_down(*start);
 	return DONE;
 }
 

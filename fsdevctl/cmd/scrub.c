@@ -14,11 +14,12 @@
 #include "cmd.h"
 #include "lib/json.h"
 #include "lib/node.h"
+#include "lib/page.h"
 #include "lib/report.h"
 #include "lib/size.h"
 
 #define STEP (32ull << 20)
-#define PAGE 4096ull
+#define PAGE page_size()
 
 static bool quiet, dry_run;
 static const char *rate_text;
@@ -140,7 +141,12 @@ static enum outcome scrub_device(struct device *device)
 	if (node < 0)
 		return say(FAILED, "%s: cannot open its node: %s", device->name, node_error(node));
 	rc = node_info(node, &info);
-	if (rc || !(info.commands & FSDEV_CAN_SCRUB)) {
+	if (!rc && !(info.commands & FSDEV_CAN_SCRUB)) {
+		close(node);
+		return say(FAILED, "%s: is not read: this kernel would not survive to read memory that has failed, as it has no copy that does (CONFIG_ARCH_HAS_COPY_MC)",
+			   device->name);
+	}
+	if (rc) {
 		snprintf(path, sizeof(path), "/dev/%s", device->disk);
 		disk = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 		rc = disk < 0 ? -errno : -posix_memalign((void **)&buffer, PAGE, STEP);

@@ -19,14 +19,15 @@
 #include "lib/json.h"
 #include "lib/mode_switch.h"
 #include "lib/node.h"
+#include "lib/page.h"
 #include "lib/program.h"
 #include "lib/report.h"
 #include "lib/size.h"
 #include "lib/sysfs.h"
 #include "lib/users.h"
 
-#define PAGE 4096ull
-#define BLOCK (2ull << 20)
+#define PAGE page_size()
+#define BLOCK (2ull << 20)	/* written at once; no page */
 #define SPEED_BYTES (256ull << 20)
 
 static bool yes, overwrite, dry_run;
@@ -99,7 +100,7 @@ static bool is_filled(int disk, unsigned char *page, uint64_t offset)
 	unsigned char *want = page + PAGE;
 
 	fill(want, offset);
-	return pread(disk, page, PAGE, offset) == PAGE && !memcmp(page, want, PAGE);
+	return pread(disk, page, PAGE, offset) == (ssize_t)PAGE && !memcmp(page, want, PAGE);
 }
 
 static void about(const struct device *device)
@@ -141,7 +142,7 @@ static void ends(const struct device *device, int disk, unsigned char *page)
 
 			fill(page, at);
 			bad += pass ? !is_filled(disk, page, at) :
-				pwrite(disk, page, PAGE, at) != PAGE;
+				pwrite(disk, page, PAGE, at) != (ssize_t)PAGE;
 		}
 	}
 	if (bad)
@@ -194,7 +195,7 @@ static void poison(const struct device *device, int disk, unsigned char *page)
 		step("poison: repaired", !rc, rc ? node_error(rc) : "");
 		fill(page, at);
 		n = pwrite(disk, page, PAGE, at);
-		step("poison: the page works again", n == PAGE && is_filled(disk, page, at), "");
+		step("poison: the page works again", n == (ssize_t)PAGE && is_filled(disk, page, at), "");
 	}
 	close(node);
 }
@@ -274,7 +275,7 @@ static enum outcome test(struct device *device)
 	disk = open_disk(device);
 	if (disk >= 0) {
 		fill(block, device->size - PAGE);
-		if (pwrite(disk, block, PAGE, device->size - PAGE) != PAGE || fsync(disk))
+		if (pwrite(disk, block, PAGE, device->size - PAGE) != (ssize_t)PAGE || fsync(disk))
 			step("a page before the removal", false, strerror(errno));
 		close(disk);
 		removal(device, block);

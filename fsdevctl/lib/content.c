@@ -17,6 +17,7 @@
 #include "device.h"
 #include "image.h"
 #include "node.h"
+#include "page.h"
 
 /* Every signature that libblkid knows lies in the first or the last MiB. */
 #define END_BYTES (1ull << 20)
@@ -67,7 +68,7 @@ static int probe(int fd, uint64_t device_size, char *found, size_t size)
 
 static int copy_out(const struct device *device, int from, int to, uint64_t offset, uint64_t len)
 {
-	uint64_t align = device->align ? device->align : 4096, start = offset - offset % align;
+	uint64_t align = device->align ? device->align : page_size(), start = offset - offset % align;
 	uint64_t span = (offset + len - start + align - 1) / align * align;
 	void *map = mmap(NULL, span, PROT_READ, MAP_SHARED, from, start);
 	ssize_t n;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Is a mounted file system really DAX? A file of it is asked: the kernel says for each whether it is
- * (STATX_ATTR_DAX), and where its first 2 MiB lie decides whether they can be one mapping.
+ * (STATX_ATTR_DAX), and where its first part lies decides whether they can be one mapping.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "daxcheck.h"
+#include "form.h"
+#include "page.h"
+#include "size.h"
 
-#define HUGE (2ull << 20)
 #define PATH_ROOM 4200
 
 static char sample[PATH_ROOM];
@@ -31,8 +33,8 @@ static int take_sample(const char *path, const struct stat *st, int kind, struct
 	return 1;
 }
 
-/* A file to look at: any there is where nothing can be written, else a new one of 2 MiB. */
-static int open_sample(const char *dir, bool writable)
+/* A file to look at: any there is where nothing can be written, else a new one of @len bytes. */
+static int open_sample(const char *dir, bool writable, uint64_t len)
 {
 	int fd;
 
@@ -49,7 +51,7 @@ static int open_sample(const char *dir, bool writable)
 	if (fd < 0)
 		return -errno;
 	unlink(sample);
-	if (posix_fallocate(fd, 0, 2 * HUGE)) {
+	if (posix_fallocate(fd, 0, len)) {
 		close(fd);
 		return -ENOSPC;
 	}
@@ -65,22 +67,23 @@ static bool is_dax(int fd)
 		(st.stx_attributes_mask & st.stx_attributes & STATX_ATTR_DAX);
 }
 
-/* The first 2 MiB have to lie together, and begin at a multiple of it in memory. */
+/* What the first huge mapping is of has to lie together, and begin at a multiple of it in memory. */
 static bool is_huge(const struct device *device, int fd)
 {
+	const uint64_t huge = page_huge();
 	struct fiemap *map = calloc(1, sizeof(*map) + sizeof(struct fiemap_extent));
 	uint64_t phys;
-	bool huge;
+	bool fits;
 
 	if (!map)
 		return false;
-	map->fm_length = HUGE;
+	map->fm_length = huge;
 	map->fm_extent_count = 1;
-	huge = !ioctl(fd, FS_IOC_FIEMAP, map) && map->fm_mapped_extents == 1 &&
-		map->fm_extents[0].fe_length >= HUGE &&
-		device_phys(device, map->fm_extents[0].fe_physical, &phys) && phys % HUGE == 0;
+	fits = !ioctl(fd, FS_IOC_FIEMAP, map) && map->fm_mapped_extents == 1 &&
+		map->fm_extents[0].fe_length >= huge &&
+		device_phys(device, map->fm_extents[0].fe_physical, &phys) && phys % huge == 0;
 	free(map);
-	return huge;
+	return fits;
 }
 
 /**
@@ -96,7 +99,9 @@ enum outcome daxcheck(const struct device *device, const char *disk, const char 
 		      const char *type)
 {
 	bool writable = strcmp(type, "erofs");
-	int fd = open_sample(dir, writable);
+	int fd = open_sample(dir, writable,
+			     2 * (form_huge(device->size) ? page_huge() : page_size()));
+	char size[SIZE_TEXT];
 	bool dax, huge;
 
 	if (fd == -ENOENT) {
@@ -111,8 +116,13 @@ enum outcome daxcheck(const struct device *device, const char *disk, const char 
 	if (!dax)
 		return say(FAILED, "%s: %s is mounted with dax=always, but its files are not DAX; see the kernel log",
 			   disk, type);
-	say_result("%s: %s, its files are DAX%s", disk, type, !writable ? "" : huge ?
-		   ", 2 MiB mappings work" :
-		   ", 2 MiB mappings do not work: files do not begin at a multiple of 2 MiB in memory");
+	size_text(size, page_huge());
+	if (!writable)
+		say_result("%s: %s, its files are DAX", disk, type);
+	else if (huge)
+		say_result("%s: %s, its files are DAX, %s mappings work", disk, type, size);
+	else
+		say_result("%s: %s, its files are DAX, %s mappings do not work: files do not begin at a multiple of %s in memory",
+			   disk, type, size, size);
 	return DONE;
 }

@@ -15,6 +15,7 @@
 #include "journal.h"
 #include "node.h"
 #include "origin.h"
+#include "page.h"
 #include "sysfs.h"
 
 /**
@@ -97,7 +98,7 @@ static int ranges_load(struct device *device, struct daxctl_dev *dev)
 
 		range->start = daxctl_mapping_get_start(mapping);
 		range->len = daxctl_mapping_get_end(mapping) - range->start + 1;
-		range->offset = daxctl_mapping_get_offset(mapping) * 4096;
+		range->offset = daxctl_mapping_get_offset(mapping) * page_size();
 	}
 	qsort(device->ranges, device->nr_ranges, sizeof(*device->ranges), by_offset);
 	return 0;

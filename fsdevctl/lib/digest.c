@@ -22,7 +22,7 @@
 #define CHUNK (8ull << 20)
 
 #define STEP (1u << 20)
-#define STEP_ALIGN 4096
+#define STEP_ALIGN 4096		/* of what O_DIRECT reads; no page */
 #define THREADS_MAX 64
 
 /**

@@ -22,8 +22,8 @@
 
 #include "digest.h"
 
-#define IMAGE_PAGE 4096u
-#define IMAGE_ALIGN (2ull << 20)
+#define IMAGE_PAGE 4096u	/* of the layout, on every host; no page of memory */
+#define IMAGE_ALIGN (2ull << 20)	/* the same: no page */
 #define IMAGE_CLAIM (2 * IMAGE_PAGE)
 #define IMAGE_VERSION 2u
 #define IMAGE_SIGNED 88u	/* bytes of a header that a signature is of */

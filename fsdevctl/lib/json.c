@@ -10,6 +10,7 @@
 #include "device.h"
 #include "files.h"
 #include "json.h"
+#include "page.h"
 #include "text.h"
 #include "users.h"
 
@@ -59,7 +60,7 @@ static struct json_object *mappings(const struct device *device)
 		const struct device_range *range = &device->ranges[i];
 		struct json_object *one = json_object_new_object();
 
-		json_add_number(one, "page_offset", range->offset / 4096);
+		json_add_number(one, "page_offset", range->offset / page_size());
 		json_add_number(one, "start", range->start);
 		json_add_number(one, "end", range->start + range->len - 1);
 		json_add_number(one, "size", range->len);

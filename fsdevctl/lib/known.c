@@ -17,9 +17,9 @@
 
 #include "known.h"
 #include "node.h"
+#include "page.h"
 #include "sysfs.h"
 
-#define PAGE 4096ull
 #define TRACING "/sys/kernel/tracing"
 
 /* What of a range of physical memory lies in the device, as whole pages of it. */
@@ -33,9 +33,9 @@ static int add_phys(struct known *known, const struct device *device, uint64_t s
 
 		if (start >= end || start + len <= range->start)
 			continue;
-		from = (start > range->start ? start - range->start : 0) & ~(PAGE - 1);
+		from = page_down(start > range->start ? start - range->start : 0);
 		to = start + len < end ? start + len - range->start : range->len;
-		to = (to + PAGE - 1) & ~(PAGE - 1);
+		to = page_up(to);
 		more = realloc(known->bad, (known->count + 1) * sizeof(*more));
 		if (!more)
 			return -ENOMEM;

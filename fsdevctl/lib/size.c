@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "page.h"
 #include "size.h"
-
-#define PAGE 4096u
 
 /* How far the letter after a number shifts it, and where the text goes on. */
 static unsigned int unit(const char **text)
@@ -82,7 +81,7 @@ int range_parse(const char *text, uint64_t *start, uint64_t *len)
 
 	if (rc)
 		return rc;
-	*len = PAGE;
+	*len = page_size();
 	if (*end == '+' || *end == '-') {
 		bool last = *end == '-';
 

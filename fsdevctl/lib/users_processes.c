@@ -16,7 +16,7 @@
 #include "sysfs.h"
 #include "users_find.h"
 
-#define KNOWN_FILES 4096	/* a power of two */
+#define KNOWN_FILES 4096	/* a power of two; no page */
 
 /* What was mapped from a file before is not looked at again: processes map the same libraries. */
 struct known_files {

@@ -18,14 +18,86 @@
 #include "fsdevctl/lib/daxconf.h"
 #include "fsdevctl/lib/draw.h"
 #include "fsdevctl/lib/files.h"
+#include "fsdevctl/lib/form.h"
 #include "fsdevctl/lib/image.h"
 #include "fsdevctl/lib/opts.h"
+#include "fsdevctl/lib/page.h"
 #include "fsdevctl/lib/size.h"
 #include "fsdevctl/lib/table.h"
 #include "fsdevctl/lib/text.h"
 
 #define MIB (1ull << 20)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Bytes of a page; the Makefile has page.c ask here instead of sysconf(). */
+static long machine_page = 4 << 10;
+
+long machine(int name)
+{
+	assert_int_equal(name, _SC_PAGESIZE);
+	return machine_page;
+}
+
+static int on_x86(void **state)
+{
+	(void)state;
+	machine_page = 4 << 10;
+	return 0;
+}
+
+static void pages(void **state)
+{
+	(void)state;
+	assert_int_equal(page_size(), 4 << 10);
+	assert_int_equal(page_huge(), 2 * MIB);
+	assert_int_equal(page_down(8191), 4096);
+	assert_int_equal(page_up(8192), 8192);
+	assert_int_equal(page_up(8193), 12288);
+	machine_page = 16 << 10;
+	assert_int_equal(page_huge(), 32 * MIB);
+	assert_int_equal(page_down(0x7fff), 0x4000);
+	assert_int_equal(page_up(0x4001), 0x8000);
+	machine_page = 64 << 10;
+	assert_int_equal(page_huge(), 512 * MIB);
+}
+
+static void form_is(const char *type, uint64_t size, const char *wanted)
+{
+	const char *words[FORM_WORDS];
+	unsigned int n = form_words(words, type, size);
+	char text[300] = "";
+
+	for (unsigned int i = 0; i < n; i++) {
+		strcat(text, i ? " " : "");
+		strcat(text, words[i]);
+	}
+	assert_string_equal(text, wanted);
+}
+
+static void forms(void **state)
+{
+	(void)state;
+	form_is("xfs", 1024 * MIB,
+		"mkfs.xfs -q -f -m rmapbt=1,reflink=0 -l su=32k -d su=2m,sw=1,extszinherit=512 -b size=4096");
+	form_is("xfs", 512 * MIB,
+		"mkfs.xfs -q -f -m rmapbt=1,reflink=0 -l su=32k -d su=2m,sw=1,extszinherit=512 -d agcount=4 -b size=4096");
+	form_is("ext4", 64 * MIB,
+		"mkfs.ext4 -q -F -b 4096 -E stride=512,stripe_width=512,nodiscard");
+	form_is("ext4", 64 * MIB - 1, "mkfs.ext4 -q -F -b 4096 -E nodiscard");
+	form_is("erofs", MIB, "mkfs.erofs --quiet -b 4096 -E noinline_data");
+	machine_page = 16 << 10;
+	form_is("xfs", 1024 * MIB,
+		"mkfs.xfs -q -f -m rmapbt=1,reflink=0 -l su=32k -d su=32m,sw=1,extszinherit=2048 -b size=16384");
+	form_is("xfs", 1023 * MIB,
+		"mkfs.xfs -q -f -m rmapbt=1,reflink=0 -l su=32k -d agcount=4 -b size=16384");
+	form_is("ext4", 2048 * MIB,
+		"mkfs.ext4 -q -F -b 16384 -E stride=2048,stripe_width=2048,nodiscard");
+	machine_page = 64 << 10;
+	form_is("xfs", 16384 * MIB,
+		"mkfs.xfs -q -f -m rmapbt=1,reflink=0 -l su=64k -d su=512m,sw=1,extszinherit=8192 -b size=65536");
+	form_is("ext4", 16383 * MIB, "mkfs.ext4 -q -F -b 65536 -E nodiscard");
+	form_is("erofs", MIB, "mkfs.erofs --quiet -b 65536 -E noinline_data");
+}
 
 static void sizes(void **state)
 {
@@ -82,6 +154,16 @@ static void ranges(void **state)
 			fail_msg("'%s': %d %#llx+%#llx", cases[i].text, rc,
 				 (unsigned long long)start, (unsigned long long)len);
 	}
+}
+
+static void range_of_a_page(void **state)
+{
+	uint64_t start, len;
+
+	(void)state;
+	machine_page = 64 << 10;
+	assert_int_equal(range_parse("0x10000", &start, &len), 0);
+	assert_int_equal(len, 64 << 10);
 }
 
 static void sizes_for_people(void **state)
@@ -691,7 +773,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes),
-		cmocka_unit_test(ranges),
+		cmocka_unit_test_setup(pages, on_x86),
+		cmocka_unit_test_setup(forms, on_x86),
+		cmocka_unit_test_setup(ranges, on_x86),
+		cmocka_unit_test_setup(range_of_a_page, on_x86),
 		cmocka_unit_test(sizes_for_people),
 		cmocka_unit_test(good_options),
 		cmocka_unit_test(bad_options),
