@@ -293,7 +293,7 @@ static struct blob zboot(pack_fn *pack, const char *method, struct blob content)
 		put32(image.bytes + 512 + size, content.size);
 	put32(image.bytes + 8, 512);
 	put32(image.bytes + 12, size + tail);
-	strcpy((char *)image.bytes + 24, method);
+	memcpy(image.bytes + 24, method, strlen(method));
 	free(content.bytes);
 	return image;
 }
@@ -606,24 +606,24 @@ static void lying_lz4_is_refused(void **state)
 		const char *bytes;
 		size_t size;
 	} payloads[] = {
-#define PAYLOAD(bytes) { "\x02\x21\x4c\x18" bytes, sizeof("\x02\x21\x4c\x18" bytes) - 1 }
+#define PAYLOAD(bytes) { bytes, sizeof(bytes) - 1 }
 		/* a block behind the end, and one whose last sequence has a match */
-		PAYLOAD("\xff\x00\x00\x00\x10" "a\x10\0\0\0"),
-		PAYLOAD("\x04\x00\x00\x00\x10" "a\x01\x00\x10\0\0\0"),
+		PAYLOAD("\xff\x00\x00\x00\x10\x61\x10\x00\x00\x00"),
+		PAYLOAD("\x04\x00\x00\x00\x10\x61\x01\x00\x10\x00\x00\x00"),
 		/* more literals than bytes; than there is room for; a length that goes on behind the end */
-		PAYLOAD("\x02\x00\x00\x00\xe0" "a\x10\0\0\0"),
-		PAYLOAD("\x06\x00\x00\x00\x50" "abcde\x02\0\0\0"),
-		PAYLOAD("\x02\x00\x00\x00\xf0\xff\x10\0\0\0"),
-		PAYLOAD("\x05\x00\x00\x00\x1f" "a\x01\x00\xff\xff\0\0\0"),
+		PAYLOAD("\x02\x00\x00\x00\xe0\x61\x10\x00\x00\x00"),
+		PAYLOAD("\x06\x00\x00\x00\x50\x61\x62\x63\x64\x65\x02\x00\x00\x00"),
+		PAYLOAD("\x02\x00\x00\x00\xf0\xff\x10\x00\x00\x00"),
+		PAYLOAD("\x05\x00\x00\x00\x1f\x61\x01\x00\xff\xff\x00\x00\x00"),
 		/* a match that is cut off, is nowhere, is in front of the block, is longer than the room */
-		PAYLOAD("\x03\x00\x00\x00\x10" "a\x01\x10\0\0\0"),
-		PAYLOAD("\x05\x00\x00\x00\x10" "a\x00\x00\x00\x05\0\0\0"),
-		PAYLOAD("\x05\x00\x00\x00\x10" "a\x02\x00\x00\x05\0\0\0"),
-		PAYLOAD("\x03\x00\x00\x00\x20" "ab\x05\x00\x00\x00\x10" "c\x02\x00\x00\x07\0\0\0"),
-		PAYLOAD("\x05\x00\x00\x00\x18" "a\x01\x00\x00\x03\0\0\0"),
+		PAYLOAD("\x03\x00\x00\x00\x10\x61\x01\x10\x00\x00\x00"),
+		PAYLOAD("\x05\x00\x00\x00\x10\x61\x00\x00\x00\x05\x00\x00\x00"),
+		PAYLOAD("\x05\x00\x00\x00\x10\x61\x02\x00\x00\x05\x00\x00\x00"),
+		PAYLOAD("\x03\x00\x00\x00\x20\x61\x62\x05\x00\x00\x00\x10\x63\x02\x00\x00\x07\x00\x00\x00"),
+		PAYLOAD("\x05\x00\x00\x00\x18\x61\x01\x00\x00\x03\x00\x00\x00"),
 		/* another length than it says; something behind the last block */
-		PAYLOAD("\x03\x00\x00\x00\x20" "ab\x03\0\0\0"),
-		PAYLOAD("\x03\x00\x00\x00\x20" "ab\x00\x02\0\0\0"),
+		PAYLOAD("\x03\x00\x00\x00\x20\x61\x62\x03\x00\x00\x00"),
+		PAYLOAD("\x03\x00\x00\x00\x20\x61\x62\x00\x02\x00\x00\x00"),
 	};
 	FILE *err = fopen("/dev/null", "w");
 	size_t i;
@@ -631,9 +631,10 @@ static void lying_lz4_is_refused(void **state)
 	(void)state;
 	assert_non_null(err);
 	for (i = 0; i < sizeof(payloads) / sizeof(*payloads); i++) {
-		struct blob file = new_file(payloads[i].size), out;
+		struct blob file = new_file(4 + payloads[i].size), out;
 
-		memcpy(file.bytes, payloads[i].bytes, file.size);
+		put32(file.bytes, 0x184c2102);
+		memcpy(file.bytes + 4, payloads[i].bytes, payloads[i].size);
 		if (!unpack(file.bytes, file.size, &out.bytes, &out.size, err))
 			fail_msg("payload %zu was unpacked", i);
 		free(file.bytes);
