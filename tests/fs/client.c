@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * slotclient: a client that takes one address for the whole device, and holds it for as long as it is loaded. With keep=1
- * it is unloaded without letting go.
+ * it is unloaded without letting go; with slow=1 it takes until go=1 when it is notified.
  */
+#include <linux/delay.h>
 #include <linux/module.h>
 
 #include <fsdev/dax.h>
@@ -13,12 +14,20 @@ module_param(path, charp, 0);
 static bool keep;
 module_param(keep, bool, 0);
 
+static bool slow;
+module_param(slow, bool, 0);
+
+static bool go;
+module_param(go, bool, 0600);
+
 static struct dax_device *held;
 static long size;
 
 static int client_notify(struct dax_device *dax_dev, u64 offset, u64 len, int mf_flags)
 {
 	pr_warn("slotclient: of %ld bytes %llu at %llu are lost\n", size, len, offset);
+	while (slow && !READ_ONCE(go))
+		msleep(20);
 	return 0;
 }
 
