@@ -231,6 +231,22 @@ int discover_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 	return rc;
 }
 
+/*
+ * Repairs wait until memory_failure() has returned: where no holder deals with the page it flags it
+ * after it has called the driver back.
+ */
+static int inject_page(struct fsdev *fsdev, unsigned long pfn)
+{
+	int rc;
+
+	poison_report_begin(&fsdev->poison);
+	WRITE_ONCE(fsdev->failure.injector, current);
+	rc = compat_memory_failure(pfn, MF_SW_SIMULATED);
+	WRITE_ONCE(fsdev->failure.injector, NULL);
+	poison_report_end(&fsdev->poison, false, false);
+	return rc;
+}
+
 /**
  * discover_inject() - have the kernel handle a failure of each page, as a test
  * @fsdev: the device
@@ -245,18 +261,20 @@ int discover_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
  */
 int discover_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done)
 {
-	unsigned long pfn, before;
-	int rc;
+	int rc = 0;
 
+	mutex_lock(&fsdev->discover.inject_lock);
 	for (*done = 0; *done < len; *done += PAGE_SIZE) {
-		pfn = memory_pfn(fsdev, offset + *done);
-		before = atomic_long_read(&fsdev->failure.reports);
-		rc = compat_memory_failure(pfn, MF_SW_SIMULATED);
+		long before = atomic_long_read(&fsdev->failure.reports);
+
+		rc = inject_page(fsdev, memory_pfn(fsdev, offset + *done));
 		/* an unused page, which is an error to the kernel, is none of the injection */
 		if (atomic_long_read(&fsdev->failure.reports) == before)
-			return rc;
+			break;
+		rc = 0;
 	}
-	return 0;
+	mutex_unlock(&fsdev->discover.inject_lock);
+	return rc;
 }
 
 /**
@@ -291,6 +309,7 @@ void discover_prepare(struct fsdev *fsdev)
 	INIT_WORK(&fsdev->discover.report_work, discover_report);
 	INIT_WORK(&fsdev->discover.queue_work, discover_queued);
 	spin_lock_init(&fsdev->discover.queue_lock);
+	mutex_init(&fsdev->discover.inject_lock);
 	INIT_LIST_HEAD(&fsdev->discover.node);
 }
 

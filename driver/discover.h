@@ -6,6 +6,7 @@
 #define FSDEV_DISCOVER_H
 
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -24,6 +25,7 @@ struct fsdev;
  * @queue: device offsets of pages that a machine check names
  * @queued: how many they are
  * @queue_work: looks at them
+ * @inject_lock: one injection at a time: failure.injector is its task
  */
 struct discover {
 	bool stopped;
@@ -33,6 +35,7 @@ struct discover {
 	u64 queue[DISCOVER_QUEUE];
 	unsigned int queued;
 	struct work_struct queue_work;
+	struct mutex inject_lock;	/* see above */
 };
 
 void discover_init(void);

@@ -242,11 +242,12 @@ static noinline __noclone int failure_notify_slow(struct fsdev *fsdev, unsigned 
 /*
  * The kernel takes a page out of the direct map only after reports that went well, or that it goes
  * on with, and of those that discover.c makes after none. It goes on where no holder has dealt with
- * the page: then it flags the page next, also of a failure that is injected.
+ * the page: then it flags the page next, also of a failure that is simulated. Of one that
+ * discover.c injects it is known when that is done.
  */
 static void end_report(struct fsdev *fsdev, int rc, int mf_flags)
 {
-	bool goes_on = rc == -EOPNOTSUPP;
+	bool goes_on = rc == -EOPNOTSUPP && READ_ONCE(fsdev->failure.injector) != current;
 	bool hardware = !(mf_flags & MF_SW_SIMULATED) && (!rc || goes_on);
 	bool unmaps = hardware && !reports_found(fsdev);
 

@@ -23,6 +23,8 @@ struct task_struct;
  * @put_after: earliest time for that, in jiffies; protected by the poison lock
  * @reporter: discover.c's worker while it reports a page that it found, or NULL; written by it
  *	only, read without a lock
+ * @injector: the task that injects a failure, while memory_failure() has it, or NULL; written by it
+ *	only, read without a lock
  * @reports: pieces of failing memory that holders have been notified of; atomic
  * @log_limit: rate limit of the device's messages about poison, repair.c's as well
  */
@@ -32,6 +34,7 @@ struct failure {
 	struct delayed_work put_work;
 	unsigned long put_after;
 	struct task_struct *reporter;
+	struct task_struct *injector;
 	atomic_long_t reports;
 	struct ratelimit_state log_limit;
 };
