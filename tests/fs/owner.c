@@ -3,11 +3,16 @@
  * Owning devices: from a path to the DAX device, and what is done when its memory fails or goes.
  */
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/mutex.h>
 
 #include <fsdev/dax.h>
 
 #include "slotfs.h"
+
+static bool marks_only;
+module_param(marks_only, bool, 0600);
+MODULE_PARM_DESC(marks_only, "leave the mappings of a device that goes to its driver (default: N)");
 
 /*
  * A failure can be reported while its mount is being taken down, and a release does not wait for
@@ -38,13 +43,16 @@ static int fail_piece(struct slotfs *fs, unsigned int index, u64 from, u64 to, i
 	return mf_dax_kill_procs(inode->i_mapping, first, end - first, mf_flags);
 }
 
-/* No new access to the device, and no old mapping either; the files on other devices go on. */
+/*
+ * No new access to the device, and no old mapping either (fsdev does that, too); the files on other
+ * devices go on.
+ */
 static void shut_down(struct slotfs_device *device)
 {
 	unsigned int end = device->first + device->files;
 
 	WRITE_ONCE(device->gone, true);
-	for (unsigned int i = device->first; i < end; i++) {
+	for (unsigned int i = device->first; i < end && !READ_ONCE(marks_only); i++) {
 		struct address_space *mapping = device->fs->inodes[i]->i_mapping;
 
 		filemap_invalidate_lock(mapping);
