@@ -83,8 +83,11 @@ int parent_precede(struct fsdev *fsdev)
 	hook->dev = get_device(dev);
 	atomic_inc(&parent_hooks);
 	devres_add(parent, hook);
-	/* its devres may have been released already: then our entry would never run */
-	if (READ_ONCE(parent->links.status) == DL_DEV_UNBINDING) {
+	/*
+	 * Its devres may have been released already: then our entry would never run. The driver core
+	 * says that it is not bound before it releases, after a failed probe as well.
+	 */
+	if (READ_ONCE(parent->links.status) != DL_DEV_DRIVER_BOUND) {
 		parent_forget(fsdev);
 		dev_err(dev, "%s is being removed\n", dev_name(parent));
 		return -ENODEV;

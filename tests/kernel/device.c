@@ -6,6 +6,7 @@
  *   make-static ID START LENGTH ALIGN FROM LENGTH
  *                             with a page map of the last two; of length 0: without
  *   unmake ID
+ *   fails ID                  the next probe of its parent fails, after it has made the device
  *   spoil-second-range ID     gives dev_dax->ranges a second, false range
  *   spoil-ranges ID           replaces dev_dax->ranges by ones that are all wrong
  *   spoil-map ID              gives the device a page map that is not one
@@ -67,6 +68,11 @@ struct file *device_disk(const struct test_device *device, int flags)
 	return filp_open(path, flags, 0);
 }
 
+static void device_forget(void *device)
+{
+	((struct test_device *)device)->dev_dax = NULL;
+}
+
 static int device_probe(struct platform_device *pdev)
 {
 	struct test_device *device = *(struct test_device **)dev_get_platdata(&pdev->dev);
@@ -89,7 +95,8 @@ static int device_probe(struct platform_device *pdev)
 	dax_region_put(data.dax_region);
 #endif
 	device->dev_dax = dev_dax;
-	return 0;
+	return devm_add_action_or_reset(&pdev->dev, device_forget, device) ?:
+	       device->fails ? -EIO : 0;
 }
 
 static struct platform_driver device_driver = {
@@ -257,6 +264,8 @@ static int spoil_operations(char **word)
 
 static void mend_device(struct test_device *device)
 {
+	if (!device->dev_dax)
+		return;
 	give_back_ranges(device);
 	if (device->dev_dax->pgmap == &no_map)
 		device->dev_dax->pgmap = NULL;
@@ -323,10 +332,21 @@ static int unmake(char **word)
 	return 0;
 }
 
+static int fails(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+
+	if (!device)
+		return -EINVAL;
+	device->fails = true;
+	return 0;
+}
+
 const struct test_verb device_verbs[] = {
 	{ "make-dynamic", 4, make_dynamic },
 	{ "make-static", 6, make_static },
 	{ "unmake", 1, unmake },
+	{ "fails", 1, fails },
 	{ "spoil-second-range", 1, spoil_second_range },
 	{ "spoil-ranges", 1, spoil_ranges },
 	{ "spoil-map", 1, spoil_map },

@@ -30,7 +30,8 @@
  * @align: of the region
  * @with_map: the static device brings a page map
  * @map: what its page map covers
- * @dev_dax: the device on the DAX bus
+ * @fails: the probe of @pdev fails after it has made the device
+ * @dev_dax: the device on the DAX bus; NULL while @pdev is not bound
  * @kept_ranges: what dev_dax->ranges was before it was spoiled
  * @kept_nr: how many those are
  * @taken: a range reserved by us, so that no other user can
@@ -45,6 +46,7 @@ struct test_device {
 	unsigned int align;
 	bool with_map;
 	struct range map;
+	bool fails;
 	struct dev_dax *dev_dax;
 	struct dev_dax_range *kept_ranges;
 	int kept_nr;

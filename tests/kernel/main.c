@@ -90,7 +90,8 @@ static int state_show(struct seq_file *seq, void *data)
 
 	mutex_lock(&command_lock);
 	list_for_each_entry(device, &test_devices, node)
-		look_state(seq, device);
+		if (device->dev_dax)
+			look_state(seq, device);
 	mutex_unlock(&command_lock);
 	return 0;
 }

@@ -34,7 +34,7 @@ not_claimed() {
 	points "$1" refused 10 $ebusy
 }
 
-begin 10
+begin 10 20
 make_dynamic 10 0 1024
 ok "three ranges" shape dax10.0 512:256 8:384 800:128
 points "without a driver" refused 10 $enodev
@@ -146,5 +146,21 @@ unbind dax10.0
 points "let go while it is told of the removal" fickle-looked
 is "nothing is left of it" "$idle" "$(state 10)"
 ok "unmade" run unmake 10
+
+# a device above whose probe fails after it has made the device: what it has made is about to be released
+above=/sys/bus/platform/drivers/fsdev_test
+ok "a device with another above" make_static 20 0 32768 0 32768
+run fails 20
+echo fsdev_test.20 >$above/unbind
+ok "a release will be held up" run gate-sleep devres_release_all any
+echo fsdev_test.20 2>/dev/null >$above/bind &
+ok "that of the device above" run gate-wait
+mark_log
+is "the device is not bound meanwhile" "No such device" "$(bind dax20.0 fsdev)"
+like "the log says why" "fsdev_test.20 is being removed" "$(said dax20.0)"
+run gate-open
+wait $!
+refused "then it is gone" test -e /sys/bus/dax/devices/dax20.0
+ok "unmade, too" run unmake 20
 ok "modules can go" modprobe -r fsdev_test fsdev
 finish
