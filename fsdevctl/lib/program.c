@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Running other programs: mkfs, dmsetup.
+ * Running other programs: mkfs, dmsetup, xfs_growfs.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,18 +50,7 @@ static int wait_for(pid_t pid, int *status, bool (*keep)(void *arg), void *arg)
 	}
 }
 
-/**
- * program_run_while() - run a program and wait for it, or kill it
- * @argv: its words; it is looked for in PATH
- * @keep: asked now and then; the program is killed when it says no. NULL to let it run
- * @arg: passed to @keep
- *
- * What it says is passed on only if it fails: mkfs programs complain of what memory is not.
- *
- * Return: its exit status, 128 plus the signal that ended it, -ECANCELED if it was killed here, or
- * another negative errno.
- */
-int program_run_while(const char * const *argv, bool (*keep)(void *arg), void *arg)
+static int run(const char * const *argv, bool quiet, bool (*keep)(void *arg), void *arg)
 {
 	FILE *said = tmpfile();
 	int status = 0, rc;
@@ -74,8 +66,8 @@ int program_run_while(const char * const *argv, bool (*keep)(void *arg), void *a
 	if (!pid) {
 		if (said)
 			dup2(fileno(said), STDERR_FILENO);
-		/* there is JSON on it */
-		if (said && report_wanted)
+		/* there may be JSON on it */
+		if (said && (quiet || report_wanted))
 			dup2(fileno(said), STDOUT_FILENO);
 		execvp(argv[0], (char * const *)argv);
 		_exit(errno == ENOENT ? 127 : 126);
@@ -93,6 +85,22 @@ int program_run_while(const char * const *argv, bool (*keep)(void *arg), void *a
 }
 
 /**
+ * program_run_while() - run a program and wait for it, or kill it
+ * @argv: its words; it is looked for in PATH
+ * @keep: asked now and then; the program is killed when it says no. NULL to let it run
+ * @arg: passed to @keep
+ *
+ * What it says is passed on only if it fails: mkfs programs complain of what memory is not.
+ *
+ * Return: its exit status, 128 plus the signal that ended it, -ECANCELED if it was killed here, or
+ * another negative errno.
+ */
+int program_run_while(const char * const *argv, bool (*keep)(void *arg), void *arg)
+{
+	return run(argv, false, keep, arg);
+}
+
+/**
  * program_run() - run a program and wait for it
  * @argv: its words; it is looked for in PATH
  *
@@ -100,5 +108,42 @@ int program_run_while(const char * const *argv, bool (*keep)(void *arg), void *a
  */
 int program_run(const char * const *argv)
 {
-	return program_run_while(argv, NULL, NULL);
+	return run(argv, false, NULL, NULL);
+}
+
+/**
+ * program_run_quiet() - run a program whose standard output is of no interest, and wait for it
+ * @argv: its words; it is looked for in PATH
+ *
+ * Return: as program_run_while(). If the program fails, what it wrote is passed on to standard error.
+ */
+int program_run_quiet(const char * const *argv)
+{
+	return run(argv, true, NULL, NULL);
+}
+
+/**
+ * program_there() - look for a program in PATH
+ * @name: its name
+ *
+ * Return: whether there is one that can be run.
+ */
+bool program_there(const char *name)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+
+	/* as execvp() has it */
+	if (!path)
+		path = "/bin:/usr/bin";
+	for (;; path++) {
+		size_t len = strcspn(path, ":");
+
+		snprintf(file, sizeof(file), "%.*s/%s", len ? (int)len : 1, len ? path : ".", name);
+		if (!access(file, X_OK))
+			return true;
+		path += len;
+		if (!*path)
+			return false;
+	}
 }

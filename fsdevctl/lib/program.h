@@ -6,6 +6,8 @@
 #include <stdbool.h>
 
 int program_run(const char * const *argv);
+int program_run_quiet(const char * const *argv);
+bool program_there(const char *name);
 int program_run_while(const char * const *argv, bool (*keep)(void *arg), void *arg);
 
 #endif
