@@ -227,6 +227,7 @@ static void take_key(struct parser *parser, const char *key, const char *value)
 		if (keys[i].kind != NUMBER)
 			memcpy(rule->text[i], value, strlen(value) + 1);
 		rule->given[i] = true;
+		rule->key_line[i] = parser->line;
 	}
 }
 

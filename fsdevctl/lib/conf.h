@@ -32,6 +32,7 @@ enum conf_key {
  * @given: which keys it has
  * @text: the value of a key that is a name
  * @number: the value of a key that is a number
+ * @key_line: in which line a key stands
  * @mode: the mode that its device is to have; MODE_NONE to leave it alone
  * @overwrite: what lies on the device may be lost by that
  * @shared: other hosts write to its memory
@@ -43,6 +44,7 @@ struct conf_rule {
 	bool given[CONF_KEYS];
 	char text[CONF_KEYS][CONF_NAME];
 	uint64_t number[CONF_KEYS];
+	unsigned int key_line[CONF_KEYS];
 	enum mode mode;
 	bool overwrite, shared;
 };
