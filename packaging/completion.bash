@@ -7,7 +7,7 @@ _fsdevctl() {
 
 	case $prev in
 	--type) words='xfs ext4 erofs' ;;
-	--name | --timeout | --count | --rate | --label | --uuid) return ;;
+	--name | --timeout | --count | --rate | --label | --uuid | --size | --range) return ;;
 	--mode) words='devdax system-ram kernel-fsdev' ;;
 	--kind) words='nvdimm cxl soft-reserved other' ;;
 	--mount | --from | --dir)

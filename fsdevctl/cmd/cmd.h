@@ -32,7 +32,7 @@ struct command {
 
 extern const struct command cmd_list, cmd_enable, cmd_disable, cmd_mkfs, cmd_map, cmd_errors,
 	cmd_scrub, cmd_repair, cmd_inject, cmd_monitor, cmd_metrics, cmd_doctor, cmd_config, cmd_publish,
-	cmd_attach, cmd_selftest;
+	cmd_attach, cmd_selftest, cmd_grow;
 
 enum outcome cmd_one_device(const char *name, struct devices *devices, struct device **device);
 enum outcome cmd_one_fsdev(const char *name, struct devices *devices, struct device **device);

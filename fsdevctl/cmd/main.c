@@ -19,7 +19,7 @@
 static const struct command * const commands[] = {
 	&cmd_list, &cmd_enable, &cmd_disable, &cmd_mkfs, &cmd_map, &cmd_errors, &cmd_scrub,
 	&cmd_repair, &cmd_inject, &cmd_monitor, &cmd_doctor, &cmd_config, &cmd_publish,
-	&cmd_attach, &cmd_metrics, &cmd_selftest,
+	&cmd_attach, &cmd_metrics, &cmd_selftest, &cmd_grow,
 };
 
 #define COMMANDS ARRAY_SIZE(commands)
