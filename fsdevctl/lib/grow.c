@@ -586,7 +586,7 @@ void grow_free(struct grow_result *result)
  */
 enum outcome grow_shrink(const struct device *device, uint64_t size)
 {
-	uint64_t granule = device->align > (2ull << 20) ? device->align : 2ull << 20;
+	uint64_t granule = region_granule(device);
 	char text[SIZE_TEXT];
 
 	if (device->is_static || !sysfs_there(DAX_BUS "/devices/%s/mapping", device->name))

@@ -13,7 +13,7 @@
 #include "region.h"
 #include "sysfs.h"
 
-#define SUBSECTION (2ull << 20)		/* what the kernel maps page structures for */
+#define SUBSECTION (2ull << 20)		/* no page: what the kernel has page structures for */
 #define FIRMWARE_ENTRIES 1024
 
 /* The ranges of all devices of one region, in the order of their addresses. */
@@ -204,6 +204,17 @@ static int look(const struct devices *devices, const struct device *device, stru
 }
 
 /**
+ * region_granule() - get what a device's ranges have to be aligned to
+ * @device: the device
+ *
+ * Return: bytes.
+ */
+uint64_t region_granule(const struct device *device)
+{
+	return device->align > SUBSECTION ? device->align : SUBSECTION;
+}
+
+/**
  * region_load() - find the free memory of a device's region
  * @devices: all devices
  * @device: the device
@@ -219,7 +230,7 @@ int region_load(const struct devices *devices, const struct device *device, stru
 	int rc;
 
 	memset(region, 0, sizeof(*region));
-	region->granule = device->align > SUBSECTION ? device->align : SUBSECTION;
+	region->granule = region_granule(device);
 	rc = look(devices, device, &used, region);
 	free(used.span);
 	return rc;

@@ -31,6 +31,7 @@ struct region {
 	unsigned int holes;
 };
 
+uint64_t region_granule(const struct device *device);
 int region_load(const struct devices *devices, const struct device *device, struct region *region);
 void region_free(struct region *region);
 int region_choose(const struct region *region, uint64_t size, uint64_t above, struct span **chosen,

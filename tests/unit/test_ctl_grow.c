@@ -132,7 +132,7 @@ static void fill(struct device *device, unsigned int number)
 	snprintf(device->region_path, sizeof(device->region_path), "/platform/hmem.0");
 	device->mode = number || world.unbound ? MODE_NONE : MODE_FSDEV;
 	if (device->mode == MODE_FSDEV)
-		strcpy(device->disk, "fsdev0.0");
+		snprintf(device->disk, sizeof(device->disk), "fsdev0.0");
 	device->kind = world.kind;
 	device->is_static = world.is_static;
 	device->align = 2 * MIB;
@@ -223,7 +223,8 @@ static int do_mapping(const char *text)
 	unsigned long long start, last;
 	uint64_t from, to;
 
-	assert_int_equal(sscanf(text, "%llx-%llx", &start, &last), 2);
+	if (sscanf(text, "%llx-%llx", &start, &last) != 2)
+		fail_msg("no range: %s", text);
 	assert_true(start >= BASE && (last + 1 - start) % (2 * MIB) == 0);
 	from = (start - BASE) / MIB;
 	to = (last + 1 - BASE) / MIB;
@@ -473,17 +474,25 @@ static void grows_by_a_range(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < COUNT(cases); i++) {
-		const struct span range = { BASE + cases[i].from, cases[i].len };
+		struct grow_options options = { .dir = NULL };
+		enum outcome outcome;
 
 		boot();
 		give(1, 512, 64);
 		world.kind = "cxl";
-		assert_int_equal(run((struct grow_options){ .range = range }),
-				 cases[i].said ? BAD_INPUT : DONE);
-		if (cases[i].said)
+		options.range.start = BASE + cases[i].from;
+		options.range.len = cases[i].len;
+		outcome = run(options);
+		if (cases[i].said) {
+			assert_int_equal(outcome, BAD_INPUT);
 			says(cases[i].said);
-		assert_int_equal(world.writes, cases[i].said ? 0 : 2);
-		assert_int_equal(world.ranges[0], cases[i].said ? 1 : 2);
+			assert_int_equal(world.writes, 0);
+			assert_int_equal(world.ranges[0], 1);
+			continue;
+		}
+		assert_int_equal(outcome, DONE);
+		assert_int_equal(world.writes, 2);
+		assert_int_equal(world.ranges[0], 2);
 	}
 }
 
@@ -492,7 +501,7 @@ static void refused(void **state)
 	static const struct {
 		struct grow_options options;
 		enum outcome outcome;
-		const char *said;
+		const char *said, *fs;
 	} cases[] = {
 		{ { .size = 2 * MIB }, FAILED, "cannot grow a bound device; load a newer one" },
 		{ { .size = 2 * MIB }, FAILED, "one fixed range of an NVDIMM namespace" },
@@ -502,11 +511,11 @@ static void refused(void **state)
 		{ { .size = 3 * MIB }, BAD_INPUT, "3 MiB has to be whole pieces of 2 MiB" },
 		{ { .fs = false }, BAD_INPUT, "give --size +SIZE, --range START-END or --all" },
 		{ { .size = 2 * MIB, .fs = true }, FAILED, "no file system is mounted from /dev/fsdev0.0" },
-		{ { .size = 2 * MIB, .fs = true }, FAILED, "erofs, on /mnt/x, cannot grow" },
-		{ { .size = 2 * MIB, .fs = true }, FAILED, "/mnt/x is mounted read-only" },
-		{ { .size = 2 * MIB, .fs = true }, FAILED, "/dev/mapper/lv is mounted on /mnt/x; grow it by hand" },
-		{ { .size = 2 * MIB, .fs = true }, FAILED, "xfs_growfs is not installed: apt install xfsprogs" },
-		{ { .size = 2 * MIB, .fs = true }, FAILED, "resize2fs is not installed: apt install e2fsprogs" },
+		{ { .size = 2 * MIB, .fs = true }, FAILED, "erofs, on /mnt/x, cannot grow", "erofs" },
+		{ { .size = 2 * MIB, .fs = true }, FAILED, "/mnt/x is mounted read-only", "xfs" },
+		{ { .size = 2 * MIB, .fs = true }, FAILED, "/dev/mapper/lv is mounted on /mnt/x; grow it by hand", "xfs" },
+		{ { .size = 2 * MIB, .fs = true }, FAILED, "xfs_growfs is not installed: apt install xfsprogs", "xfs" },
+		{ { .size = 2 * MIB, .fs = true }, FAILED, "resize2fs is not installed: apt install e2fsprogs", "ext4" },
 		{ { .size = 2 * MIB }, FAILED, "interrupted; nothing was changed" },
 	};
 
@@ -517,9 +526,11 @@ static void refused(void **state)
 		world.is_static = i == 1;
 		world.unbound = i == 2;
 		world.hidden = i == 3;
-		world.fs = i == 8 ? "erofs" : i == 12 ? "ext4" : i > 8 && i < 13 ? "xfs" : NULL;
-		world.options = i == 9 ? "ro,attr2" : "rw,attr2";
-		world.where = i == 10 ? "/dev/mapper/lv" : "/dev/fsdev0.0";
+		world.fs = cases[i].fs;
+		if (i == 9)
+			world.options = "ro,attr2";
+		if (i == 10)
+			world.where = "/dev/mapper/lv";
 		world.not_installed = i == 11 || i == 12;
 		world.signal = i == 13;
 		assert_int_equal(run(cases[i].options), cases[i].outcome);
@@ -677,7 +688,7 @@ static void sections(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/a.conf", dir);
-	write_section(path, "# mine\n[data]\n  size=128M   \naddress = 0x7f0000000000\nmode = fsdev\n");
+	write_section(path, "# mine\n[data]\n  size=128M\naddress = 0x7f0000000000\nmode = fsdev\n");
 	boot();
 	assert_int_equal(run((struct grow_options){ .size = 64 * MIB, .dir = dir }), DONE);
 	says("is not about it any more; change a line there to: size = 0xc000000 (--persist does)");
