@@ -259,7 +259,7 @@ static unsigned int wait_once(unsigned int left, bool *come)
 	*come = false;
 	if (poll(poll_fds, slots + 1, -1) <= 0)
 		return 0;
-	*come = poll_fds[slots].revents && uevent_of_dax(uevents);
+	*come = poll_fds[slots].revents && uevent_of_dax();
 	for (unsigned int i = 0; i < slots && printed < left; i++)
 		if (poll_fds[i].revents)
 			printed += drain(i, left - printed);

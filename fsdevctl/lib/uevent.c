@@ -1,72 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's own announcements of devices that come, go and change. Nothing has to be polled, and the
- * attributes of devices that are being changed are left alone.
+ * The kernel's own announcements of devices that come, go and change, through libudev, which knows what
+ * processes may have sent. Nothing has to be polled, and the attributes of devices that are being
+ * changed are left alone.
  */
 #include <errno.h>
-#include <linux/netlink.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "uevent.h"
+#include "uevent_udev.h"
 
-#define KERNEL_GROUP 1
+static struct udev_monitor *monitor;
 
 /**
  * uevent_open() - start to listen
+ *
+ * The kernel's announcements are listened to, not those of udevd, which need not run.
  *
  * Return: a descriptor that can be read when something was announced, or a negative errno.
  */
 int uevent_open(void)
 {
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+	struct udev *udev = udev_new();
+	int rc = -ENOMEM;
 
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address))) {
-		int rc = -errno;
-
-		close(fd);
+	if (!udev)
 		return rc;
-	}
-	return fd;
+	monitor = udev_monitor_new_from_netlink(udev, "kernel");
+	if (monitor)
+		rc = udev_monitor_filter_add_match_subsystem_devtype(monitor, "dax", NULL);
+	if (!rc)
+		rc = udev_monitor_filter_add_match_subsystem_devtype(monitor, "block", NULL);
+	if (!rc)
+		rc = udev_monitor_enable_receiving(monitor);
+	if (!rc)
+		return udev_monitor_get_fd(monitor);
+	if (monitor)
+		monitor = udev_monitor_unref(monitor);
+	udev_unref(udev);
+	return rc;
 }
 
-/* "ACTION@PATH", then "KEY=VALUE" each with its own end. */
-static bool is_dax(const char *text, ssize_t len)
+static bool is_dax(struct udev_device *device)
 {
-	for (const char *at = text; at < text + len; at += strlen(at) + 1)
-		if (!strcmp(at, "SUBSYSTEM=dax") || !strncmp(at, "DEVNAME=fsdev", 13))
-			return true;
-	return false;
+	const char *subsystem = udev_device_get_subsystem(device);
+	const char *name = udev_device_get_sysname(device);
+
+	return (subsystem && !strcmp(subsystem, "dax")) || (name && !strncmp(name, "fsdev", 5));
 }
 
 /**
  * uevent_of_dax() - take everything that was announced
- * @fd: from uevent_open()
  *
  * Return: whether any of it was about a DAX device or its disk; also where announcements were lost.
  */
-bool uevent_of_dax(int fd)
+bool uevent_of_dax(void)
 {
-	struct sockaddr_nl from;
-	char text[8192];
+	struct udev_device *device;
 	bool found = false;
 
 	for (;;) {
-		socklen_t size = sizeof(from);
-		ssize_t n = recvfrom(fd, text, sizeof(text) - 1, 0, (struct sockaddr *)&from, &size);
-
-		if (n < 0 && errno == ENOBUFS)
-			found = true;
-		else if (n < 0)
-			return found;
-		/* a process may send to this group too */
-		if (n <= 0 || from.nl_pid)
-			continue;
-		text[n] = '\0';
-		found |= is_dax(text, n);
+		errno = 0;
+		device = udev_monitor_receive_device(monitor);
+		if (!device)
+			return found || (errno && errno != EAGAIN);
+		found |= is_dax(device);
+		udev_device_unref(device);
 	}
 }

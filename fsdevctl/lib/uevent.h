@@ -6,6 +6,6 @@
 #include <stdbool.h>
 
 int uevent_open(void);
-bool uevent_of_dax(int fd);
+bool uevent_of_dax(void);
 
 #endif
