@@ -128,22 +128,26 @@ static void draw_memory_order(const struct device *device, FILE *out)
 	free(sorted);
 }
 
-static const struct piece *piece_at(const struct pieces *pieces, uint64_t offset)
+/* The first piece that has the byte at @offset. Offsets are asked in their order; @next starts at 0. */
+static const struct piece *piece_at(const struct pieces *pieces, unsigned int *next, uint64_t offset)
 {
-	for (unsigned int i = 0; i < pieces->count; i++)
-		if (offset >= pieces->piece[i].offset &&
-		    offset - pieces->piece[i].offset < pieces->piece[i].len)
-			return &pieces->piece[i];
-	return NULL;
+	const struct piece *piece;
+
+	while (*next < pieces->count &&
+	       pieces->piece[*next].offset + pieces->piece[*next].len <= offset)
+		(*next)++;
+	piece = &pieces->piece[*next];
+	return *next < pieces->count && piece->offset <= offset ? piece : NULL;
 }
 
 static void draw_bad(const struct device *device, const struct pieces *pieces, FILE *out)
 {
+	unsigned int next = 0;
 	char text[8400];
 
 	for (unsigned int i = 0; i < device->nr_bad; i++) {
 		const struct device_bad *bad = &device->bad[i];
-		const struct piece *piece = piece_at(pieces, bad->offset);
+		const struct piece *piece = piece_at(pieces, &next, bad->offset);
 		uint64_t phys = 0;
 
 		device_phys(device, bad->offset, &phys);
@@ -226,6 +230,7 @@ void draw_text(const struct device *device, const struct pieces *pieces, FILE *o
 
 /* A label of this many units has its place. */
 #define SVG_LABEL 96.0
+#define SVG_LEAST 0.5	/* nothing narrower is seen */
 
 /* Each colour means one thing: what lies on the device. Ranges have letters and are grey. */
 #define SVG_FILE "#4e79a7"
@@ -327,16 +332,33 @@ static void svg_ranges(const struct device *device, FILE *out)
 	free(sorted);
 }
 
+/*
+ * Whether a part that begins at @x is drawn: what is too small to be seen is drawn once for each place,
+ * so that a picture of millions of parts is no larger than one of thousands. @last: the last of its kind.
+ */
+static bool svg_shows(double *last, double x, double *width)
+{
+	if (*width >= SVG_LEAST)
+		return true;
+	if (x < *last + SVG_LEAST && *last >= 0)
+		return false;
+	*last = x;
+	*width = SVG_LEAST;
+	return true;
+}
+
 /* A poisoned range: its place in the row, as wide as can be seen, and an arrow with its offset. */
 static void svg_poison(const struct device *device, FILE *out)
 {
-	double label = -SVG_LABEL;
+	double label = -SVG_LABEL, last = -1;
 
 	for (unsigned int i = 0; i < device->nr_bad; i++) {
 		const struct device_bad *bad = &device->bad[i];
 		double x = SVG_WIDTH * bad->offset / device->size;
 		double width = SVG_WIDTH * bad->len / device->size;
 
+		if (!svg_shows(&last, x, &width))
+			continue;
 		svg_box(out, x, SVG_USE, width < 3 ? 3 : width, SVG_ROW, SVG_POISON, "poisoned",
 			bad->offset, bad->len);
 		if (x < label + SVG_LABEL)
@@ -360,13 +382,18 @@ static void svg_pieces(const struct device *device, const struct pieces *pieces,
 		[PIECE_UNKNOWN] = "not known",
 	};
 
+	double last[] = { -1, -1, -1, -1 };
+
 	fprintf(out, "<rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>\n",
 		SVG_LEFT, SVG_USE, SVG_WIDTH, SVG_ROW, SVG_UNKNOWN);
 	for (unsigned int i = 0; i < pieces->count; i++) {
 		const struct piece *piece = &pieces->piece[i];
+		double x = SVG_WIDTH * piece->offset / device->size;
+		double width = SVG_WIDTH * piece->len / device->size;
 
-		svg_box(out, SVG_WIDTH * piece->offset / device->size, SVG_USE,
-			SVG_WIDTH * piece->len / device->size, SVG_ROW, fills[piece->kind],
+		if (!svg_shows(&last[piece->kind], x, &width))
+			continue;
+		svg_box(out, x, SVG_USE, width, SVG_ROW, fills[piece->kind],
 			piece->name ? piece->name : kinds[piece->kind], piece->offset, piece->len);
 	}
 	svg_poison(device, out);

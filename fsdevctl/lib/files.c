@@ -40,6 +40,7 @@ struct search {
 	unsigned int room;	/* of pieces */
 	unsigned int *by_number;	/* pieces of files, ordered by inode */
 	unsigned int numbers;
+	struct fiemap *map;	/* of one file after the other */
 	bool by_inode;		/* the file system has named inodes; only paths are missing */
 	char path[PATH_ROOM];
 };
@@ -282,12 +283,11 @@ static int add_extent(struct search *search, const struct fiemap_extent *extent,
 /* A file that cannot be opened or asked is left out; its bytes stay unknown. */
 static int extents(struct search *search, int fd, uint64_t inode)
 {
-	struct fiemap *map = calloc(1, sizeof(*map) + AT_ONCE * sizeof(struct fiemap_extent));
+	struct fiemap *map = search->map;
 	bool last = false;
 	int rc = 0;
 
-	if (!map)
-		return -ENOMEM;
+	memset(map, 0, sizeof(*map));
 	while (!rc && !last) {
 		map->fm_length = FIEMAP_MAX_OFFSET - map->fm_start;
 		map->fm_flags = 0;
@@ -302,7 +302,6 @@ static int extents(struct search *search, int fd, uint64_t inode)
 			last = extent->fe_flags & FIEMAP_EXTENT_LAST;
 		}
 	}
-	free(map);
 	return rc;
 }
 
@@ -453,8 +452,13 @@ int files_load(const struct device *device, const struct users *users,
 	if (!mount)
 		return -ENOENT;
 	search = calloc(1, sizeof(*search));
-	if (!search)
+	if (search)
+		search->map = calloc(1, sizeof(*search->map) +
+				     AT_ONCE * sizeof(struct fiemap_extent));
+	if (!search || !search->map) {
+		free(search);
 		return -ENOMEM;
+	}
 	search->root = mount->what;
 	search->pieces = pieces;
 	search->span = span;
@@ -467,6 +471,7 @@ int files_load(const struct device *device, const struct users *users,
 		rc = search_fs(search, names);
 	}
 	free(search->by_number);
+	free(search->map);
 	free(search);
 	if (rc)
 		files_free(pieces);

@@ -75,6 +75,8 @@ struct user *find_add(struct find *find, const struct node *node, enum user_kind
  */
 const struct node *find_node(const struct find *find, dev_t dev, bool block)
 {
+	if (!find->filter[find_slot(dev)])
+		return NULL;
 	for (unsigned int i = 0; i < find->nodes; i++)
 		if (find->node[i].dev == dev && find->node[i].block == block)
 			return &find->node[i];

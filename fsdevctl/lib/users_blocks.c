@@ -43,6 +43,7 @@ static bool add_node(struct find *find, unsigned int of, const char *dev_file, c
 	find->node = more;
 	more += find->nodes++;
 	more->dev = dev;
+	find->filter[find_slot(dev)] = true;
 	more->block = block;
 	more->of = of;
 	snprintf(more->path, sizeof(more->path), "/dev/%.50s", name);

@@ -3,9 +3,12 @@
 #ifndef FSDEVCTL_USERS_FIND_H
 #define FSDEVCTL_USERS_FIND_H
 
+#include <sys/sysmacros.h>
 #include <sys/types.h>
 
 #include "users.h"
+
+#define FILTER 1024	/* a power of two */
 
 /**
  * struct node - one device node through which a device is used
@@ -28,6 +31,7 @@ struct node {
  * @users: the users of each
  * @node: their character and block devices, and all that is made of those
  * @nodes: how many
+ * @filter: whether a node may have a number of that find_slot(); most files of a machine are none of ours
  * @seen: inode numbers of the mount namespaces that were looked at
  * @nr_seen: how many
  * @pinned: mount namespaces that a file keeps: number and file
@@ -40,6 +44,7 @@ struct find {
 	struct users *users;
 	struct node *node;
 	unsigned int nodes;
+	bool filter[FILTER];
 	ino_t *seen;
 	unsigned int nr_seen;
 	struct pinned {
@@ -49,6 +54,11 @@ struct find {
 	unsigned int nr_pinned;
 	int error;
 };
+
+static inline unsigned int find_slot(dev_t dev)
+{
+	return (major(dev) * 67 + minor(dev)) & (FILTER - 1);
+}
 
 struct user *find_add(struct find *find, const struct node *node, enum user_kind kind,
 		      const char *what);
