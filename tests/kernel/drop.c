@@ -26,12 +26,13 @@ static bool drop_held, drop_go, drop_watching;
 /* xa_find(xa, index, max, filter) */
 static int drop_entry(struct kprobe *probe, struct pt_regs *regs)
 {
-	const unsigned long *index = (const unsigned long *)regs->si;
+	const unsigned long *index = (const unsigned long *)regs_get_kernel_argument(regs, 1);
 
-	if (READ_ONCE(drop_held) || strcmp(current->comm, DROP_NAME) || regs->dx != ULONG_MAX)
+	if (READ_ONCE(drop_held) || strcmp(current->comm, DROP_NAME) ||
+	    regs_get_kernel_argument(regs, 2) != ULONG_MAX)
 		return 0;
 	/* at 1 the kernel begins to look for a disk's partitions */
-	if (*index < 2 || *index >= PTRS_PER_PMD)
+	if (*index < 2 || *index >= PMD_SIZE >> PAGE_SHIFT)
 		return 0;
 	WRITE_ONCE(drop_held, true);
 	for (int ms = 0; ms < DROP_MS && !READ_ONCE(drop_go); ms++)

@@ -237,7 +237,6 @@ extern const struct test_verb geometry_verbs[];
 void geometry_exit(void);
 
 /* inject.c */
-void fsdev_test_return(void);
 extern const struct test_verb inject_verbs[];
 void inject_exit(void);
 

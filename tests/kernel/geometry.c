@@ -35,7 +35,8 @@ static int size_entry(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct dev_dax *dev_dax = size_of_device;
 
-	if ((struct device *)regs->di != &dev_dax->dev || !mutex_is_locked(&dev_dax->dev.mutex))
+	if ((struct device *)regs_get_kernel_argument(regs, 0) != &dev_dax->dev ||
+	    !mutex_is_locked(&dev_dax->dev.mutex))
 		return 0;
 	size_calls++;
 	if (size_at && size_calls != size_at)

@@ -27,12 +27,10 @@
 #include <linux/blkdev.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
-#include <linux/objtool.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <asm/asm.h>
-#include <asm/linkage.h>
 
+#include "arch.h"
 #include "fsdev_test.h"
 
 /* How a function says that it failed. */
@@ -139,20 +137,10 @@ static struct dev_dax *probed;
 static struct task_struct *attempt;
 static void *driver_data;
 
-/* Returns to the caller of the function in whose place it runs. */
-asm(".pushsection .text\n"
-	".type fsdev_test_return, @function\n"
-	".globl fsdev_test_return\n"
-	"fsdev_test_return:\n"
-	"	" ANNOTATE_NOENDBR "\n"
-	"	" ASM_RET "\n"
-	".size fsdev_test_return, . - fsdev_test_return\n"
-	".popsection\n");
-
 static int step_called(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct step *step = container_of(probe, struct step, probe);
-	unsigned long caller = *(unsigned long *)kernel_stack_pointer(regs);
+	unsigned long caller = arch_caller(regs);
 	bool inside;
 	unsigned int call;
 
@@ -172,8 +160,7 @@ static int step_called(struct kprobe *probe, struct pt_regs *regs)
 	if (!fired)
 		pr_info("fsdev_test: %s, called by %pS, fails\n", step->name, (void *)caller);
 	fired = true;
-	regs->ax = step->result;
-	instruction_pointer_set(regs, (unsigned long)fsdev_test_return);
+	arch_return(regs, step->result);
 	return 1;
 }
 
@@ -198,7 +185,7 @@ static int undo_called(struct kprobe *probe, struct pt_regs *regs)
 	if (!what || attempt != current)
 		return 0;
 	if (pair->ours || what == driver_data ||
-	    within_module(*(unsigned long *)kernel_stack_pointer(regs), driver))
+	    within_module(arch_caller(regs), driver))
 		pair->undone++;
 	return 0;
 }

@@ -34,8 +34,11 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
+#ifdef CONFIG_X86_MCE
 #include <asm/mce.h>
+#endif
 
+#include "arch.h"
 #include "fsdev_test.h"
 
 /* What direct access says of a bad page: see driver/compat/ras.h. */
@@ -294,10 +297,15 @@ int hide_page(unsigned long pfn)
  */
 bool page_hidden(unsigned long pfn)
 {
+#ifdef CONFIG_X86_64
 	unsigned int level;
 	pte_t *pte = lookup_address((unsigned long)pfn_to_kaddr(pfn), &level);
 
 	return !pte || !pte_present(*pte);
+#else
+	/* hide_page() cannot be done */
+	return false;
+#endif
 }
 
 static int hide(char **word)
@@ -404,10 +412,9 @@ static struct module *starved;
 
 static int memory_entry(struct kprobe *probe, struct pt_regs *regs)
 {
-	if (!within_module(*(unsigned long *)kernel_stack_pointer(regs), starved))
+	if (!within_module(arch_caller(regs), starved))
 		return 0;
-	regs_set_return_value(regs, 0);
-	instruction_pointer_set(regs, (unsigned long)fsdev_test_return);
+	arch_return(regs, 0);
 	return 1;
 }
 
@@ -451,8 +458,7 @@ static int copy_entry(struct kprobe *probe, struct pt_regs *regs)
 	if (from >> PAGE_SHIFT != (unsigned long)pfn_to_kaddr(READ_ONCE(broken)) >> PAGE_SHIFT)
 		return 0;
 	WRITE_ONCE(broken_noio, current->flags & PF_MEMALLOC_NOIO);
-	regs_set_return_value(regs, regs_get_kernel_argument(regs, 2));
-	instruction_pointer_set(regs, (unsigned long)fsdev_test_return);
+	arch_return(regs, regs_get_kernel_argument(regs, 2));
 	return 1;
 }
 
@@ -528,6 +534,7 @@ static int repair_waits(char **word)
 }
 
 /* What the processor reports of such a check, as the kernel hands it on; no emulated one does. */
+#ifdef CONFIG_X86_MCE
 static int copy_fails(char **word)
 {
 	unsigned long page, pfn = page_of(word, &page), code = 0;
@@ -551,6 +558,12 @@ static int copy_fails(char **word)
 #endif
 	return 0;
 }
+#else
+static int copy_fails(char **word)
+{
+	return -EOPNOTSUPP;
+}
+#endif
 
 static int tell_bus(struct dev_dax *dev_dax, u64 phys, u64 len)
 {
