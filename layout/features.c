@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "array.h"
+#include "complain.h"
 #include "features.h"
 #include "macro.h"
 
@@ -114,6 +115,36 @@ static bool has_parameter(struct types *types, const struct parameter *parameter
 	same = text && !strcmp(text, parameter->type);
 	free(text);
 	return same;
+}
+
+/**
+ * features_check() - is this a kernel between those whose disks the driver knows?
+ * @types: the kernel's types
+ * @symvers: its export list
+ * @err: gets one line that says what is there and what is not
+ *
+ * 6.5 changed how a disk is opened, 6.9 how it is claimed and allocated, 6.11 how it says what it
+ * can; a vendor's kernel may have any of these without the others.
+ *
+ * Return: 0, or -1 after a complaint.
+ */
+int features_check(struct types *types, const struct symvers *symvers, FILE *err)
+{
+	static const struct parameter open = { "", "block_device_operations", "open", 0,
+					       "struct gendisk *" };
+	static const struct member features = { "queue_limits", "features" };
+	bool opens_disk = has_parameter(types, &open), has_features = has_member(types, &features);
+	const char *lacks = NULL;
+
+	if (opens_disk && !has_features)
+		lacks = "opens disks as 6.5 and later do, but its struct queue_limits has no features as from 6.11 on";
+	else if (!opens_disk && has_features)
+		lacks = "has features in struct queue_limits as from 6.11 on, but opens disks as before 6.5";
+	else if (opens_disk && !symvers_exports(symvers, "bdev_file_open_by_dev"))
+		lacks = "opens disks as 6.5 and later do, but does not export bdev_file_open_by_dev as 6.9 and later do";
+	if (!lacks)
+		return 0;
+	return complain(err, "kernel %s: fsdev is for 6.1 to 6.4, and for 6.11 and later", lacks);
 }
 
 /**

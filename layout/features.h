@@ -4,8 +4,10 @@
 
 #include <stdio.h>
 
+#include "symvers.h"
 #include "types.h"
 
+int features_check(struct types *types, const struct symvers *symvers, FILE *err);
 void features_write(struct types *types, FILE *out);
 
 #endif

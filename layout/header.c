@@ -37,7 +37,7 @@ static const char includes[] =
 	"#include <linux/stddef.h>\n"
 	"#include <linux/types.h>\n";
 
-static int check_kind(const struct types *types, const struct symvers *symvers, FILE *err)
+static int check_kind(struct types *types, const struct symvers *symvers, FILE *err)
 {
 	size_t pointer = btf__pointer_size(types->btf);
 
@@ -51,7 +51,7 @@ static int check_kind(const struct types *types, const struct symvers *symvers, 
 	if (!symvers_exports(symvers, "fs_put_dax"))
 		return complain(err,
 				"kernel has no FS_DAX (it does not export fs_put_dax): fsdev needs CONFIG_FS_DAX, Linux 6.0 or later");
-	return 0;
+	return features_check(types, symvers, err);
 }
 
 static int write_for(struct types *types, const struct symvers *symvers, FILE *out, FILE *err)

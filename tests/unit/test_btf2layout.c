@@ -96,6 +96,7 @@ static const struct field old_fields[] = {
 	{ "page", "flags", "unsigned long" },
 	{ "page", "pgmap", "struct dev_pagemap *" },
 	{ "queue_limits", "max_segments", "int" },
+	{ "block_device_operations", "open", "int (*)(struct block_device *, int)" },
 	{ "dax_operations", "direct_access", "int (*)(int, int, int, int, void **, pfn_t *)" },
 	{ "class", "devnode", "int (*)(struct device *)" },
 };
@@ -104,6 +105,7 @@ static const struct field new_fields[] = {
 	{ "page", "flags", "unsigned long" },
 	{ "page", "share", "unsigned long" },
 	{ "queue_limits", "features", "int" },
+	{ "block_device_operations", "open", "int (*)(struct gendisk *, int)" },
 	{ "dax_operations", "direct_access",
 	  "int (*)(int, int, int, int, void **, unsigned long *)" },
 	{ "class", "devnode", "int (*)(const struct device *)" },
@@ -327,6 +329,8 @@ static char *new_symvers(void)
 		if (!is_left_out(functions[i].name, "()"))
 			fprintf(out, "0x0\t%s\tvmlinux\tEXPORT_SYMBOL_GPL\t\n", functions[i].name);
 	fputs("0x0\tdax_region_put\tvmlinux\tEXPORT_SYMBOL\t\n", out);
+	if (!kernel.old && !is_left_out("bdev_file_open_by_dev", "()"))
+		fputs("0x0\tbdev_file_open_by_dev\tvmlinux\tEXPORT_SYMBOL\t\n", out);
 	fputs("0x0\tinode_dax\tvmlinux\tEXPORT_SYMBOL\t\n", out);
 	if (!kernel.old)
 		fputs("0x0\tfs_dax_get\tvmlinux\tEXPORT_SYMBOL_GPL\t\n", out);
@@ -807,6 +811,25 @@ static void kernel_without_fs_dax_is_refused(void **state)
 			 "kernel has no FS_DAX (its BTF has no struct dax_holder_operations): fsdev needs CONFIG_FS_DAX, Linux 6.0 or later");
 }
 
+/* As 6.5 to 6.10 are, and what vendors make of several. */
+static void kernel_between_two_is_refused(void **state)
+{
+	static const char range[] = "fsdev is for 6.1 to 6.4, and for 6.11 and later";
+
+	(void)state;
+	kernel.without = "queue_limits.features";
+	expect_complaint("kernel opens disks as 6.5 and later do, but its struct queue_limits has no features as from 6.11 on: %s\n",
+			 range);
+	kernel.without = "bdev_file_open_by_dev()";
+	expect_complaint("kernel opens disks as 6.5 and later do, but does not export bdev_file_open_by_dev as 6.9 and later do: %s\n",
+			 range);
+	kernel.without = NULL;
+	kernel.other_type = "block_device_operations.open";
+	kernel.gets_type = "int (*)(struct block_device *, int)";
+	expect_complaint("kernel has features in struct queue_limits as from 6.11 on, but opens disks as before 6.5: %s\n",
+			 range);
+}
+
 static void thirty_two_bit_kernel_is_refused(void **state)
 {
 	(void)state;
@@ -1020,6 +1043,7 @@ int main(void)
 		cmocka_unit_test_setup(missing_export_is_named, reset),
 		cmocka_unit_test_setup(private_function_needs_its_type, reset),
 		cmocka_unit_test_setup(kernel_without_fs_dax_is_refused, reset),
+		cmocka_unit_test_setup(kernel_between_two_is_refused, reset),
 		cmocka_unit_test_setup(thirty_two_bit_kernel_is_refused, reset),
 		cmocka_unit_test_setup(program_writes_the_header, reset),
 		cmocka_unit_test_setup(program_leaves_nothing_of_a_failure, reset),
