@@ -27,10 +27,15 @@ demo:
 tour:
 	@lab/make && lab/enter make -s -C fsdevctl && lab/run --kernel 6.12 --soft-reserved 640M -- demo/tour
 
-## make module [KERNEL=6.12]    build the module for a kernel of the lab; without KERNEL for the one that runs
+## make cross                   make a root beside the lab's, for kernels that are built for but not booted (lab/kernels.cross)
+cross:
+	@lab/cross
+
+## make module [KERNEL=6.12] [ARCH=arm64]   build the module for a kernel of the lab, or of the cross root as KERNEL=6.1-cloud-amd64; without KERNEL for the one that runs
+named = $(KERNEL)$(ARCH:%=-%)
 module:
 ifdef KERNEL
-	@lab/enter driver/build "$$(lab/release $(KERNEL))"
+	@lab/enter $(if $(filter %-arm64 %-amd64 %-16k,$(named)),--cross) driver/build $(if $(findstring cloud,$(named)),--alone) "$$(lab/release $(named))"
 else
 	@driver/build "$(RELEASE)"
 endif
@@ -148,4 +153,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak races power-loss deb install install-tool install-headers install-dkms clean
+.PHONY: help lab cross demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak races power-loss deb install install-tool install-headers install-dkms clean

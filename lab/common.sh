@@ -52,10 +52,11 @@ cross_ready() {
 	[ "$(cat "$cross/stamp" 2>/dev/null)" = "$(cross_stamp)" ]
 }
 
-# release_of SERIES: the full release of the lab's kernel of that series, such as 6.12 -> 6.12.94+deb13-amd64, or of an
-# instrumented one that tests/debug/kernel has made, such as 6.12-kasan.
+# release_of SERIES: the full release of the lab's kernel of that series, such as 6.12 -> 6.12.94+deb13-amd64; of an
+# instrumented one that tests/debug/kernel has made, such as 6.12-kasan; or of one that lab/cross has, such as 7-arm64.
 release_of() {
 	if [[ $1 == *-* ]] && [ -f "$FSDEV_LAB/debug/$1/release" ]; then cat "$FSDEV_LAB/debug/$1/release" && return; fi
+	if [ -f "$cross/kernels/$1" ]; then cat "$cross/kernels/$1" && return; fi
 	[ -f "$FSDEV_LAB/kernels/$1" ] ||
 		die "there is no kernel '$1': the lab has $lab_series"
 	cat "$FSDEV_LAB/kernels/$1"
