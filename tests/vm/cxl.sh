@@ -13,55 +13,23 @@
 . "$(dirname -- "$0")/removal-lib.sh"
 # shellcheck source=tests/vm/stack-lib.sh
 . "$(dirname -- "$0")/stack-lib.sh"
-
-mnt=/mnt/cxl disk=/dev/fsdev0.0 dev=dax0.0 len=$((64 * 4096))
-mkdir -p $mnt
-
-# region NAME: makes one of all of the memory and gives its DAX device to fsdev
-region() {
-	local found
-
-	ok "$1: cxl create-region" cxl create-region -m -t ram -d decoder0.0 -w 1 mem0
-	until compgen -G '/sys/bus/dax/devices/dax*' >/dev/null; do sleep 0.1; done
-	for found in /sys/bus/dax/devices/dax*; do dev=${found##*/}; done
-	disk=/dev/fsdev${dev#dax}
-	ok "$1: $dev to fsdev" give "$dev" fsdev
-	is "$1: its size" $((512 * MIB)) "$(blockdev --getsize64 "$disk")"
-}
-
-# mounted NAME TYPE: with a file that is read and one that is written by mappings
-mounted() {
-	case $2 in
-	xfs) mkfs.xfs -q -f -K -m rmapbt=1,reflink=0 "$disk" ;;
-	ext4) mkfs.ext4 -q -F -b 4096 -E nodiscard "$disk" ;;
-	esac
-	ok "$1: $2" mount -o dax=always "$disk" $mnt
-	mountpoint -q $mnt || finish
-	for file in read written; do dax-file fill $mnt/$file 0 $len 1; done
-	is "$1: is DAX" yes "$(dax-file is-dax $mnt/read)"
-	good "$1: the data" $mnt/read $len 1
-}
+# shellcheck source=tests/vm/cxl-lib.sh
+. "$(dirname -- "$0")/cxl-lib.sh"
 
 # goes NAME COMMAND...: what removes the memory, and what its users get
 goes() {
 	local name=$1
 
 	shift
-	none_yet
-	start read dax-file hold $mnt/read
-	start written dax-file hold-write $mnt/written
-	all_ready
+	in_use
 	ok "$name: $*" unwaited "$@"
-	all_ended ""
-	for file in read written; do like "$name: who has $file mapped is told" "SIGBUS BUS_ADRERR" "$(met $file)"; done
 	refused "$name: the DAX device is gone" test -e "/sys/bus/dax/devices/$dev"
-	refused "$name: the block device is gone" test -e "$disk"
-	refused "$name: a new mapping finds nothing" dax-file verify $mnt/read 0 4096 1
-	ok "$name: unmount" umount $mnt
+	all_told "$name"
 }
 
 watch_walks
 region "first region"
+is "first region: its size" $((512 * MIB)) "$(blockdev --getsize64 "$disk")"
 mounted "first region" xfs
 start=$(($(cat "/sys/bus/dax/devices/$dev/mapping0/start")))
 is "it lies where the CXL window has it" "$(printf %#x $((start + $(at $mnt/read 0))))" "$(dax-file phys $mnt/read 0)"
@@ -72,6 +40,7 @@ is "and good again" "" "$(cat "/sys/block/${disk##*/}/badblocks")"
 goes "region removed" cxl destroy-region -f region0
 
 region "second region"
+is "second region: its size" $((512 * MIB)) "$(blockdev --getsize64 "$disk")"
 mounted "second region" ext4
 host=$(cxl list -M | jq -r 'if type == "array" then .[0] else . end | .host')
 goes "memory device removed" sh -c "echo 1 >/sys/bus/pci/devices/$host/remove"
