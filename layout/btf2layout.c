@@ -14,18 +14,21 @@
 #include "header.h"
 #include "payload.h"
 #include "symvers.h"
+#include "xfs.h"
 
 /* Exit status of a use that cannot work, as opposed to a kernel that does not. */
 #define EXIT_USE 2
 
 static const char usage[] =
-	"Usage: btf2layout --btf FILE --symvers FILE --output FILE\n"
+	"Usage: btf2layout --btf FILE --symvers FILE [--xfs FILE] --output FILE\n"
 	"\n"
 	"Writes a C header with the private DAX structures of a kernel, and with macros that say\n"
 	"which optional functions, members and types that kernel has.\n"
 	"\n"
 	"  --btf FILE      the kernel: /sys/kernel/btf/vmlinux, an ELF vmlinux or a vmlinuz\n"
 	"  --symvers FILE  its Module.symvers, the list of what it exports\n"
+	"  --xfs FILE      its module xfs.ko, unpacked; where that has no BTF the header says nothing\n"
+	"                  of it, and the driver does without\n"
 	"  --output FILE   the header; there is none if anything fails\n"
 	"  --help          this text\n"
 	"\n"
@@ -34,6 +37,7 @@ static const char usage[] =
 struct options {
 	const char *btf;
 	const char *symvers;
+	const char *xfs;
 	const char *output;
 	bool help;
 };
@@ -48,6 +52,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 	static const struct option known[] = {
 		{ "btf", required_argument, NULL, 'b' },
 		{ "symvers", required_argument, NULL, 's' },
+		{ "xfs", required_argument, NULL, 'x' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
@@ -59,6 +64,8 @@ static int parse_options(int argc, char **argv, struct options *options)
 			options->btf = optarg;
 		else if (option == 's')
 			options->symvers = optarg;
+		else if (option == 'x')
+			options->xfs = optarg;
 		else if (option == 'o')
 			options->output = optarg;
 		else if (option == 'h')
@@ -159,7 +166,8 @@ static FILE *temporary(const char *path, char **name)
 	return file;
 }
 
-static int write_output(const struct btf *btf, const struct symvers *symvers, const char *path)
+static int write_output(const struct btf *btf, const struct symvers *symvers, const struct xfs *xfs,
+			const char *path)
 {
 	char *name;
 	FILE *out = temporary(path, &name);
@@ -170,7 +178,7 @@ static int write_output(const struct btf *btf, const struct symvers *symvers, co
 		free(name);
 		return rc;
 	}
-	rc = header_write(btf, symvers, out, stderr);
+	rc = header_write(btf, symvers, xfs, out, stderr);
 	if ((ferror(out) | fclose(out)) && !rc)
 		rc = complain(stderr, "cannot write %s: %s", name, strerror(errno));
 	if (!rc && rename(name, path))
@@ -183,19 +191,26 @@ static int write_output(const struct btf *btf, const struct symvers *symvers, co
 
 static int generate(const struct options *options)
 {
-	struct contents kernel = { 0 }, list = { 0 };
+	struct contents kernel = { 0 }, list = { 0 }, module = { 0 };
 	struct symvers *symvers = NULL;
+	struct xfs xfs = { 0 };
 	struct btf *btf = NULL;
 	int rc = -1;
 
-	if (!read_file(options->btf, &kernel) && !read_file(options->symvers, &list)) {
+	if (!read_file(options->btf, &kernel) && !read_file(options->symvers, &list) &&
+	    (!options->xfs || !read_file(options->xfs, &module))) {
 		btf = load_btf(&kernel);
 		symvers = symvers_parse(list.bytes, list.size, stderr);
 	}
+	/* said, and done without */
+	if (btf && options->xfs)
+		xfs_open(&xfs, (const unsigned char *)module.bytes, module.size, btf, stderr);
 	if (btf && symvers)
-		rc = write_output(btf, symvers, options->output);
+		rc = write_output(btf, symvers, options->xfs ? &xfs : NULL, options->output);
 	symvers_free(symvers);
+	xfs_close(&xfs);
 	btf__free(btf);
+	free(module.bytes);
 	free(list.bytes);
 	free(kernel.bytes);
 	return rc;

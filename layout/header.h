@@ -8,6 +8,9 @@
 
 #include "symvers.h"
 
-int header_write(const struct btf *btf, const struct symvers *symvers, FILE *out, FILE *err);
+struct xfs;
+
+int header_write(const struct btf *btf, const struct symvers *symvers, const struct xfs *xfs,
+		 FILE *out, FILE *err);
 
 #endif

@@ -146,7 +146,7 @@ static int section_names(struct bytes in, const Elf64_Ehdr *elf, struct bytes *n
 	return 0;
 }
 
-static int find_in_elf(struct bytes in, struct payload *found, FILE *err)
+static int find_in_elf(struct bytes in, const char *name, struct payload *found, FILE *err)
 {
 	struct bytes names = { 0 };
 	Elf64_Shdr header;
@@ -156,16 +156,25 @@ static int find_in_elf(struct bytes in, struct payload *found, FILE *err)
 	if (elf_header(in, &elf, err) || section_names(in, &elf, &names, err))
 		return -1;
 	for (i = 0; i < elf.e_shnum && section(in, &elf, i, &header); i++) {
-		if (header.sh_type == SHT_NOBITS || !is_named(names, &header, ".BTF"))
+		if (header.sh_type == SHT_NOBITS || !is_named(names, &header, name))
 			continue;
 		if (!holds(in, header.sh_offset, header.sh_size))
-			return complain(err, "the ELF file's .BTF section lies outside the file");
+			return complain(err, "the ELF file's %s section lies outside the file", name);
 		found->btf = in.at + header.sh_offset;
 		found->size = header.sh_size;
 		return 0;
 	}
-	return complain(err,
-			"the kernel has no .BTF section: it was built without CONFIG_DEBUG_INFO_BTF");
+	return 1;
+}
+
+static int find_btf_in_elf(struct bytes in, struct payload *found, FILE *err)
+{
+	int rc = find_in_elf(in, ".BTF", found, err);
+
+	if (rc > 0)
+		rc = complain(err,
+			      "the kernel has no .BTF section: it was built without CONFIG_DEBUG_INFO_BTF");
+	return rc;
 }
 
 /* packed: the compressed kernel inside a bzImage, behind the boot sectors. */
@@ -242,7 +251,7 @@ static int find_packed(struct bytes packed, const char *kind, struct payload *fo
 		return -1;
 	kernel.at = unpacked;
 	if (is_elf(kernel))
-		rc = find_in_elf(kernel, found, err);
+		rc = find_btf_in_elf(kernel, found, err);
 	else if (is_image(kernel))
 		rc = find_in_image(kernel, found, err);
 	else
@@ -309,7 +318,7 @@ int payload_find(const unsigned char *file, size_t size, struct payload *found, 
 	if (!size)
 		return complain(err, "the file is empty");
 	if (is_elf(in))
-		return find_in_elf(in, found, err);
+		return find_btf_in_elf(in, found, err);
 	if (is_bzimage(in))
 		return find_in_bzimage(in, found, err);
 	if (is_zboot(in))
@@ -323,6 +332,29 @@ int payload_find(const unsigned char *file, size_t size, struct payload *found, 
 	found->btf = file;
 	found->size = size;
 	return 0;
+}
+
+/**
+ * payload_section() - find a section of a module
+ * @file: the whole file; safe for any bytes
+ * @size: its length in bytes
+ * @name: the section's name
+ * @found: filled in on success; it points into @file, and there is nothing to free
+ * @err: gets one line that says what is wrong
+ *
+ * Return: 0, or -1 after a complaint.
+ */
+int payload_section(const unsigned char *file, size_t size, const char *name,
+		    struct payload *found, FILE *err)
+{
+	struct bytes in = { file, size };
+	int rc;
+
+	memset(found, 0, sizeof(*found));
+	if (!is_elf(in))
+		return complain_kind(in, err);
+	rc = find_in_elf(in, name, found, err);
+	return rc > 0 ? complain(err, "the ELF file has no %s section", name) : rc;
 }
 
 /**

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 /**
- * struct payload - the BTF that was found in a file
+ * struct payload - the BTF, or the section, that was found in a file
  * @btf: its first byte, inside the file's bytes or inside @unpacked
  * @size: its length in bytes
  * @unpacked: the kernel as unpacked from a bzImage, or NULL
@@ -18,6 +18,9 @@ struct payload {
 };
 
 int payload_find(const unsigned char *file, size_t size, struct payload *found, FILE *err);
+
+int payload_section(const unsigned char *file, size_t size, const char *name,
+		    struct payload *found, FILE *err);
 
 void payload_free(struct payload *found);
 

@@ -4,6 +4,7 @@
  * judges, and what it says of one that lacks something. The last tests run the program itself.
  */
 #include <dirent.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -351,7 +352,7 @@ static char *header(char **said)
 
 	symvers = symvers_parse(list, strlen(list), err);
 	assert_non_null(symvers);
-	rc = header_write(btf, symvers, out, err);
+	rc = header_write(btf, symvers, NULL, out, err);
 	fclose(out);
 	fclose(err);
 	symvers_free(symvers);
@@ -988,6 +989,135 @@ static void program_names_a_bad_file(void **state)
 	assert_int_not_equal(access("layout.h", F_OK), 0);
 }
 
+/* XFS's inode: flags of @size bytes, then the structure @name, which should be "inode". */
+static void add_xfs_inode(struct btf *btf, unsigned int size, const char *name)
+{
+	int flags = btf__add_int(btf, "uint_of_xfs", size, 0);
+	int vfs = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
+
+	assert_true(flags > 0 && vfs > 0);
+	assert_true(btf__add_struct(btf, "xfs_inode", 8 * 80) > 0);
+	assert_int_equal(btf__add_field(btf, "i_diflags2", flags, 8 * 16, 0), 0);
+	assert_int_equal(btf__add_field(btf, "i_vnode", vfs, 8 * 40, 0), 0);
+}
+
+static void add_built_in_xfs(struct btf *btf)
+{
+	add_xfs_inode(btf, 8, "inode");
+}
+
+#define NAMES "\0.shstrtab\0.BTF\0.note.gnu.build-id"
+
+static void put_section(Elf64_Shdr *section, unsigned int name, unsigned int type, size_t at,
+			size_t size)
+{
+	section->sh_name = name;
+	section->sh_type = type;
+	section->sh_offset = at;
+	section->sh_size = size;
+}
+
+/* Puts a module of that kernel into file "xfs.ko": .BTF on top of the kernel's, and a note. */
+static void put_xfs(unsigned int size, const char *name, const char *note_section)
+{
+	static const unsigned char note[] = { 4, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0,
+					      'G', 'N', 'U', 0, 0xab, 9 };
+	struct {
+		Elf64_Ehdr elf;
+		Elf64_Shdr section[4];
+		char names[sizeof(NAMES)];
+		unsigned char note[sizeof(note)];
+		unsigned char btf[4096];
+	} *file = calloc(1, sizeof(*file));
+	struct btf *base = new_btf(), *btf = btf__new_empty_split(base);
+	const void *raw;
+	__u32 bytes;
+
+	assert_non_null(file);
+	add_xfs_inode(btf, size, name);
+	raw = btf__raw_data(btf, &bytes);
+	assert_true(bytes < sizeof(file->btf));
+	memcpy(file->elf.e_ident, ELFMAG, SELFMAG);
+	file->elf.e_ident[EI_CLASS] = ELFCLASS64;
+	file->elf.e_ident[EI_DATA] = ELFDATA2LSB;
+	file->elf.e_shoff = offsetof(typeof(*file), section);
+	file->elf.e_shentsize = sizeof(Elf64_Shdr);
+	file->elf.e_shnum = 4;
+	file->elf.e_shstrndx = 1;
+	memcpy(file->names, NAMES, sizeof(NAMES));
+	if (!note_section)
+		file->names[18] = 'x';
+	memcpy(file->note, note, sizeof(note));
+	memcpy(file->btf, raw, bytes);
+	put_section(&file->section[1], 1, SHT_STRTAB, offsetof(typeof(*file), names), sizeof(NAMES));
+	put_section(&file->section[2], 11, SHT_PROGBITS, offsetof(typeof(*file), btf), bytes);
+	put_section(&file->section[3], 16, SHT_NOTE, offsetof(typeof(*file), note), sizeof(note));
+	put_file("xfs.ko", file, sizeof(*file));
+	btf__free(btf);
+	btf__free(base);
+	free(file);
+}
+
+#define WITH_XFS "btf2layout --btf btf --symvers symvers --xfs xfs.ko --output layout.h"
+
+static void module_of_xfs_is_read(void **state)
+{
+	char *text;
+
+	(void)state;
+	put_kernel();
+	put_xfs(8, "inode", "note");
+	expect_run(WITH_XFS, 0, "");
+	text = get_file("layout.h");
+	expect_has(text, "\n#define FSDEV_XFS_FLAGS2 (-24)\n");
+	expect_has(text, "\n#define FSDEV_XFS_NOTE \"\\x04\\x00\\x00\\x00\\x02\\x00\\x00\\x00"
+			 "\\x03\\x00\\x00\\x00\\x47\\x4e\\x55\\x00\\xab\\x09\"\n");
+	free(text);
+}
+
+static void built_in_xfs_is_read(void **state)
+{
+	char *text;
+
+	(void)state;
+	kernel.more = add_built_in_xfs;
+	text = good_header();
+	expect_has(text, "\n#define FSDEV_XFS_FLAGS2 (-24)\n");
+	expect_lacks(text, "FSDEV_XFS_NOTE");
+	free(text);
+}
+
+/* What is not as the driver needs it is left out, and the header is written. */
+static void other_xfs_is_left_out(void **state)
+{
+	static const struct {
+		unsigned int size;
+		const char *name;
+		const char *note;
+		const char *said;
+	} cases[] = {
+		{ 4, "inode", "note", "" },
+		{ 8, "cdev", "note", "" },
+		{ 8, "inode", NULL, "the ELF file has no .note.gnu.build-id section" },
+	};
+	char *text;
+
+	(void)state;
+	put_kernel();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		put_xfs(cases[i].size, cases[i].name, cases[i].note);
+		expect_run(WITH_XFS, 0, cases[i].said);
+		text = get_file("layout.h");
+		expect_has(text, "struct dev_dax {");
+		expect_lacks(text, "FSDEV_XFS");
+		free(text);
+	}
+	put_file("xfs.ko", "#!", 2);
+	expect_run(WITH_XFS, 0, "the file of 2 bytes (magic 23 21 00 00)");
+	unlink("xfs.ko");
+	expect_run(WITH_XFS, 1, "cannot open xfs.ko: No such file or directory");
+}
+
 static void program_explains_its_use(void **state)
 {
 	(void)state;
@@ -1014,7 +1144,7 @@ static int enter(void **state)
 
 static int leave(void **state)
 {
-	static const char *const files[] = { "header.c", "btf", "symvers", "layout.h", "said" };
+	static const char *const files[] = { "header.c", "btf", "symvers", "xfs.ko", "layout.h", "said" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(files); i++)
@@ -1048,6 +1178,9 @@ int main(void)
 		cmocka_unit_test_setup(program_writes_the_header, reset),
 		cmocka_unit_test_setup(program_leaves_nothing_of_a_failure, reset),
 		cmocka_unit_test_setup(program_names_a_bad_file, reset),
+		cmocka_unit_test_setup(module_of_xfs_is_read, reset),
+		cmocka_unit_test_setup(built_in_xfs_is_read, reset),
+		cmocka_unit_test_setup(other_xfs_is_left_out, reset),
 		cmocka_unit_test_setup(program_explains_its_use, reset),
 	};
 
