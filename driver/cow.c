@@ -23,6 +23,13 @@
  * copied into a buffer first. clamp.c asks cow_begin() at shared blocks, which has the write fail
  * if it does not come from the buffer.
  *
+ * None of this is for a file in which XFS shares no blocks, as its inode says (REFLINK in
+ * i_diflags2; layout.h knows where). XFS sets that flag with the file's i_rwsem held exclusively,
+ * as a write holds it: by a clone or deduplication, by an exchange of extents or contents, and by
+ * its online repair. It clears it only when nothing is ready any more, and makes nothing ready
+ * without it. Should it be read wrongly, a write that comes to shared blocks is not known to
+ * cow_begin(), which refuses it.
+ *
  * Unsharing and zeroing hold that lock already, and copy from no process (6.1 may zero without it,
  * and shares nothing there: see clamp.c). dax_file_unshare() and dax_zero_range() are redirected
  * too, so that cow_begin() knows them.
@@ -62,6 +69,7 @@
 #include <linux/uio.h>
 
 #include "compat/iomap.h"
+#include "compat/xfs.h"
 #include "cow.h"
 #include "redirect.h"
 
@@ -106,6 +114,9 @@ static struct cow_bucket {
 
 /* Are XFS's functions redirected? */
 static bool cow_is_hooked;
+
+/* XFS, if it is known where it says that a file can share blocks. Written when XFS comes or goes. */
+static const struct file_system_type *cow_known;
 
 /* Callers inside cow_end() and cow_cancel(), which may have no call in a bucket. */
 DEFINE_STATIC_SRCU(cow_srcu);
@@ -398,13 +409,21 @@ static noinline int cow_zero(struct inode *inode, loff_t pos, loff_t len, bool *
 }
 
 #ifdef COMPAT_FTRACE_IPMODIFY
-/* Writes, to files of a kind that can share blocks. */
+/*
+ * Writes, to files of a kind that can share blocks, but not where XFS is known to share none in
+ * the file: then it has nothing ready either, and the file's i_rwsem, which dax_iomap_rw() is
+ * called with, keeps that so.
+ */
 static bool notrace cow_wants_rw(struct ftrace_regs *fregs)
 {
 	const struct kiocb *iocb = (void *)compat_ftrace_argument(fregs, 0);
 	const struct iov_iter *iter = (void *)compat_ftrace_argument(fregs, 1);
+	const struct inode *inode;
 
-	return iov_iter_rw(iter) == WRITE && iocb->ki_filp->f_op->remap_file_range;
+	if (iov_iter_rw(iter) != WRITE || !iocb->ki_filp->f_op->remap_file_range)
+		return false;
+	inode = iocb->ki_filp->f_mapping->host;
+	return inode->i_sb->s_type != READ_ONCE(cow_known) || !compat_xfs_unshared(inode);
 }
 #else
 #define cow_wants_rw NULL
@@ -483,12 +502,14 @@ void cow_see(void)
 /**
  * cow_hooked() - note whether XFS's functions are redirected
  * @hooked: they are
+ * @known: XFS, if compat_xfs_unshared() can be asked of its files; else NULL
  *
- * Context: any.
+ * Context: any; before XFS goes.
  */
-void cow_hooked(bool hooked)
+void cow_hooked(bool hooked, const struct file_system_type *known)
 {
 	WRITE_ONCE(cow_is_hooked, hooked);
+	WRITE_ONCE(cow_known, known);
 }
 
 /**

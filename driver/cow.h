@@ -7,6 +7,7 @@
 
 #include <linux/types.h>
 
+struct file_system_type;
 struct inode;
 struct redirect;
 
@@ -23,7 +24,7 @@ extern struct redirect cow_end_redirect, cow_cancel_redirect;
 
 void cow_see(void);
 enum cow_verdict cow_begin(const struct inode *inode, bool nothing);
-void cow_hooked(bool hooked);
+void cow_hooked(bool hooked, const struct file_system_type *known);
 void cow_init(void);
 void cow_exit(void);
 

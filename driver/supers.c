@@ -254,19 +254,21 @@ bool supers_each(super_call_t *call, void *arg)
 }
 
 /**
- * supers_know_type() - is a type of file system registered?
+ * supers_get_type() - find a type of file system that is registered
  * @name: the type; its module is not loaded for this
  *
  * Context: may sleep.
- * Return: true if it is.
+ * Return: it, then module_put() of its owner is due; NULL if there is none, or its module leaves.
  */
-bool supers_know_type(const char *name)
+struct file_system_type *supers_get_type(const char *name)
 {
 	struct file_system_type *first = get_fs_type("sysfs"), *type;
 
 	rcu_read_lock();
 	for (type = first; type && strcmp(type->name, name); type = compat_next_type(type))
 		;
+	if (type && !try_module_get(type->owner))
+		type = NULL;
 	rcu_read_unlock();
 	if (first)
 		module_put(first->owner);

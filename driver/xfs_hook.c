@@ -5,6 +5,7 @@
  * The hook is there from the first time that it is wanted with XFS until XFS or this module is
  * unloaded: calls that have begun while it was wanted end later.
  */
+#include <linux/fs.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -14,20 +15,23 @@
 #include "redirect.h"
 #include "supers.h"
 #include "xfs_hook.h"
+#include "xfs_layout.h"
 
 /* Protects all that is below. */
 static DEFINE_MUTEX(xfs_hook_lock);
 
 static struct redirect_set *xfs_hook_set;
-static void (*xfs_hook_hooked)(bool hooked);
+static xfs_hooked_t *xfs_hook_hooked;
 static bool xfs_hook_wanted;
 
-/* Caller must hold xfs_hook_lock. */
-static void xfs_hook_switch(bool active)
+/* @type is XFS, if it is live. Caller must hold xfs_hook_lock. */
+static void xfs_hook_switch(const struct file_system_type *type)
 {
+	bool active = xfs_hook_set->there;
+
 	lockdep_assert_held(&xfs_hook_lock);
 	redirect_switch(xfs_hook_set, active);
-	xfs_hook_hooked(active);
+	xfs_hook_hooked(active, active && type && xfs_layout_fits(type->owner) ? type : NULL);
 }
 
 /**
@@ -41,14 +45,18 @@ static void xfs_hook_switch(bool active)
  */
 int xfs_hook_start(void)
 {
+	struct file_system_type *type;
 	int rc = 0;
 
 	mutex_lock(&xfs_hook_lock);
 	/* while XFS is being loaded xfs_hook_notify() does it */
-	if (supers_know_type("xfs"))
+	type = supers_get_type("xfs");
+	if (type)
 		rc = redirect_install(xfs_hook_set);
 	xfs_hook_wanted = !rc;
-	xfs_hook_switch(xfs_hook_set->there);
+	xfs_hook_switch(type);
+	if (type)
+		module_put(type->owner);
 	mutex_unlock(&xfs_hook_lock);
 	return rc;
 }
@@ -69,6 +77,7 @@ void xfs_hook_stop(void)
 static int xfs_hook_notify(struct notifier_block *notifier, unsigned long state, void *data)
 {
 	const struct module *module = data;
+	struct file_system_type *type = NULL;
 	int rc = 0;
 
 	if (strcmp(module->name, "xfs"))
@@ -78,7 +87,11 @@ static int xfs_hook_notify(struct notifier_block *notifier, unsigned long state,
 		rc = redirect_install(xfs_hook_set);
 	else if (state == MODULE_STATE_GOING)
 		redirect_remove(xfs_hook_set);
-	xfs_hook_switch(xfs_hook_set->there);
+	if (state == MODULE_STATE_LIVE)
+		type = supers_get_type("xfs");
+	xfs_hook_switch(type);
+	if (type)
+		module_put(type->owner);
 	mutex_unlock(&xfs_hook_lock);
 	if (rc)
 		pr_err("fsdev: XFS cannot be hooked (error %d): clones, and copy-on-write by write(), are refused on its DAX files\n",
@@ -93,12 +106,13 @@ static struct notifier_block xfs_hook_notifier = {
 /**
  * xfs_hook_init() - set up
  * @set: the functions; stays until xfs_hook_exit()
- * @hooked: is told whether calls go to the replacements; may not sleep
+ * @hooked: is told whether calls go to the replacements, and of XFS if its layout is known; may not
+ *	sleep
  *
  * Context: loading the module.
  * Return: 0 or a negative errno.
  */
-int xfs_hook_init(struct redirect_set *set, void (*hooked)(bool hooked))
+int xfs_hook_init(struct redirect_set *set, xfs_hooked_t *hooked)
 {
 	xfs_hook_set = set;
 	xfs_hook_hooked = hooked;

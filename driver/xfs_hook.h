@@ -7,9 +7,11 @@
 
 #include <linux/types.h>
 
+struct file_system_type;
 struct redirect_set;
 
-int xfs_hook_init(struct redirect_set *set, void (*hooked)(bool hooked));
+typedef void (xfs_hooked_t)(bool hooked, const struct file_system_type *known);
+int xfs_hook_init(struct redirect_set *set, xfs_hooked_t *hooked);
 int xfs_hook_start(void);
 void xfs_hook_stop(void);
 void xfs_hook_exit(void);
