@@ -87,6 +87,18 @@ work() {
 	kill $watch
 }
 
+# remount: on 6.1 each file gets a new inode then: one that has shared blocks is no DAX file any more when it is read from the
+# disk, and XFS shuts down when a page of it fails: upstream/xfs-notify-cached-file.md
+remount() {
+	local file
+
+	umount $mnt && mount -o dax=always $disk $mnt || return
+	kernel_is 6.1 || return 0
+	for file in $mnt/?-?; do
+		cp --reflink=never "$file" $mnt/new && mv $mnt/new "$file" || return
+	done
+}
+
 many_ranges
 fresh disk $disk -d su=2m,sw=1
 for ((round = 1; round <= rounds; round++)); do
@@ -98,8 +110,11 @@ for ((round = 1; round <= rounds; round++)); do
 	[ -z "$failed" ] || break
 	if ((pages)); then fsdev-node span $node clear 0 "$(blockdev --getsize64 $disk)" 1 >/dev/null; fi
 	if ((RANDOM % 4 == 0)); then
-		umount $mnt && mount -o dax=always $disk $mnt || failed="round $round: remount"
+		remount || failed="round $round: remount"
 	fi
+	for file in $mnt/?-?; do
+		[ "$(dax-file is-dax "$file")" = yes ] || failed+=" round $round: $file is no DAX file"
+	done
 	[ $((round % 5)) != 0 ] || echo "# $round rounds, $poisoned poisoned pages"
 done
 is "every byte is what it has to be" "" "$failed"
