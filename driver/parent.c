@@ -84,8 +84,8 @@ int parent_precede(struct fsdev *fsdev)
 	atomic_inc(&parent_hooks);
 	devres_add(parent, hook);
 	/*
-	 * Its devres may have been released already: then our entry would never run. The driver core
-	 * says that it is not bound before it releases, after a failed probe as well.
+	 * Its devres may have been released already: then our entry would never run. The driver
+	 * core says that it is not bound before it releases, after a failed probe as well.
 	 */
 	if (READ_ONCE(parent->links.status) != DL_DEV_DRIVER_BOUND) {
 		parent_forget(fsdev);
