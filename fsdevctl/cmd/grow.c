@@ -44,14 +44,17 @@ static void describe(const struct grow_result *result)
 
 static void tell(const char *name, const struct grow_result *result)
 {
-	bool is_fs = result->fs.type[0];
 	char now[SIZE_TEXT], more[SIZE_TEXT];
 
-	if (result->ranges || is_fs)
+	if (result->ranges || result->fs.type[0])
 		report_changed();
-	say_result("%s: %s, %s more%s%s%s%s%s", name, size_text(now, result->after),
-		   size_text(more, result->after - result->before), is_fs ? ", " : "",
-		   result->fs.type, is_fs ? " on " : "", result->fs.dir, is_fs ? " has grown" : "");
+	if (result->ranges)
+		say_result("%s: %s, %s more", name, size_text(now, result->after),
+			   size_text(more, result->after - result->before));
+	else
+		say_result("%s: %s, as before", name, size_text(now, result->after));
+	if (result->fs.type[0])
+		say_result("%s: %s on %s has grown", name, result->fs.type, result->fs.dir);
 }
 
 /* Less is not more. */
