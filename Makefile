@@ -73,10 +73,20 @@ bench:
 	@bench/run --kernels "$(KERNELS)" $(if $(PARTS),--parts "$(PARTS)")
 
 ## make deb                     Debian packages in build/deb/VERSION: fsdev-dkms, fsdevctl, libfsdev-dev
+# the time of the last change, so that the same sources give the same packages
+epoch = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y VERSION))
 deb:
-	@lab/enter packaging/deb $(VERSION)
+	@lab/enter env SOURCE_DATE_EPOCH=$(epoch) packaging/deb $(VERSION)
 
-## make install [DESTDIR=DIR]   the module (for the running kernel, or RELEASE), the tool, its boot files, the header
+## make repo                    those packages as a flat archive for apt, in build/repo
+repo: deb
+	@lab/enter env SOURCE_DATE_EPOCH=$(epoch) packaging/repo $(VERSION)
+
+## make rpm                     an RPM package with the module's sources for DKMS and the tool, in build/rpm; needs make cross
+rpm:
+	@lab/enter --cross env SOURCE_DATE_EPOCH=$(epoch) packaging/rpm
+
+## make install [PREFIX=/usr] [DESTDIR=DIR]   the module (for the running kernel, or RELEASE), the tool, its boot files, the headers
 install: module install-tool install-headers
 	install -d $(DESTDIR)/usr/lib/modules/$(RELEASE)/updates
 	for module in build/module/$(RELEASE)/install/updates/*.ko; do \
@@ -85,35 +95,59 @@ install: module install-tool install-headers
 	[ -n "$(DESTDIR)" ] || depmod $(RELEASE)
 
 BUILD ?= $(CURDIR)/build
+PREFIX ?= /usr
+to := $(DESTDIR)$(PREFIX)
+# warnings of a compiler that this project has not seen stop no user
+WERROR ?=
+# with another prefix the boot files name the program there
+place = sed 's|/usr/sbin/fsdevctl|$(PREFIX)/sbin/fsdevctl|g' $(1) >$(2) && chmod 644 $(2)
 
 install-tool:
-	$(MAKE) -s -C fsdevctl BUILD=$(BUILD)
-	install -d $(addprefix $(DESTDIR)/usr/,sbin lib/udev/rules.d lib/systemd/system share/man/man4 share/man/man5 share/man/man8 \
+	$(MAKE) -s -C fsdevctl BUILD=$(BUILD) WERROR=$(WERROR)
+	install -d $(addprefix $(to)/,sbin lib/udev/rules.d lib/systemd/system share/man/man4 share/man/man5 share/man/man8 \
 		share/bash-completion/completions)
-	install -m 755 $(BUILD)/fsdevctl $(DESTDIR)/usr/sbin/
-	install -m 644 packaging/59-fsdev.rules $(DESTDIR)/usr/lib/udev/rules.d/
-	install -m 644 packaging/fsdev*.service packaging/fsdev-scrub.timer $(DESTDIR)/usr/lib/systemd/system/
-	install -D -m 755 packaging/initramfs-hook $(DESTDIR)/usr/share/initramfs-tools/hooks/fsdev
-	install -D -m 755 packaging/dracut-module-setup $(DESTDIR)/usr/lib/dracut/modules.d/90fsdev/module-setup.sh
-	install -m 644 packaging/completion.bash $(DESTDIR)/usr/share/bash-completion/completions/fsdevctl
-	install -m 644 docs/man/*.4 $(DESTDIR)/usr/share/man/man4/
-	install -m 644 docs/man/*.5 $(DESTDIR)/usr/share/man/man5/
-	install -m 644 docs/man/*.8 $(DESTDIR)/usr/share/man/man8/
+	install -m 755 $(BUILD)/fsdevctl $(to)/sbin/
+	$(call place,packaging/59-fsdev.rules,$(to)/lib/udev/rules.d/59-fsdev.rules)
+	for unit in $(units); do $(call place,packaging/$$unit,$(to)/lib/systemd/system/$$unit); done
+	install -D -m 755 packaging/initramfs-hook $(to)/share/initramfs-tools/hooks/fsdev
+	install -D -m 755 packaging/dracut-module-setup $(to)/lib/dracut/modules.d/90fsdev/module-setup.sh
+	install -m 644 packaging/completion.bash $(to)/share/bash-completion/completions/fsdevctl
+	install -m 644 docs/man/*.4 $(to)/share/man/man4/
+	install -m 644 docs/man/*.5 $(to)/share/man/man5/
+	install -m 644 docs/man/*.8 $(to)/share/man/man8/
+
+units := $(notdir $(wildcard packaging/fsdev*.service packaging/fsdev*.timer))
 
 install-headers:
-	install -d $(DESTDIR)/usr/include/fsdev
-	install -m 644 uapi/fsdev.h $(DESTDIR)/usr/include/
-	install -m 644 include/fsdev/dax.h $(DESTDIR)/usr/include/fsdev/
+	install -d $(to)/include/fsdev $(to)/share/pkgconfig
+	install -m 644 uapi/fsdev.h $(to)/include/
+	install -m 644 include/fsdev/dax.h $(to)/include/fsdev/
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(version)|' packaging/fsdev.pc.in >$(to)/share/pkgconfig/fsdev.pc
+	chmod 644 $(to)/share/pkgconfig/fsdev.pc
+
+version := $(shell cat VERSION)
 
 # what DKMS builds from: the sources, and the reader of a kernel's type information
-src_dir = $(DESTDIR)/usr/src/fsdev-$(shell cat VERSION)
+src_dir = $(DESTDIR)/usr/src/fsdev-$(version)
 install-dkms:
-	$(MAKE) -s -C layout BUILD=$(BUILD)
+	$(MAKE) -s -C layout BUILD=$(BUILD) WERROR=$(WERROR)
 	install -d $(DESTDIR)/usr/lib/fsdev $(src_dir)
 	install -m 755 $(BUILD)/btf2layout $(DESTDIR)/usr/lib/fsdev/
 	find Kbuild driver core include livepatch uapi -name '*.[ch]' -o -name Kbuild | xargs -I{} install -D -m 644 {} $(src_dir)/{}
 	install -m 644 VERSION $(src_dir)/
 	install -D -m 755 packaging/dkms-build $(src_dir)/packaging/dkms-build
+	sed 's|#MODULE_VERSION#|$(version)|' packaging/dkms.conf >$(src_dir)/dkms.conf && chmod 644 $(src_dir)/dkms.conf
+
+## make uninstall [PREFIX=/usr] [DESTDIR=DIR]   take away what make install has put there, for every kernel; /etc/fsdev.d stays
+uninstall:
+	rm -f $(wildcard $(DESTDIR)/usr/lib/modules/*/updates/fsdev.ko $(DESTDIR)/usr/lib/modules/*/updates/fsdev_dax.ko \
+		$(DESTDIR)/usr/lib/modules/*/updates/fsdev_livepatch.ko)
+	rm -f $(addprefix $(to)/,sbin/fsdevctl lib/udev/rules.d/59-fsdev.rules $(addprefix lib/systemd/system/,$(units)) \
+		share/initramfs-tools/hooks/fsdev lib/dracut/modules.d/90fsdev/module-setup.sh share/bash-completion/completions/fsdevctl \
+		$(foreach page,$(notdir $(wildcard docs/man/*.[458])),share/man/man$(patsubst .%,%,$(suffix $(page)))/$(page)) \
+		include/fsdev.h include/fsdev/dax.h share/pkgconfig/fsdev.pc)
+	rmdir $(addprefix $(to)/,lib/dracut/modules.d/90fsdev include/fsdev) 2>/dev/null || true
+	[ -n "$(DESTDIR)" ] || depmod $(RELEASE)
 
 ## make test-packages           the .deb files in guests: install, upgrade, kernel update, removal; and a boot with fstab
 test-packages:
@@ -153,4 +187,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab cross demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak races power-loss deb install install-tool install-headers install-dkms clean
+.PHONY: help lab cross demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak races power-loss deb repo rpm install install-tool install-headers install-dkms uninstall clean
