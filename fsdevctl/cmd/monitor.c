@@ -14,20 +14,24 @@
 
 #include "lib/c.h"
 #include "cmd.h"
+#include "lib/files.h"
 #include "lib/json.h"
 #include "lib/node.h"
 #include "lib/program.h"
 #include "lib/report.h"
 #include "lib/uevent.h"
+#include "lib/users.h"
 
 #define WATCHED_MAX 256
 #define SETTLE_MS 200	/* after an announcement: a driver is bound in a moment */
 
+static bool with_files;
 static const char *count, *exec_path;
 
 static const struct opt opts[] = {
 	{ "json", OPT_FLAG, NULL, &report_wanted, "one JSON object a line" },
 	{ "exec", OPT_TEXT, "PROGRAM", &exec_path, "run PROGRAM for each event, which it has in FSDEV_... variables" },
+	{ "files", OPT_FLAG, NULL, &with_files, "say which file a failure is in, which reads every folder" },
 	{ "count", OPT_TEXT, "N", &count, "end after N events" },
 	{ NULL }
 };
@@ -82,7 +86,55 @@ static const struct {
 
 #define FLAGS ARRAY_SIZE(flags)
 
-static void tell_json(const char *name, const struct fsdev_event *event, const char *when)
+/* What is known of an event beside what the driver tells: its address, and what has its bytes. */
+struct event_facts {
+	uint64_t phys;
+	bool phys_known;
+	struct device device;
+	struct pieces pieces;
+};
+
+/* The first file, or whatever has the first byte. */
+static void find_files(struct event_facts *facts, const char *name, const struct fsdev_event *event)
+{
+	const struct device_bad span = { .offset = event->offset, .len = event->len };
+	struct devices devices;
+	struct users users;
+
+	if (devices_load_brief(&devices) != DONE)
+		return;
+	for (unsigned int i = 0; i < devices.count; i++) {
+		const struct device *device = &devices.device[i];
+		int rc;
+
+		if (strcmp(device->name, name) || users_load(device, &users))
+			continue;
+		rc = files_load(device, &users, &span, 1, true, &facts->pieces);
+		if (rc && rc != -ENOENT)
+			note("%s: cannot map bad ranges to files: %s", name, strerror(-rc));
+		users_free(&users);
+	}
+	devices_free(&devices);
+}
+
+static void add_facts(struct json_object *one, const struct event_facts *facts)
+{
+	struct json_object *has;
+
+	if (facts->phys_known)
+		json_add_number(one, "start", facts->phys);
+	if (!facts->pieces.count)
+		return;
+	has = json_object_new_array();
+	for (unsigned int i = 0; i < facts->pieces.count; i++)
+		json_object_array_add(has, json_piece(&facts->device, facts->pieces.piece[i].offset,
+						      facts->pieces.piece[i].len,
+						      &facts->pieces.piece[i]));
+	json_object_object_add(one, "has", has);
+}
+
+static void tell_json(const char *name, const struct fsdev_event *event, const char *when,
+		      const struct event_facts *facts)
 {
 	struct json_object *one = json_object_new_object(), *array = json_object_new_array();
 
@@ -92,6 +144,7 @@ static void tell_json(const char *name, const struct fsdev_event *event, const c
 	json_add_text(one, "event", kind_name(event->kind));
 	json_add_number(one, "offset", event->offset);
 	json_add_number(one, "length", event->len);
+	add_facts(one, facts);
 	for (unsigned int i = 0; i < FLAGS; i++)
 		if (event->flags & flags[i].flag)
 			json_object_array_add(array, json_object_new_string(flags[i].name));
@@ -101,9 +154,11 @@ static void tell_json(const char *name, const struct fsdev_event *event, const c
 }
 
 /* The program is waited for, so that events reach it one after the other. */
-static void run_program(const char *name, const struct fsdev_event *event, const char *when)
+static void run_program(const char *name, const struct fsdev_event *event, const char *when,
+			const struct event_facts *facts)
 {
 	const char *words[] = { exec_path, NULL };
+	const struct piece *piece = facts->pieces.count ? facts->pieces.piece : NULL;
 	char text[32];
 	int rc;
 
@@ -114,19 +169,39 @@ static void run_program(const char *name, const struct fsdev_event *event, const
 	setenv("FSDEV_OFFSET", text, 1);
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)event->len);
 	setenv("FSDEV_LENGTH", text, 1);
+	snprintf(text, sizeof(text), "%#llx", (unsigned long long)facts->phys);
+	setenv("FSDEV_ADDRESS", facts->phys_known ? text : "", 1);
+	setenv("FSDEV_FILE", piece && piece->kind == PIECE_FILE && piece->name ? piece->name : "", 1);
 	rc = program_run(words);
 	if (rc)
 		note("--exec: %s: %s %d", exec_path, rc < 0 ? "cannot be run, error" : "status",
 		     rc < 0 ? -rc : rc);
 }
 
-static void tell(const char *name, const struct fsdev_event *event)
+static void tell_files(const struct event_facts *facts)
 {
+	char text[8400];
+
+	for (unsigned int i = 0; i < facts->pieces.count; i++) {
+		piece_text(&facts->pieces.piece[i], facts->pieces.piece[i].offset, text, sizeof(text));
+		printf("  %s\n", text);
+	}
+}
+
+static void tell(unsigned int slot, const struct fsdev_event *event)
+{
+	const char *name = watched[slot].name;
+	bool failure = event->kind == FSDEV_EVENT_FAILURE;
+	struct event_facts facts = { 0 };
 	char when[64];
 
+	if (failure || event->kind == FSDEV_EVENT_CLEARED)
+		facts.phys_known = !node_phys(watched[slot].fd, event->offset, &facts.phys);
+	if (failure && with_files)
+		find_files(&facts, name, event);
 	wall_clock(event->time, when, sizeof(when));
 	if (report_wanted) {
-		tell_json(name, event, when);
+		tell_json(name, event, when, &facts);
 	} else {
 		printf("%s %s %s", when, name, kind_name(event->kind));
 		if (event->kind == FSDEV_EVENT_LOST)
@@ -137,11 +212,15 @@ static void tell(const char *name, const struct fsdev_event *event)
 		for (unsigned int i = 0; i < FLAGS; i++)
 			if (event->flags & flags[i].flag)
 				printf(" %s", flags[i].name);
+		if (facts.phys_known)
+			printf(" memory %#llx", (unsigned long long)facts.phys);
 		putchar('\n');
+		tell_files(&facts);
 	}
 	fflush(stdout);
 	if (exec_path)
-		run_program(name, event, when);
+		run_program(name, event, when, &facts);
+	files_free(&facts.pieces);
 }
 
 static bool is_watched(const char *name)
@@ -236,7 +315,7 @@ static unsigned int drain(unsigned int slot, unsigned int most)
 			watched[slot].fd = -1;
 			return printed;
 		}
-		tell(watched[slot].name, &event);
+		tell(slot, &event);
 		printed++;
 	}
 	return printed;

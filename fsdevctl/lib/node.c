@@ -13,6 +13,7 @@
 #include "node.h"
 
 #define BAD_AT_ONCE 64
+#define RANGES_AT_ONCE 64
 
 /**
  * node_open() - open a device's node
@@ -94,6 +95,35 @@ int node_span(int fd, unsigned long command, uint64_t offset, uint64_t len, uint
 	if (done)
 		*done = span.done;
 	return rc;
+}
+
+/**
+ * node_phys() - ask the driver for the physical address of a byte
+ * @fd: a device's node
+ * @offset: device offset
+ * @phys: the address
+ *
+ * Return: 0; -EACCES where this user gets no addresses; -ENOENT where the device has no such byte;
+ * another negative errno.
+ */
+int node_phys(int fd, uint64_t offset, uint64_t *phys)
+{
+	struct fsdev_range range[RANGES_AT_ONCE] = { 0 };
+	struct fsdev_ranges ranges = { .buffer = (uintptr_t)range };
+
+	do {
+		ranges.count = RANGES_AT_ONCE;
+		if (ioctl(fd, FSDEV_IOC_RANGES, &ranges))
+			return -errno;
+		for (unsigned int i = 0; i < ranges.count; i++) {
+			if (offset < range[i].offset || offset - range[i].offset >= range[i].len)
+				continue;
+			*phys = range[i].start + (offset - range[i].offset);
+			return range[i].start == FSDEV_NO_ADDRESS ? -EACCES : 0;
+		}
+		ranges.first += ranges.count;
+	} while (ranges.count == RANGES_AT_ONCE);
+	return -ENOENT;
 }
 
 /**

@@ -15,6 +15,7 @@ int node_bad(struct device *device,
 	     int (*found)(struct device *device, uint64_t offset, uint64_t len));
 int node_span(int fd, unsigned long command, uint64_t offset, uint64_t len, uint32_t flags,
 	      uint64_t *done);
+int node_phys(int fd, uint64_t offset, uint64_t *phys);
 int node_watch(int fd);
 const char *node_error(int rc);
 
