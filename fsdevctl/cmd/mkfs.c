@@ -103,6 +103,8 @@ static enum outcome check_apart(const struct device *device, const char *disk)
 			   strerror(errno));
 	fflush(NULL);
 	pid = fork();
+	if (pid < 0)
+		say(FAILED, "%s: cannot start a process: %s", device->name, strerror(errno));
 	if (!pid) {
 		rc = unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ?
 			-errno : mount_at(disk, dir);
@@ -175,9 +177,11 @@ static enum outcome may_overwrite(const struct device *device, const char *disk)
 	}
 	users_free(&users);
 	rc = content_look(device, found, sizeof(found));
-	if (rc)
-		return say(FAILED, "%s: cannot be read: %s", disk, strerror(-rc));
-	if (found[0] && !force)
+	/* a bad page there is a reason for a new file system, not against it */
+	if (rc && !force)
+		return say(FAILED, "%s: cannot be read (%s), so what would be lost is unknown; --force goes on",
+			   disk, strerror(-rc));
+	if (!rc && found[0] && !force)
 		return say(FAILED, "%s: there is %s on it already; --force makes a new file system over it",
 			   disk, found);
 	return DONE;
