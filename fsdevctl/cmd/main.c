@@ -100,6 +100,19 @@ static enum outcome run(const struct command *command, int argc, char **argv)
 	return command->run(left, argv);
 }
 
+/* Programs of the system are found from a user's shell as well. */
+static void complete_path(void)
+{
+	const char *path = getenv("PATH");
+	char *longer;
+
+	if (asprintf(&longer, "%s%s/usr/sbin:/usr/bin:/sbin:/bin", path ? path : "",
+		     path && *path ? ":" : "") < 0)
+		return;
+	setenv("PATH", longer, 1);
+	free(longer);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
@@ -124,6 +137,7 @@ int main(int argc, char **argv)
 		printf("fsdevctl %s\n", FSDEVCTL_VERSION);
 		return DONE;
 	}
+	complete_path();
 	command = find(argv[1]);
 	report_wanted = wants_json(argc - 2, argv + 2);
 	report_start(argv[1]);
