@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ndctl/libndctl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -146,14 +148,32 @@ static int trigger(const struct device *device)
 	return rc;
 }
 
+/* Those of processes that were killed. */
+static void drop_instances(void)
+{
+	DIR *dir = opendir(TRACING "/instances");
+	struct dirent *entry;
+	int pid;
+
+	while (dir && (entry = readdir(dir)))
+		if (sscanf(entry->d_name, "fsdevctl-%d", &pid) == 1 && kill(pid, 0) && errno == ESRCH)
+			unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+	if (dir)
+		closedir(dir);
+}
+
 /* The list comes as trace events; an instance of our own keeps it apart from other tracing. */
 static int of_cxl(struct known *known, const struct device *device)
 {
 	char instance[PATH_MAX];
 	int rc;
 
+	if (!sysfs_there(TRACING "/events") && mount("tracefs", TRACING, "tracefs", 0, NULL))
+		note("%s: tracefs cannot be mounted on " TRACING ": %s", device->name,
+		     strerror(errno));
 	if (!sysfs_there(TRACING "/events/cxl/cxl_poison"))
 		return -EOPNOTSUPP;
+	drop_instances();
 	snprintf(instance, sizeof(instance), TRACING "/instances/fsdevctl-%d", getpid());
 	if (mkdir(instance, 0700))
 		return -errno;
