@@ -10,9 +10,12 @@
 #include "device.h"
 #include "files.h"
 #include "json.h"
+#include "memory.h"
 #include "page.h"
 #include "text.h"
 #include "users.h"
+
+#define SECTOR 512
 
 /**
  * json_text() - make a string of a text
@@ -95,6 +98,38 @@ static struct json_object *bad(const struct device *device)
 	return array;
 }
 
+/* As ndctl writes them. */
+static struct json_object *badblocks(const struct device *device)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned int i = 0; i < device->nr_bad; i++) {
+		struct json_object *one = json_object_new_object();
+
+		json_add_number(one, "offset", device->bad[i].offset / SECTOR);
+		json_add_number(one, "length", device->bad[i].len / SECTOR);
+		json_object_array_add(array, one);
+	}
+	return array;
+}
+
+/* Its blocks, as daxctl counts them. */
+static void add_memory(struct json_object *one, const struct device *device)
+{
+	struct memory_blocks blocks;
+	bool movable = true;
+
+	if (!device->addresses_known || memory_load(device, &blocks))
+		return;
+	for (unsigned int i = 0; i < blocks.count; i++)
+		movable &= !blocks.block[i].online || blocks.block[i].movable;
+	json_add_number(one, "online_memblocks", blocks.online);
+	json_add_number(one, "total_memblocks", blocks.count);
+	if (blocks.online)
+		json_object_object_add(one, "movable", json_object_new_boolean(movable));
+	memory_free(&blocks);
+}
+
 static struct json_object *user(const struct user *user)
 {
 	static const char * const kinds[] = {
@@ -130,7 +165,8 @@ struct json_object *json_device(const struct device *device, const struct users 
 
 	json_add_text(one, "chardev", device->name);
 	json_add_number(one, "size", device->size);
-	json_object_object_add(one, "target_node", json_object_new_int(device->node));
+	if (device->node >= 0)
+		json_object_object_add(one, "target_node", json_object_new_int(device->node));
 	json_add_number(one, "align", device->align);
 	json_add_text(one, "mode", mode_name(device->mode));
 	if (device->mode == MODE_NONE)
@@ -148,6 +184,7 @@ struct json_object *json_device(const struct device *device, const struct users 
 	json_add_text(one, "path", device->region_path);
 	json_add_text(one, "kind", device->kind);
 	json_add_text(one, "namespace", device->namespace);
+	json_add_text(one, "dev", device->namespace);
 	json_add_text(one, "uuid", device->uuid[0] ? device->uuid : device->nvdimm_uuid);
 	json_add_text(one, "cxl_region", device->cxl_region);
 	if (device->nr_serials)
@@ -157,7 +194,12 @@ struct json_object *json_device(const struct device *device, const struct users 
 	if (device->mode == MODE_FSDEV && device->bad_known) {
 		json_add_number(one, "bad_bytes", device->bad_bytes);
 		json_object_object_add(one, "bad", bad(device));
+		json_add_number(one, "badblock_count", device->bad_bytes / SECTOR);
+		if (device->nr_bad)
+			json_object_object_add(one, "badblocks", badblocks(device));
 	}
+	if (device->mode == MODE_SYSTEM_RAM)
+		add_memory(one, device);
 	if (!users)
 		return one;
 	array = json_object_new_array();
