@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/journal.h"
 #include "lib/json.h"
 #include "lib/node.h"
 #include "lib/page.h"
@@ -21,13 +22,14 @@
 #define STEP (32ull << 20)
 #define PAGE page_size()
 
-static bool quiet, dry_run;
+static bool quiet, resume, dry_run;
 static const char *rate_text;
 static uint64_t rate;	/* bytes a second; 0 for no limit */
 
 static const struct opt opts[] = {
 	{ "quiet", OPT_FLAG, NULL, &quiet, "no progress" },
 	{ "rate", OPT_TEXT, "SIZE", &rate_text, "read no more than SIZE a second" },
+	{ "resume", OPT_FLAG, NULL, &resume, "go on where an earlier one with --resume was ended" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "say what would be read" },
 	REPORT_OPT,
 	{ NULL }
@@ -85,11 +87,14 @@ static void keep_rate(const struct timespec *begin, uint64_t done)
 
 static int scrub(const struct device *device, int node, int disk, char *buffer)
 {
+	uint64_t first = resume ? journal_scrubbed(device) : 0;
 	struct timespec begin;
 	int rc = 0;
 
+	if (first)
+		note("%s: goes on at %#llx", device->name, (unsigned long long)first);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	for (uint64_t at = 0; !rc && at < device->size; ) {
+	for (uint64_t at = first; !rc && at < device->size; ) {
 		uint64_t len = device->size - at < STEP ? device->size - at : STEP;
 
 		if (disk < 0)
@@ -99,7 +104,10 @@ static int scrub(const struct device *device, int node, int disk, char *buffer)
 		at += len;
 		if (!rc)
 			progress(device, at);
-		keep_rate(&begin, at);
+		/* a reboot begins anew: it may have put other memory there */
+		if (!rc && resume)
+			journal_scrub(device, at < device->size ? at : 0);
+		keep_rate(&begin, at - first);
 	}
 	return rc;
 }

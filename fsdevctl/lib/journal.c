@@ -160,3 +160,45 @@ bool journal_held(const struct device *device)
 {
 	return sysfs_there(STATE_DIR "/fsdev%.20s.hold", device->name + 3);
 }
+
+/**
+ * journal_scrub() - keep how far a device has been scrubbed
+ * @device: the device
+ * @offset: up to here; 0 where it is done
+ */
+void journal_scrub(const struct device *device, uint64_t offset)
+{
+	char path[PATH_MAX], later[PATH_MAX + 4];
+	FILE *file;
+
+	snprintf(path, sizeof(path), STATE_DIR "/%s.scrub", device->name);
+	snprintf(later, sizeof(later), "%s.new", path);
+	if (!offset) {
+		unlink(path);
+		return;
+	}
+	file = state_dir() ? NULL : fopen(later, "we");
+	if (!file)
+		return;
+	fprintf(file, "%llu %llu\n", (unsigned long long)offset, (unsigned long long)device->size);
+	/* whole or not at all */
+	if (!fclose(file))
+		rename(later, path);
+}
+
+/**
+ * journal_scrubbed() - tell how far a device has been scrubbed
+ * @device: the device
+ *
+ * Return: the offset to go on at; 0 to begin with.
+ */
+uint64_t journal_scrubbed(const struct device *device)
+{
+	unsigned long long offset, size;
+	char text[64];
+
+	if (sysfs_read(text, sizeof(text), STATE_DIR "/%s.scrub", device->name) ||
+	    sscanf(text, "%llu %llu", &offset, &size) != 2 || size != device->size || offset >= size)
+		return 0;
+	return offset;
+}
