@@ -17,6 +17,7 @@
 #include "cmd.h"
 #include "lib/conf.h"
 #include "lib/daxconf.h"
+#include "lib/fstab.h"
 #include "lib/journal.h"
 #include "lib/json.h"
 #include "lib/module.h"
@@ -247,6 +248,9 @@ static void look_at_mount(const struct device *device, const struct user *user)
 	while (dax[i] && strcmp(dax[i], user->type))
 		i++;
 	/* one that claims the node itself, as famfs, knows nothing else */
+	if (!strncmp(user->where, "/dev/dax", 8) && !sysfs_there("/sys/module/fsdev_livepatch"))
+		note("%s: %s (%s) claims it without the block device, and the kernel's claim and release have faults where that comes and goes with the device: modprobe fsdev_livepatch",
+		     device->name, user->what, user->type);
 	if (!strncmp(user->where, "/dev/dax", 8))
 		good("%s: %s (%s) has it without the block device", device->name, user->what,
 		     user->type);
@@ -296,6 +300,41 @@ static void look_at_daxctl(const struct device *device)
 			device->name, found.file, found.mode);
 }
 
+/* What a section, or /etc/fstab, says of a device and is not so. */
+static void look_at_plan(const struct device *device, const struct conf_rule *rule)
+{
+	char mounted[256];
+
+	if (rule && rule->mode != MODE_NONE && rule->mode != device->mode)
+		problem("%s: [%s] in %s:%u says mode %s, and it is in mode %s: fsdevctl config apply --device %s says why%s",
+			device->name, rule->name, rule->file, rule->line, mode_name(rule->mode),
+			mode_name(device->mode), device->name, device->mode == MODE_SYSTEM_RAM ?
+			"; a kernel that has kmem loaded takes the device before any rule: boot with memhp_default_state=offline, so that it stays offline" : "");
+	if (device->mode == MODE_FSDEV && !(rule && rule->mode == MODE_FSDEV) &&
+	    fstab_mounts(device, mounted, sizeof(mounted)))
+		problem("%s: /etc/fstab mounts it on %s, and no section brings it to fsdev mode at boot: fsdevctl config add --device %s --name NAME",
+			device->name, mounted, device->name);
+	if (!strcmp(device->kind, "cxl") && device->mode == MODE_FSDEV &&
+	    !sysfs_there("/sys/kernel/tracing/events"))
+		problem("%s: tracefs is not mounted on /sys/kernel/tracing, so the poison list of its CXL memory cannot be read: mount -t tracefs none /sys/kernel/tracing",
+			device->name);
+}
+
+/* Memory that comes later, where a section is to decide about it. */
+static void look_at_policy(const struct conf *conf)
+{
+	char policy[32];
+
+	if (!conf->rules || !sysfs_there(DAX_BUS "/drivers/kmem") ||
+	    sysfs_read(policy, sizeof(policy), "/sys/devices/system/memory/auto_online_blocks"))
+		return;
+	if (strcmp(policy, "offline"))
+		problem("kmem is loaded and new memory is put online (%s): a device that comes later is ordinary memory before its section counts, and what lies on it is lost: boot with memhp_default_state=offline",
+			policy);
+	else
+		good("kmem is loaded, and new memory stays offline until it is asked for");
+}
+
 static void look_at_device(const struct device *device, const struct conf *conf)
 {
 	const struct conf_rule *rule = conf_match(conf, device);
@@ -325,6 +364,7 @@ static void look_at_device(const struct device *device, const struct conf *conf)
 			(unsigned long long)device->bad_bytes, device->name);
 	good("%s: %s, %u ranges, %s", device->name, mode_name(device->mode), device->nr_ranges,
 	     device->kind);
+	look_at_plan(device, rule);
 	if (device->mode == MODE_FSDEV || (rule && rule->mode != MODE_NONE))
 		look_at_daxctl(device);
 	look_at_users(device);
@@ -356,6 +396,7 @@ static enum outcome run(int argc, char **argv)
 	look_at_kernel(&kernel);
 	look_at_module(&kernel);
 	look_at_boot(&conf);
+	look_at_policy(&conf);
 	outcome = devices_load(&devices);
 	if (outcome == DONE) {
 		look_at_devices(&devices, &conf);
