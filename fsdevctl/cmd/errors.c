@@ -29,13 +29,14 @@ static const char * const heads[] = { "DEVICE OFFSET", "LENGTH", "MEMORY", "BELO
 static void tell(struct table *table, struct json_object *array, const struct device *device,
 		 uint64_t offset, uint64_t len, const struct piece *piece)
 {
-	char text[8400] = "";
+	char text[8400];
 	uint64_t phys = 0;
 
 	if (!table) {
 		json_object_array_add(array, json_piece(device, offset, len, piece));
 		return;
 	}
+	text[0] = '\0';
 	device_phys(device, offset, &phys);
 	if (piece)
 		piece_text(piece, offset, text, sizeof(text));
