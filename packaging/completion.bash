@@ -5,16 +5,20 @@
 _fsdevctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]-} words=''
 
+	# readline splits --type=xfs at the sign
+	if [ "$cur" = = ]; then cur=''; elif [ "$prev" = = ]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
 	case $prev in
 	--type) words='xfs ext4 erofs' ;;
 	--name | --timeout | --count | --rate | --label | --uuid | --size | --range) return ;;
 	--mode) words='devdax system-ram kernel-fsdev' ;;
 	--kind) words='nvdimm cxl soft-reserved other' ;;
 	--mount | --from | --dir)
+		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
-	--svg | --exec)
+	--svg | --exec | --report | --key | --sign)
+		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
