@@ -57,6 +57,7 @@ umount /mnt/pmem
 gives "nvdimm: disable" 0 "$nv: devdax" fsdevctl disable "$nv"
 
 gives "doctor: nothing at boot" 5 "the udev rule 59-fsdev.rules is missing" fsdevctl doctor
+rm $conf/20.conf
 mkdir -p /etc/udev/rules.d && : >/etc/udev/rules.d/59-fsdev.rules
 if [ -e /sys/kernel/btf/vmlinux ]; then
 	gives "doctor: nothing is wrong" 0 "no problem was found" fsdevctl doctor
