@@ -23,6 +23,7 @@
 #include "memory.h"
 #include "platform.h"
 #include "poison.h"
+#include "remembered.h"
 #include "revoke.h"
 #include "uapi/fsdev.h"
 
@@ -323,6 +324,7 @@ void discover_prepare(struct fsdev *fsdev)
 int discover_start(struct fsdev *fsdev)
 {
 	platform_each_poison(fsdev, discover_add);
+	remembered_each(fsdev, discover_add);
 	down_write(&discover_lock);
 	list_add(&fsdev->discover.node, &discover_devices);
 	up_write(&discover_lock);

@@ -26,6 +26,7 @@
 #include "parent.h"
 #include "platform.h"
 #include "readonly.h"
+#include "remembered.h"
 #include "removal.h"
 #include "shared.h"
 #include "sleep.h"
@@ -142,6 +143,7 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 		fsdev->removal.stage = probe_steps[i].stage;
 	}
 	pagemap_publish(fsdev);
+	remembered_taken(fsdev);
 	readonly_watch(fsdev);
 	dev_info(&dev_dax->dev, "%llu MiB in %u ranges%s%s\n", rangemap_size(&fsdev->map) >> 20,
 		 rangemap_count(&fsdev->map),
@@ -164,10 +166,16 @@ static void fsdev_shutdown(struct device *dev)
 		dev_err(dev, "the last flush failed\n");
 }
 
+static const struct attribute_group *fsdev_driver_groups[] = {
+	&shared_group,
+	&remembered_group,
+	NULL,
+};
+
 static struct dax_device_driver fsdev_driver = {
 	.drv.name = "fsdev",
 	.drv.shutdown = fsdev_shutdown,
-	.drv.groups = shared_driver_groups,
+	.drv.groups = fsdev_driver_groups,
 	.probe = fsdev_probe,
 	.remove = fsdev_remove,
 	COMPAT_DAX_DRIVER_TYPE
@@ -224,6 +232,7 @@ driver:	/* devices may have been bound, and unbound again */
 	readonly_stop();
 	unload_exit();
 	shared_exit();
+	remembered_exit();
 	parent_exit();
 	direct_map_exit();
 	late_exit();
@@ -252,6 +261,7 @@ static void __exit fsdev_exit(void)
 	unload_exit();
 	readonly_exit();
 	shared_exit();
+	remembered_exit();
 	parent_exit();
 	discover_exit();
 	clamp_exit();

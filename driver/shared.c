@@ -117,14 +117,9 @@ static struct attribute *shared_attributes[] = {
 	NULL,
 };
 
-static const struct attribute_group shared_group = {
-	.attrs = shared_attributes,
-};
-
 /* for the driver core */
-const struct attribute_group *shared_driver_groups[] = {
-	&shared_group,
-	NULL,
+const struct attribute_group shared_group = {
+	.attrs = shared_attributes,
 };
 
 /**

@@ -10,7 +10,7 @@
 struct attribute_group;
 struct fsdev;
 
-extern const struct attribute_group *shared_driver_groups[];
+extern const struct attribute_group shared_group;
 
 int shared_start(struct fsdev *fsdev);
 void shared_exit(void);

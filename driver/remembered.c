@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Remembered poison: what user space has written down of an earlier binding or boot.
+ *
+ * Most platforms forget which of their memory has failed. User space writes the ranges to the
+ * driver's attribute `remembered_poison`, by physical address, before a device is bound; probe
+ * takes over what lies in the device before anything can reach its memory. A range stays in the
+ * list until a device that has it is bound.
+ *
+ * A range may be in doubt: user space has not heard how the last binding ended, so pages of it may
+ * have been overwritten and repaired meanwhile. Of such a range only those pages are poisoned that
+ * cannot be read; all of them where reading poison is the kernel's end.
+ */
+#include <linux/capability.h>
+#include <linux/device.h>
+#include <linux/kstrtox.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "device.h"
+#include "memory.h"
+#include "remembered.h"
+
+/* Long enough for "-START+LENGTH?". */
+#define REMEMBERED_TEXT 48
+
+/**
+ * struct remembered - a range of physical memory
+ * @node: in remembered_ranges
+ * @start: physical address; a multiple of the page size
+ * @len: bytes; a multiple of the page size
+ * @doubtful: only pages that cannot be read are poisoned
+ * @seen: a device that has a part of it was being bound since it was written
+ */
+struct remembered {
+	struct list_head node;
+	u64 start;
+	u64 len;
+	bool doubtful;
+	bool seen;
+};
+
+static LIST_HEAD(remembered_ranges);
+static unsigned int remembered_count;
+static DEFINE_MUTEX(remembered_lock);	/* protects both; poison.lock is taken inside it */
+
+static struct remembered *find_remembered(u64 start, u64 len)
+{
+	struct remembered *one;
+
+	lockdep_assert_held(&remembered_lock);
+	list_for_each_entry(one, &remembered_ranges, node)
+		if (one->start == start && one->len == len)
+			return one;
+	return NULL;
+}
+
+/* In front of @next: what is made while the list is walked is not visited again. */
+static int new_range(struct list_head *next, u64 start, u64 len, bool doubtful)
+{
+	struct remembered *one;
+
+	lockdep_assert_held(&remembered_lock);
+	if (remembered_count >= REMEMBERED_MAX)
+		return -ENOSPC;
+	one = kzalloc(sizeof(*one), GFP_KERNEL);
+	if (!one)
+		return -ENOMEM;
+	one->start = start;
+	one->len = len;
+	one->doubtful = doubtful;
+	list_add_tail(&one->node, next);
+	remembered_count++;
+	return 0;
+}
+
+static void free_range(struct remembered *one)
+{
+	lockdep_assert_held(&remembered_lock);
+	list_del(&one->node);
+	remembered_count--;
+	kfree(one);
+}
+
+/* What is certain does not become doubtful by being written again. */
+static int remember_range(u64 start, u64 len, bool doubtful)
+{
+	struct remembered *one = find_remembered(start, len);
+
+	if (!one)
+		return new_range(&remembered_ranges, start, len, doubtful);
+	one->doubtful &= doubtful;
+	return 0;
+}
+
+static void drop_range(u64 start, u64 len)
+{
+	struct remembered *one = find_remembered(start, len);
+
+	if (one)
+		free_range(one);
+}
+
+/* "START+LENGTH", with whole pages of it. */
+static int parse_range(char *text, u64 *start, u64 *len)
+{
+	char *from = strsep(&text, "+");
+	u64 end;
+
+	if (!text || kstrtou64(from, 0, start) || kstrtou64(text, 0, len) || !*len)
+		return -EINVAL;
+	end = *start + *len;
+	/* no memory is that high; rounding the end up must not overflow either */
+	if (end < *start || end > U64_MAX - PAGE_SIZE)
+		return -EINVAL;
+	*start = ALIGN_DOWN(*start, PAGE_SIZE);
+	*len = ALIGN(end, PAGE_SIZE) - *start;
+	return 0;
+}
+
+/* "START+LENGTH" adds a range, "START+LENGTH?" one in doubt, "-START+LENGTH" takes it away. */
+static ssize_t remembered_poison_store(struct device_driver *driver, const char *text, size_t count)
+{
+	char word[REMEMBERED_TEXT], *range;
+	bool forget, doubtful;
+	u64 start, len;
+	size_t chars;
+	int rc;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (strscpy(word, text, sizeof(word)) < 0)
+		return -EINVAL;
+	range = strim(word);
+	forget = *range == '-';
+	range += forget;
+	chars = strlen(range);
+	doubtful = chars && range[chars - 1] == '?';
+	if (doubtful)
+		range[chars - 1] = '\0';
+	rc = parse_range(range, &start, &len);
+	if (rc)
+		return rc;
+	mutex_lock(&remembered_lock);
+	if (forget)
+		drop_range(start, len);
+	else
+		rc = remember_range(start, len, doubtful);
+	mutex_unlock(&remembered_lock);
+	return rc ?: count;
+}
+
+/* As much as an attribute holds. */
+static ssize_t remembered_poison_show(struct device_driver *driver, char *page)
+{
+	struct remembered *one;
+	ssize_t len = 0;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	mutex_lock(&remembered_lock);
+	list_for_each_entry(one, &remembered_ranges, node) {
+		if (len + REMEMBERED_TEXT > PAGE_SIZE)
+			break;
+		len += sysfs_emit_at(page, len, "%#llx+%#llx%s\n", one->start, one->len,
+				     one->doubtful ? "?" : "");
+	}
+	mutex_unlock(&remembered_lock);
+	return len;
+}
+
+static struct driver_attribute driver_attr_remembered_poison =
+	__ATTR_RW_MODE(remembered_poison, 0600);
+
+static struct attribute *remembered_attributes[] = {
+	&driver_attr_remembered_poison.attr,
+	NULL,
+};
+
+/* for the driver core */
+const struct attribute_group remembered_group = {
+	.attrs = remembered_attributes,
+};
+
+static void add_unreadable(struct fsdev *fsdev, const struct rangemap_piece *piece,
+			   remembered_add_t *add)
+{
+	for (u64 at = 0; at < piece->len; at += PAGE_SIZE) {
+		if (!memory_reads(fsdev, piece->offset + at))
+			add(fsdev, piece->offset + at, PAGE_SIZE);
+		cond_resched();
+	}
+}
+
+/**
+ * remembered_each() - walk the remembered poison of a device
+ * @fsdev: a device with its page map, which is not yet open for access
+ * @add: called for each range
+ *
+ * Context: probe, may sleep.
+ */
+void remembered_each(struct fsdev *fsdev, remembered_add_t *add)
+{
+	struct rangemap_piece piece;
+	struct remembered *one;
+
+	mutex_lock(&remembered_lock);
+	list_for_each_entry(one, &remembered_ranges, node) {
+		u64 phys = one->start, len = one->len;
+
+		while (rangemap_next(&fsdev->map, &phys, &len, &piece)) {
+			one->seen = true;
+			if (one->doubtful && COMPAT_COPY_SURVIVES)
+				add_unreadable(fsdev, &piece, add);
+			else
+				add(fsdev, piece.offset, piece.len);
+		}
+	}
+	mutex_unlock(&remembered_lock);
+}
+
+/* The parts of a range that lie in no range of the device stay; false if there is no memory. */
+static bool keep_rest(struct fsdev *fsdev, struct remembered *one)
+{
+	u64 phys = one->start, len = one->len, from = one->start, end = one->start + one->len;
+	struct rangemap_piece piece;
+
+	while (rangemap_next(&fsdev->map, &phys, &len, &piece)) {
+		if (piece.phys > from &&
+		    new_range(&one->node, from, piece.phys - from, one->doubtful))
+			return false;
+		from = piece.phys + piece.len;
+	}
+	return from == end || !new_range(&one->node, from, end - from, one->doubtful);
+}
+
+/**
+ * remembered_taken() - forget what a device has taken over
+ * @fsdev: a device that is bound
+ *
+ * Its poison set has it from now on. What cannot be forgotten for want of memory is taken over once
+ * more by the next bind.
+ *
+ * Context: probe, when it cannot fail any more; may sleep.
+ */
+void remembered_taken(struct fsdev *fsdev)
+{
+	struct remembered *one, *next;
+	struct rangemap_piece piece;
+
+	mutex_lock(&remembered_lock);
+	list_for_each_entry_safe(one, next, &remembered_ranges, node) {
+		u64 phys = one->start, len = one->len;
+
+		/* what was written after remembered_each() waits for the next bind */
+		if (one->seen && rangemap_next(&fsdev->map, &phys, &len, &piece) &&
+		    keep_rest(fsdev, one))
+			free_range(one);
+	}
+	mutex_unlock(&remembered_lock);
+}
+
+/**
+ * remembered_exit() - forget all ranges
+ *
+ * Context: module unload.
+ */
+void remembered_exit(void)
+{
+	struct remembered *one, *next;
+
+	mutex_lock(&remembered_lock);
+	list_for_each_entry_safe(one, next, &remembered_ranges, node)
+		free_range(one);
+	mutex_unlock(&remembered_lock);
+}

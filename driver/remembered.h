@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Remembered poison: what user space has written down of an earlier binding or boot.
+ */
+#ifndef FSDEV_REMEMBERED_H
+#define FSDEV_REMEMBERED_H
+
+#include <linux/sysfs.h>
+#include <linux/types.h>
+
+struct fsdev;
+
+/* The most ranges that wait for devices to be bound. */
+#define REMEMBERED_MAX 65536
+
+typedef int (remembered_add_t)(struct fsdev *fsdev, u64 offset, u64 len);
+
+extern const struct attribute_group remembered_group;
+
+void remembered_each(struct fsdev *fsdev, remembered_add_t *add);
+void remembered_taken(struct fsdev *fsdev);
+void remembered_exit(void);
+
+#endif
