@@ -16,7 +16,9 @@
 #include "lib/json.h"
 #include "lib/mode_switch.h"
 #include "lib/module.h"
+#include "lib/page.h"
 #include "lib/report.h"
+#include "lib/size.h"
 #include "lib/sysfs.h"
 #include "lib/users.h"
 
@@ -222,6 +224,35 @@ static enum outcome switch_one(struct device *device, enum mode to,
 		     device->disk[0] ? ", block device /dev/" : "", device->disk);
 	cmd_report_switch(device, before);
 	return outcome;
+}
+
+/**
+ * cmd_range() - read a range of a device that the user gave
+ * @device: the device
+ * @text: OFFSET, OFFSET+LENGTH, FIRST-LAST or "all"
+ * @start: where it begins: a multiple of the page size
+ * @end: where it ends: a multiple of the page size
+ *
+ * Return: DONE, or BAD_INPUT after saying why.
+ */
+enum outcome cmd_range(const struct device *device, const char *text, uint64_t *start, uint64_t *end)
+{
+	uint64_t len;
+
+	if (!strcmp(text, "all")) {
+		*start = 0;
+		*end = device->size;
+		return DONE;
+	}
+	if (range_parse(text, start, &len))
+		return say(BAD_INPUT, "'%s' is no range: give OFFSET, OFFSET+LENGTH, FIRST-LAST or all, like 0x20003000+4K",
+			   text);
+	if (*start >= device->size || len > device->size - *start)
+		return say(BAD_INPUT, "'%s' reaches past the end of %s, which is at %#llx", text,
+			   device->name, (unsigned long long)device->size);
+	*end = page_up(*start + len);
+	*start = page_down(*start);
+	return DONE;
 }
 
 /**

@@ -40,6 +40,7 @@ enum outcome cmd_one_writable(const char *name, struct devices *devices, struct 
 enum outcome cmd_seconds(const char *text, unsigned int *seconds);
 bool cmd_agreed(const char *question, bool yes, enum outcome *outcome);
 void cmd_tell_stale(const struct device *device);
+enum outcome cmd_range(const struct device *device, const char *text, uint64_t *start, uint64_t *end);
 enum outcome cmd_mark_shared(const struct device *device, bool shared);
 int cmd_conf_load(struct conf *conf, const char *dir);
 void cmd_report_switch(const struct device *device, enum mode before);

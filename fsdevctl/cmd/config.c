@@ -15,7 +15,9 @@
 #include "lib/conf.h"
 #include "lib/journal.h"
 #include "lib/json.h"
+#include "lib/keep.h"
 #include "lib/mode_switch.h"
+#include "lib/recall.h"
 #include "lib/report.h"
 
 static struct mode_options options;
@@ -129,8 +131,13 @@ static enum outcome apply_one(const struct conf *conf, struct device *device)
 	if (!rule || rule->mode == MODE_NONE)
 		return DONE;
 	if (rule->mode == device->mode && device->interrupted == MODE_OTHER &&
-	    !(device->mode == MODE_FSDEV && journal_held(device)))
+	    !(device->mode == MODE_FSDEV && (journal_held(device) || keep_missing(device))))
 		return DONE;
+	if (rule->mode == MODE_FSDEV && recall_keeps(device) && recall_waits(RECALL_DIR)) {
+		note("%s: waits until " RECALL_DIR " is mounted, where its poison is written down",
+		     device->name);
+		return DONE;
+	}
 	options.overwrite = rule->overwrite;
 	outcome = rule->mode == MODE_FSDEV && !options.dry_run && device->mode != MODE_FSDEV ?
 		cmd_mark_shared(device, rule->shared) : DONE;

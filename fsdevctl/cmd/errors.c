@@ -6,19 +6,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
+#include "lib/audit.h"
 #include "lib/files.h"
 #include "lib/json.h"
+#include "lib/recall.h"
 #include "lib/report.h"
 #include "lib/size.h"
 #include "lib/table.h"
 #include "lib/users.h"
 
-static bool with_files;
+static bool with_files, forget, yes;
 
 static const struct opt opts[] = {
 	{ "files", OPT_FLAG, NULL, &with_files, "say which files the bad bytes belong to" },
+	{ "forget", OPT_FLAG, NULL, &forget, "take back what is written down of bad memory, of RANGE or of all" },
+	{ "yes", OPT_FLAG, NULL, &yes, "--forget: do not ask" },
 	REPORT_OPT,
 	{ NULL }
 };
@@ -108,14 +113,61 @@ static enum outcome show(const struct device *device, const struct users *users)
 	return DONE;
 }
 
+/* What a driver calls poisoned is written down again at once: that is for a repair to end. */
+static enum outcome forget_range(struct device *device, uint64_t start, uint64_t end)
+{
+	char size[SIZE_TEXT];
+	uint64_t bytes;
+	enum outcome outcome = recall_forget(RECALL_DIR, device, start, end - start, &bytes);
+
+	audit("%s: what is written down of %#llx+%#llx: %s", device->name, (unsigned long long)start,
+	      (unsigned long long)(end - start), outcome == DONE ? "forgotten" : "not forgotten");
+	if (outcome != DONE)
+		return outcome;
+	report_changed();
+	report_number("forgotten", bytes);
+	say_result("%s: %s forgotten", device->name, size_text(size, bytes));
+	if (device->mode != MODE_FSDEV || !device->bad_bytes)
+		return DONE;
+	note("%s: %s is poisoned as long as the driver has the device, and stays written down; fsdevctl repair makes it good",
+	     device->name, size_text(size, device->bad_bytes));
+	return recall_save(RECALL_DIR, device, RECALL_BOUND);
+}
+
+static enum outcome run_forget(int argc, char **argv)
+{
+	uint64_t start = 0, end = 0;
+	struct devices devices;
+	struct device *device;
+	enum outcome outcome = cmd_one_device(argv[0], &devices, &device);
+
+	if (outcome == DONE && geteuid())
+		outcome = say(FAILED, "%s: forgetting its bad memory takes root", device->name);
+	if (outcome == DONE && !recall_keeps(device))
+		outcome = say(FAILED, "%s: nothing is written down of memory of this kind: its platform keeps a list, which a repair clears",
+			      device->name);
+	if (outcome == DONE)
+		outcome = cmd_range(device, argc > 1 ? argv[1] : "all", &start, &end);
+	if (outcome == DONE && cmd_agreed("memory that has failed will be used again; that is right if it was replaced, or if the failure was a test",
+					  yes, &outcome))
+		outcome = forget_range(device, start, end);
+	devices_free(&devices);
+	return outcome;
+}
+
 static enum outcome run(int argc, char **argv)
 {
 	struct devices devices;
 	struct device *device;
 	struct users users;
-	enum outcome outcome = cmd_one_fsdev(argv[0], &devices, &device);
+	enum outcome outcome;
 
-	(void)argc;
+	if (forget && !with_files)
+		return run_forget(argc, argv);
+	if (forget || yes || argc > 1)
+		return say(BAD_INPUT, forget ? "--forget and --files exclude each other" :
+			   "errors: RANGE and --yes go with --forget");
+	outcome = cmd_one_fsdev(argv[0], &devices, &device);
 	if (outcome == DONE) {
 		users_load(device, &users);
 		outcome = show(device, &users);
@@ -128,6 +180,6 @@ static enum outcome run(int argc, char **argv)
 }
 
 const struct command cmd_errors = {
-	.name = "errors", .args = "DEV", .help = "bad memory, and the files it belongs to",
-	.opts = opts, .least = 1, .most = 1, .run = run,
+	.name = "errors", .args = "DEV [RANGE]", .help = "bad memory, and the files it belongs to",
+	.opts = opts, .least = 1, .most = 2, .run = run,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fsdevctl monitor: the events of devices in fsdev mode, as they come.
+ * fsdevctl monitor: the events of devices in fsdev mode, as they come; and writing down what is
+ * poisoned, so that it outlives the device's mode and the boot.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -16,8 +17,11 @@
 #include "cmd.h"
 #include "lib/files.h"
 #include "lib/json.h"
+#include "lib/keep.h"
 #include "lib/node.h"
+#include "lib/origin.h"
 #include "lib/program.h"
+#include "lib/recall.h"
 #include "lib/report.h"
 #include "lib/uevent.h"
 #include "lib/users.h"
@@ -27,19 +31,22 @@
 
 static bool with_files;
 static const char *count, *exec_path;
+static bool record;
 
 static const struct opt opts[] = {
 	{ "json", OPT_FLAG, NULL, &report_wanted, "one JSON object a line" },
 	{ "exec", OPT_TEXT, "PROGRAM", &exec_path, "run PROGRAM for each event, which it has in FSDEV_... variables" },
 	{ "files", OPT_FLAG, NULL, &with_files, "say which file a failure is in, which reads every folder" },
+	{ "record", OPT_FLAG, NULL, &record, "write down what is poisoned, for the next boot" },
 	{ "count", OPT_TEXT, "N", &count, "end after N events" },
 	{ NULL }
 };
 
-/* The devices that are watched; a slot without a descriptor is free. */
+/* The devices that are watched; a slot without a descriptor is free. @told: not yet written down. */
 static struct {
-	char name[DEVICE_NAME];
+	struct device *device;
 	int fd;
+	bool told;
 } watched[WATCHED_MAX];
 static unsigned int slots;
 static int uevents = -1;	/* of devices that come */
@@ -190,7 +197,7 @@ static void tell_files(const struct event_facts *facts)
 
 static void tell(unsigned int slot, const struct fsdev_event *event)
 {
-	const char *name = watched[slot].name;
+	const char *name = watched[slot].device->name;
 	bool failure = event->kind == FSDEV_EVENT_FAILURE;
 	struct event_facts facts = { 0 };
 	char when[64];
@@ -226,12 +233,63 @@ static void tell(unsigned int slot, const struct fsdev_event *event)
 static bool is_watched(const char *name)
 {
 	for (unsigned int i = 0; i < slots; i++)
-		if (watched[i].fd >= 0 && !strcmp(watched[i].name, name))
+		if (watched[i].fd >= 0 && !strcmp(watched[i].device->name, name))
 			return true;
 	return false;
 }
 
-static int watch(const struct device *device)
+static void device_free(struct device *device)
+{
+	struct devices one = { .device = device, .count = 1 };
+
+	devices_free(&one);
+}
+
+/*
+ * The driver's list is what is written down from here on. A failure to write is said, and is no end: the
+ * next event tries again.
+ */
+static void write_down(unsigned int slot, bool ended)
+{
+	struct device *device = watched[slot].device;
+	struct device_bad *before = device->bad;
+	unsigned int count_before = device->nr_bad;
+
+	watched[slot].told = false;
+	if (!record || !recall_keeps(device))
+		return;
+	/* what it had before is better than nothing, should it be unbound already */
+	device->bad = NULL;
+	device->nr_bad = 0;
+	if (ended || device_bad_load(device)) {
+		free(device->bad);
+		device->bad = before;
+		device->nr_bad = count_before;
+	} else {
+		free(before);
+	}
+	recall_save(RECALL_DIR, device, ended ? RECALL_CLOSED : RECALL_BOUND);
+}
+
+/* What the driver has not got of what is written down comes first: it would be taken for repaired. */
+static void write_down_first(unsigned int slot)
+{
+	struct device *device = watched[slot].device;
+
+	if (!record)
+		return;
+	node_ranges(device);
+	device_bad_load(device);
+	if (!recall_keeps(device))
+		return;
+	if (keep_missing(device))
+		keep_late(device);
+	else
+		write_down(slot, false);
+}
+
+/* Takes the device over where it is watched then. */
+static int watch(struct device *device)
 {
 	unsigned int slot = 0;
 	int fd, rc;
@@ -248,9 +306,19 @@ static int watch(const struct device *device)
 		close(fd);
 		return rc;
 	}
-	snprintf(watched[slot].name, sizeof(watched[slot].name), "%s", device->name);
+	watched[slot].device = malloc(sizeof(*device));
+	if (!watched[slot].device) {
+		close(fd);
+		return -ENOMEM;
+	}
+	*watched[slot].device = *device;
+	device->ranges = NULL;
+	device->cxl_serials = NULL;
+	device->bad = NULL;
 	watched[slot].fd = fd;
+	watched[slot].told = false;
 	slots = slot == slots ? slots + 1 : slots;
+	write_down_first(slot);
 	return 0;
 }
 
@@ -260,8 +328,10 @@ static enum outcome look(bool first)
 	struct devices devices;
 	enum outcome outcome = devices_load_brief(&devices);
 
+	if (outcome == DONE && record)
+		origins_load(&devices);
 	for (unsigned int i = 0; outcome == DONE && i < devices.count; i++) {
-		const struct device *device = &devices.device[i];
+		struct device *device = &devices.device[i];
 		int rc;
 
 		if (device->mode != MODE_FSDEV || is_watched(device->name))
@@ -313,8 +383,12 @@ static unsigned int drain(unsigned int slot, unsigned int most)
 		if (n != sizeof(event)) {
 			close(watched[slot].fd);
 			watched[slot].fd = -1;
+			write_down(slot, true);
+			device_free(watched[slot].device);
 			return printed;
 		}
+		keep_event(watched[slot].device, &event);
+		watched[slot].told = true;
 		tell(slot, &event);
 		printed++;
 	}
@@ -342,6 +416,9 @@ static unsigned int wait_once(unsigned int left, bool *come)
 	for (unsigned int i = 0; i < slots && printed < left; i++)
 		if (poll_fds[i].revents)
 			printed += drain(i, left - printed);
+	for (unsigned int i = 0; i < slots; i++)
+		if (watched[i].fd >= 0 && watched[i].told)
+			write_down(i, false);
 	return printed;
 }
 

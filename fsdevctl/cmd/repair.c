@@ -14,7 +14,6 @@
 #include "lib/files.h"
 #include "lib/json.h"
 #include "lib/node.h"
-#include "lib/page.h"
 #include "lib/report.h"
 #include "lib/size.h"
 #include "lib/users.h"
@@ -27,28 +26,6 @@ static const struct opt opts[] = {
 	REPORT_OPT,
 	{ NULL }
 };
-
-/* A range the user gave, as whole pages of the device. */
-static enum outcome parse_range(const struct device *device, const char *text, uint64_t *start,
-				uint64_t *end)
-{
-	uint64_t len;
-
-	if (!strcmp(text, "all")) {
-		*start = 0;
-		*end = device->size;
-		return DONE;
-	}
-	if (range_parse(text, start, &len))
-		return say(BAD_INPUT, "'%s' is no range: give OFFSET, OFFSET+LENGTH, FIRST-LAST or all, like 0x20003000+4K",
-			   text);
-	if (*start >= device->size || len > device->size - *start)
-		return say(BAD_INPUT, "'%s' reaches past the end of %s, which is at %#llx", text,
-			   device->name, (unsigned long long)device->size);
-	*end = page_up(*start + len);
-	*start = page_down(*start);
-	return DONE;
-}
 
 /* What of the bad memory lies in the range; how many bad ranges. */
 static unsigned int cut(const struct device *device, uint64_t start, uint64_t end,
@@ -155,7 +132,7 @@ static enum outcome repair(int argc, char **argv)
 
 	(void)argc;
 	if (outcome == DONE)
-		outcome = parse_range(device, argv[1], &start, &end);
+		outcome = cmd_range(device, argv[1], &start, &end);
 	if (outcome == DONE) {
 		report_text("chardev", device->name);
 		report_number("offset", start);

@@ -57,6 +57,9 @@ struct device_bad {
  * @cxl_region: name of its CXL region, empty for others
  * @cxl_serials: serial numbers of the CXL memory devices in that region
  * @nr_serials: how many
+ * @cxl_start: physical address at which that region starts
+ * @cxl_arrangement: what decides where in that region an address of a memory device lies: granularity,
+ *	bytes of the region, serial numbers in the order of their positions; empty for others
  * @bad: bad ranges, in device order
  * @nr_bad: how many
  * @bad_bytes: bytes in them
@@ -79,6 +82,8 @@ struct device {
 	char namespace[DEVICE_NAME], cxl_region[DEVICE_NAME];
 	uint64_t *cxl_serials;
 	unsigned int nr_serials;
+	uint64_t cxl_start;
+	char cxl_arrangement[512];
 	struct device_bad *bad;
 	unsigned int nr_bad;
 	uint64_t bad_bytes;

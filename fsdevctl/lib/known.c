@@ -218,6 +218,45 @@ void known_free(struct known *known)
 	memset(known, 0, sizeof(*known));
 }
 
+/* The driver's list of what is remembered, by physical address. */
+static int offer(uint64_t start, uint64_t len, bool doubtful)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%#llx+%#llx%s", (unsigned long long)start,
+		 (unsigned long long)len, doubtful ? "?" : "");
+	return sysfs_write(text, DAX_BUS "/drivers/fsdev/remembered_poison");
+}
+
+/**
+ * known_offer() - give the driver bad memory before it has the device
+ * @device: the device, not in fsdev mode; the module is loaded
+ * @known: the list
+ * @doubtful: pages that can be read are good
+ *
+ * Nothing can reach the memory before the driver has taken it over.
+ *
+ * Return: 0; -ENOENT from a module that is older; another negative errno.
+ */
+int known_offer(const struct device *device, const struct known *known, bool doubtful)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && i < known->count; i++) {
+		uint64_t at = known->bad[i].offset, end = at + known->bad[i].len;
+
+		for (unsigned int j = 0; !rc && j < device->nr_ranges; j++) {
+			const struct device_range *range = &device->ranges[j];
+			uint64_t from = at > range->offset ? at : range->offset;
+			uint64_t to = end < range->offset + range->len ? end : range->offset + range->len;
+
+			if (from < to)
+				rc = offer(range->start + (from - range->offset), to - from, doubtful);
+		}
+	}
+	return rc;
+}
+
 /**
  * known_take() - report the driver
  * @device: a device in fsdev mode

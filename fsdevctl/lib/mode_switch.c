@@ -21,7 +21,7 @@
 #include "journal.h"
 #include "kmsg.h"
 #include "interrupt.h"
-#include "known.h"
+#include "keep.h"
 #include "memory.h"
 #include "mode_switch.h"
 #include "module.h"
@@ -32,14 +32,16 @@
 #define DRIVERS DAX_BUS "/drivers/"
 
 /*
- * One change: the device, where it comes from and goes to, the memory it has become, and the
- * descriptor that keeps its disk from being claimed until it is unbound.
+ * One change: the device, where it comes from and goes to, the memory it has become, its poison, and
+ * the descriptor that keeps its disk from being claimed until it is unbound.
  */
 struct change {
 	struct device *device;
 	enum mode from, to;
 	struct memory_blocks blocks;
+	struct keep keep;
 	int claim;
+	bool force;
 	unsigned int timeout;
 };
 
@@ -117,26 +119,6 @@ static void to_memory(const struct device *device)
 	memory_free(&blocks);
 }
 
-/* The driver gets known poison before the block device may be mounted. */
-static void to_fsdev(const struct device *device)
-{
-	struct known known;
-	int rc = known_load(device, &known);
-
-	if (!rc)
-		rc = known_take(device, &known);
-	if (rc == -EOPNOTSUPP)
-		note("%s: this kernel cannot read the CXL poison list; bad memory shows when it is first used, or by 'fsdevctl scrub %s'",
-		     device->name, device->name);
-	else if (rc)
-		note("%s: known bad memory could not be taken over: %s", device->name,
-		     strerror(-rc));
-	else if (known.count)
-		note("%s: %u bad ranges that the platform knows of were taken over",
-		     device->name, known.count);
-	known_free(&known);
-}
-
 /* The way back. */
 static enum outcome restore(struct change *change)
 {
@@ -185,8 +167,12 @@ static enum outcome leave(struct change *change)
 		journal_clear(device);
 		return say(FAILED, "%s: is in mode system-ram, as before", device->name);
 	}
+	if (change->from == MODE_FSDEV && keep_leave(&change->keep, device) != DONE && !change->force)
+		return restore(change);
 	rc = unbind(device);
 	release(change);
+	if (!rc && change->from == MODE_FSDEV)
+		keep_left(&change->keep, device);
 	if (rc && device_mode_now(device) != MODE_NONE) {
 		note("%s: cannot take it from driver %s: %s", device->name, device->driver,
 		     strerror(-rc));
@@ -195,23 +181,46 @@ static enum outcome leave(struct change *change)
 	return DONE;
 }
 
+/* Until all known poison is the driver's, the system mounts nothing of the disk. */
+static enum outcome enter_fsdev(struct change *change, int *rc)
+{
+	struct device *device = change->device;
+	enum outcome outcome;
+
+	journal_hold(device, true);
+	*rc = 0;
+	outcome = keep_offer(&change->keep, device);
+	if (outcome == DONE)
+		*rc = bind(device, change->to);
+	if (outcome == DONE && !*rc)
+		outcome = keep_taken(&change->keep, device);
+	if (outcome != DONE && device_mode_now(device) == MODE_FSDEV)
+		unbind(device);
+	if (outcome != DONE || *rc)
+		keep_abandon(&change->keep, device);
+	journal_hold(device, false);
+	return outcome;
+}
+
 static enum outcome enter(struct change *change)
 {
 	struct device *device = change->device;
+	enum outcome outcome = DONE;
 	int kmsg = kmsg_start();
 	int rc;
 
 	if (change->to == MODE_FSDEV)
-		journal_hold(device, true);
-	rc = bind(device, change->to);
+		outcome = enter_fsdev(change, &rc);
+	else
+		rc = bind(device, change->to);
+	if (outcome != DONE) {
+		forget(device, change->to);
+		return restore(change);
+	}
 	if (!rc)
 		forget(device, change->from);
-	if (!rc && change->to == MODE_FSDEV)
-		to_fsdev(device);
 	if (!rc && change->to == MODE_SYSTEM_RAM)
 		to_memory(device);
-	if (change->to == MODE_FSDEV)
-		journal_hold(device, false);
 	if (rc) {
 		note("%s: driver %s refuses it: %s", device->name, mode_driver(change->to),
 		     reason(rc));
@@ -269,6 +278,8 @@ static enum outcome guarded(struct change *change)
 		journal_clear(device);
 		return DONE;
 	}
+	if (change->to == MODE_FSDEV)
+		keep_abandon(&change->keep, device);
 	return restore(change);
 }
 
@@ -398,7 +409,8 @@ static void tell_plan(const struct change *change)
 		say_result("  take it from driver %s", device->driver);
 	say_result("  give it to driver %s", mode_driver(change->to));
 	if (change->to == MODE_FSDEV)
-		say_result("  tell the driver of bad memory that the platform knows of");
+		say_result("  tell the driver of bad memory that the platform knows of, and of %u ranges that are written down",
+			   change->keep.recorded.count);
 	if (change->to == MODE_SYSTEM_RAM)
 		say_result("  put its memory blocks online as movable");
 	say_result("nothing was changed");
@@ -415,6 +427,8 @@ static enum outcome prepared(struct change *change, const struct mode_options *o
 		return outcome;
 	if (change->to == MODE_SYSTEM_RAM && !options->overwrite)
 		outcome = look_at_content(device);
+	if (change->to == MODE_FSDEV)
+		outcome = keep_prepare(&change->keep, device);
 	if (outcome == DONE && device->mode == MODE_FSDEV && device->disk[0] && !options->force)
 		outcome = claim(change);
 	if (outcome != DONE)
@@ -448,7 +462,7 @@ static void end_hold(struct device *device)
 		return;
 	note("%s: an earlier change of mode was cut off before /dev/%s was announced; that is done now",
 	     device->name, device->disk);
-	to_fsdev(device);
+	keep_again(device);
 	journal_hold(device, false);
 }
 
@@ -477,11 +491,13 @@ static void look_again(struct device *device)
 enum outcome mode_switch(struct device *device, enum mode to, const struct mode_options *options)
 {
 	struct change change = {
-		.device = device, .to = to, .claim = -1, .timeout = options->timeout
+		.device = device, .to = to, .claim = -1, .timeout = options->timeout,
+		.force = options->force
 	};
 	enum outcome outcome;
 	int lock;
 
+	keep_init(&change.keep);
 	if (geteuid() && !options->dry_run)
 		return say(FAILED, "%s: changing its mode takes root", device->name);
 	if (!device->size)
@@ -502,9 +518,12 @@ enum outcome mode_switch(struct device *device, enum mode to, const struct mode_
 	}
 	if (device->mode == to) {
 		note("%s: is in mode %s already", device->name, mode_name(to));
-		if (to == MODE_FSDEV && lock >= 0)
-			end_hold(device);
 		outcome = DONE;
+		if (to == MODE_FSDEV && lock >= 0) {
+			end_hold(device);
+			if (keep_missing(device))
+				outcome = keep_late(device);
+		}
 	} else if (device->mode == MODE_OTHER) {
 		outcome = say(FAILED, "%s: driver %s has it, which fsdevctl does not know",
 			      device->name, device->driver);
@@ -512,6 +531,7 @@ enum outcome mode_switch(struct device *device, enum mode to, const struct mode_
 		outcome = prepared(&change, options);
 	}
 	memory_free(&change.blocks);
+	keep_free(&change.keep);
 	release(&change);
 	look_again(device);
 	if (lock >= 0)

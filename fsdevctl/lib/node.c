@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -73,6 +74,56 @@ int node_bad(struct device *device,
 	} while (!rc && bad.count == BAD_AT_ONCE);
 	close(fd);
 	return rc;
+}
+
+/**
+ * node_ranges() - load a device's ranges from the driver
+ * @device: the device, in fsdev mode; what it had is freed
+ *
+ * Where attributes of ranges are better not read, as they can deadlock with a change of size.
+ *
+ * Return: 0; -EPERM where the driver does not tell addresses; another negative errno.
+ */
+int node_ranges(struct device *device)
+{
+	struct fsdev_range ranges[BAD_AT_ONCE];
+	struct fsdev_ranges get = { .buffer = (uintptr_t)ranges };
+	int fd = node_open(device, O_RDONLY), rc = 0;
+
+	if (fd < 0)
+		return fd;
+	free(device->ranges);
+	device->ranges = NULL;
+	device->nr_ranges = 0;
+	device->addresses_known = false;
+	do {
+		struct device_range *more;
+
+		get.count = BAD_AT_ONCE;
+		if (ioctl(fd, FSDEV_IOC_RANGES, &get)) {
+			rc = -errno;
+			break;
+		}
+		more = realloc(device->ranges, (get.first + get.count) * sizeof(*more));
+		if (!more) {
+			rc = -ENOMEM;
+			break;
+		}
+		device->ranges = more;
+		for (unsigned int i = 0; !rc && i < get.count; i++) {
+			rc = ranges[i].start == FSDEV_NO_ADDRESS ? -EPERM : 0;
+			more[get.first + i] = (struct device_range){
+				ranges[i].start, ranges[i].len, ranges[i].offset
+			};
+		}
+		get.first += get.count;
+	} while (!rc && get.count == BAD_AT_ONCE);
+	close(fd);
+	if (rc)
+		return rc;
+	device->nr_ranges = get.first;
+	device->addresses_known = true;
+	return 0;
 }
 
 /**

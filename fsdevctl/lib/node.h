@@ -13,6 +13,7 @@ int node_open(const struct device *device, int flags);
 int node_info(int fd, struct fsdev_info *info);
 int node_bad(struct device *device,
 	     int (*found)(struct device *device, uint64_t offset, uint64_t len));
+int node_ranges(struct device *device);
 int node_span(int fd, unsigned long command, uint64_t offset, uint64_t len, uint32_t flags,
 	      uint64_t *done);
 int node_phys(int fd, uint64_t offset, uint64_t *phys);

@@ -102,6 +102,41 @@ static void add_serials(struct device *device, struct cxl_region *region)
 	}
 }
 
+/* The memory device at a position of the region, or NULL. */
+static struct cxl_memdev *memdev_at(struct cxl_region *region, unsigned int position)
+{
+	struct cxl_memdev_mapping *mapping;
+
+	cxl_mapping_foreach(region, mapping) {
+		struct cxl_decoder *decoder = cxl_mapping_get_decoder(mapping);
+
+		if (decoder && cxl_mapping_get_position(mapping) == position)
+			return cxl_decoder_get_memdev(decoder);
+	}
+	return NULL;
+}
+
+static void note_arrangement(struct device *device, struct cxl_region *region)
+{
+	char *text = device->cxl_arrangement;
+	size_t size = sizeof(device->cxl_arrangement), used;
+
+	device->cxl_start = cxl_region_get_resource(region);
+	used = snprintf(text, size, "%u %#llx", cxl_region_get_interleave_granularity(region),
+			cxl_region_get_size(region));
+	for (unsigned int i = 0; i < cxl_region_get_interleave_ways(region); i++) {
+		struct cxl_memdev *memdev = memdev_at(region, i);
+
+		if (!memdev || used >= size) {
+			text[0] = '\0';
+			return;
+		}
+		used += snprintf(text + used, size - used, " %#llx", cxl_memdev_get_serial(memdev));
+	}
+	if (used >= size)
+		text[0] = '\0';
+}
+
 static void of_cxl(struct devices *devices, struct cxl_region *region)
 {
 	struct daxctl_region *dax = cxl_region_get_daxctl_region(region);
@@ -114,6 +149,7 @@ static void of_cxl(struct devices *devices, struct cxl_region *region)
 		snprintf(one->cxl_region, sizeof(one->cxl_region), "%s",
 			 cxl_region_get_devname(region));
 		add_serials(one, region);
+		note_arrangement(one, region);
 	}
 }
 

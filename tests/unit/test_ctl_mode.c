@@ -22,7 +22,7 @@
 #include "fsdevctl/lib/content.h"
 #include "fsdevctl/lib/journal.h"
 #include "fsdevctl/lib/kmsg.h"
-#include "fsdevctl/lib/known.h"
+#include "fsdevctl/lib/keep.h"
 #include "fsdevctl/lib/memory.h"
 #include "fsdevctl/lib/mode_switch.h"
 #include "fsdevctl/lib/module.h"
@@ -41,6 +41,9 @@ static struct world {
 	bool lost;		/* memory left system-ram while it was online */
 	bool claimed, opened;	/* the disk is claimed, or open, and no user is found */
 	bool content;		/* a file system lies on the device */
+	enum { GOOD, UNREADABLE, UNOFFERED, UNTAKEN, UNWRITTEN, MISSING } record;
+	bool offered;		/* the driver has what is written down, before it has the device */
+	bool written;		/* what is poisoned was written down before the driver left */
 	int policies;		/* the machine-wide setting is held */
 	bool unclaimed;		/* it was unbound when the claim was gone */
 	int claim;		/* the descriptor of our claim, -1 before there is one */
@@ -231,25 +234,86 @@ void kmsg_tell(int kmsg, const char *about)
 	(void)about;
 }
 
-int known_load(const struct device *device, struct known *known)
+void keep_init(struct keep *keep)
 {
+	memset(keep, 0, sizeof(*keep));
+}
+
+void keep_free(struct keep *keep)
+{
+	(void)keep;
+}
+
+enum outcome keep_prepare(struct keep *keep, const struct device *device)
+{
+	(void)keep;
 	(void)device;
-	memset(known, 0, sizeof(*known));
-	/* reported while it cannot be mounted */
+	assert_true(world->bound != MODE_FSDEV);
+	return world->record == UNREADABLE ? FAILED : DONE;
+}
+
+/* Poison is the driver's before it has the device, and no system mounts the disk meanwhile. */
+enum outcome keep_offer(struct keep *keep, const struct device *device)
+{
+	(void)keep;
+	(void)device;
 	assert_true(world->held);
-	return 0;
+	assert_int_equal(world->bound, MODE_NONE);
+	world->offered = true;
+	return world->record == UNOFFERED ? FAILED : DONE;
 }
 
-int known_take(const struct device *device, const struct known *known)
+enum outcome keep_taken(struct keep *keep, const struct device *device)
+{
+	(void)keep;
+	(void)device;
+	assert_true(world->held);
+	assert_true(world->offered);
+	return world->record == UNTAKEN ? FAILED : DONE;
+}
+
+void keep_abandon(struct keep *keep, const struct device *device)
+{
+	(void)keep;
+	(void)device;
+	assert_int_not_equal(world->bound, MODE_FSDEV);
+	world->offered = false;
+}
+
+enum outcome keep_leave(struct keep *keep, struct device *device)
+{
+	(void)keep;
+	(void)device;
+	assert_int_equal(world->bound, MODE_FSDEV);
+	world->written = world->record != UNWRITTEN;
+	return world->written ? DONE : FAILED;
+}
+
+enum outcome keep_left(struct keep *keep, struct device *device)
+{
+	(void)keep;
+	(void)device;
+	assert_int_equal(world->bound, MODE_NONE);
+	return DONE;
+}
+
+void keep_again(const struct device *device)
 {
 	(void)device;
-	(void)known;
-	return 0;
+	assert_true(world->held);
 }
 
-void known_free(struct known *known)
+bool keep_missing(const struct device *device)
 {
-	(void)known;
+	(void)device;
+	return world->record == MISSING;
+}
+
+enum outcome keep_late(struct device *device)
+{
+	(void)device;
+	world->record = GOOD;
+	return DONE;
 }
 
 int module_load(const char *name)
@@ -563,6 +627,51 @@ static void a_hold_is_ended(void **state)
 	assert_int_equal(world->writes, 0);
 }
 
+/* What is written down of its poison cannot be read, or given to the driver: it must not have the device. */
+static void poison_comes_first(void **state)
+{
+	(void)state;
+	for (enum mode from = MODE_NONE; from < MODE_OTHER; from++) {
+		if (from == MODE_FSDEV)
+			continue;
+		for (unsigned int i = UNREADABLE; i <= UNTAKEN; i++) {
+			start(from);
+			world->record = i;
+			assert_int_equal(change(MODE_FSDEV, &plain), FAILED);
+			judge(from, MODE_FSDEV, FAILED);
+			assert_false(world->offered);
+			assert_true(i != UNREADABLE || !world->writes);
+		}
+	}
+}
+
+/* What cannot be written down keeps the driver, but for --force. */
+static void poison_is_written_down_first(void **state)
+{
+	static const struct mode_options force = { .force = true };
+
+	(void)state;
+	start(MODE_FSDEV);
+	assert_int_equal(change(MODE_DEVDAX, &plain), DONE);
+	assert_true(world->written);
+	start(MODE_FSDEV);
+	world->record = UNWRITTEN;
+	assert_int_equal(change(MODE_DEVDAX, &plain), FAILED);
+	judge(MODE_FSDEV, MODE_DEVDAX, FAILED);
+	assert_int_equal(world->writes, 0);
+	assert_int_equal(change(MODE_DEVDAX, &force), DONE);
+}
+
+static void poison_that_is_missing_comes_late(void **state)
+{
+	(void)state;
+	start(MODE_FSDEV);
+	world->record = MISSING;
+	assert_int_equal(change(MODE_FSDEV, &plain), DONE);
+	assert_int_equal(world->record, GOOD);
+	assert_int_equal(world->writes, 0);
+}
+
 static void dry_run_changes_nothing(void **state)
 {
 	static const struct mode_options dry = { .dry_run = true };
@@ -587,6 +696,9 @@ int main(void)
 		cmocka_unit_test(the_claim_is_kept),
 		cmocka_unit_test(what_lies_on_it_is_not_lost),
 		cmocka_unit_test(a_hold_is_ended),
+		cmocka_unit_test(poison_comes_first),
+		cmocka_unit_test(poison_is_written_down_first),
+		cmocka_unit_test(poison_that_is_missing_comes_late),
 		cmocka_unit_test(dry_run_changes_nothing),
 	};
 

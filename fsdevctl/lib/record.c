@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A record of poisoned memory: the text of one file, and the set of ranges in it.
+ *
+ * Every line is "KEY VALUE". The last one says how many ranges there are, so that a file that was cut
+ * off is known to be. What this version does not know makes the whole record bad: it may be of a later
+ * one, and half of a record is none.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "c.h"
+#include "record.h"
+
+#define HEAD "# Poisoned memory, written by fsdevctl: fsdevctl errors --forget takes it back\n"
+#define FORMAT "1"
+
+/* Room for @count ranges. */
+static struct record_range *make_room(struct record *record, unsigned int count)
+{
+	struct record_range *more = realloc(record->range, count * sizeof(*more));
+
+	if (more)
+		record->range = more;
+	return more;
+}
+
+/**
+ * record_cut() - take a range out
+ * @record: the record
+ * @start: where it begins
+ * @len: bytes
+ *
+ * Return: 0 or -ENOMEM; the record is as before then.
+ */
+int record_cut(struct record *record, uint64_t start, uint64_t len)
+{
+	uint64_t end = start + len;
+	unsigned int kept = 0;
+	struct record_range last = { 0 };
+
+	/* a range that becomes two is the only one of its kind */
+	if (!make_room(record, record->count + 1))
+		return -ENOMEM;
+	for (unsigned int i = 0; i < record->count; i++) {
+		struct record_range one = record->range[i];
+		uint64_t one_end = one.start + one.len;
+
+		if (one_end <= start || one.start >= end) {
+			record->range[kept++] = one;
+			continue;
+		}
+		if (one.start < start && one_end > end) {
+			last.start = end;
+			last.len = one_end - end;
+		}
+		if (one.start < start)
+			record->range[kept++] = (struct record_range){ one.start, start - one.start };
+		else if (one_end > end)
+			record->range[kept++] = (struct record_range){ end, one_end - end };
+	}
+	record->count = kept;
+	if (!last.len)
+		return 0;
+	/* behind its first half, which ends at @start */
+	for (; kept && record->range[kept - 1].start > start; kept--)
+		record->range[kept] = record->range[kept - 1];
+	record->range[kept] = last;
+	record->count++;
+	return 0;
+}
+
+/**
+ * record_add() - add a range
+ * @record: the record
+ * @start: where it begins
+ * @len: bytes, not 0
+ *
+ * Return: 0 or -ENOMEM; the record is as before then.
+ */
+int record_add(struct record *record, uint64_t start, uint64_t len)
+{
+	uint64_t end = start + len;
+	unsigned int at = 0, last;
+
+	if (!make_room(record, record->count + 1))
+		return -ENOMEM;
+	/* it and all that it overlaps or touches become one */
+	while (at < record->count && record->range[at].start + record->range[at].len < start)
+		at++;
+	for (last = at; last < record->count && record->range[last].start <= end; last++) {
+		uint64_t one_end = record->range[last].start + record->range[last].len;
+
+		start = record->range[last].start < start ? record->range[last].start : start;
+		end = one_end > end ? one_end : end;
+	}
+	memmove(&record->range[at + 1], &record->range[last],
+		(record->count - last) * sizeof(*record->range));
+	record->range[at] = (struct record_range){ start, end - start };
+	record->count += 1 - (last - at);
+	return 0;
+}
+
+/**
+ * record_overlaps() - check whether a range has poison
+ * @record: the record
+ * @start: where it begins
+ * @len: bytes
+ *
+ * Return: whether any of it is in the record.
+ */
+bool record_overlaps(const struct record *record, uint64_t start, uint64_t len)
+{
+	for (unsigned int i = 0; i < record->count; i++)
+		if (record->range[i].start < start + len &&
+		    record->range[i].start + record->range[i].len > start)
+			return true;
+	return false;
+}
+
+static bool parse_number(const char **text, uint64_t *number)
+{
+	char *end;
+
+	if (!isxdigit((unsigned char)**text))
+		return false;
+	errno = 0;
+	*number = strtoull(*text, &end, 0);
+	*text = end;
+	return !errno;
+}
+
+static int parse_poison(struct record *record, const char *value, const char **why)
+{
+	uint64_t start, len;
+
+	if (!parse_number(&value, &start) || *value++ != '+' || !parse_number(&value, &len) || *value ||
+	    !len || start + len < start) {
+		*why = "a range is no START+LENGTH";
+		return -EINVAL;
+	}
+	if (record_overlaps(record, start, len)) {
+		*why = "two ranges overlap";
+		return -EINVAL;
+	}
+	return record_add(record, start, len);
+}
+
+/* Each once, and in this order; "poison" as often as there are ranges. */
+static int parse_word(struct record *record, unsigned int line, const char *key, const char *value)
+{
+	const struct {
+		const char *key;
+		char *to;
+		size_t size;
+	} words[] = {
+		{ "id", record->id, sizeof(record->id) },
+		{ "machine", record->machine, sizeof(record->machine) },
+		{ "modules", record->modules, sizeof(record->modules) },
+		{ "bound", record->bound, sizeof(record->bound) },
+	};
+
+	if (line - 1 >= ARRAY_SIZE(words) || strcmp(key, words[line - 1].key) || !*value ||
+	    strlen(value) >= words[line - 1].size)
+		return -EINVAL;
+	memcpy(words[line - 1].to, value, strlen(value) + 1);
+	return 0;
+}
+
+static int parse_lines(struct record *record, char *text, const char **why)
+{
+	unsigned int line = 0, ranges = 0;
+	char *next, *value;
+
+	if (!strncmp(text, HEAD, strlen(HEAD)))
+		text += strlen(HEAD);
+	for (; *text; text = next, line++) {
+		next = strchr(text, '\n');
+		*why = "it is cut off";
+		if (!next)
+			return -EINVAL;
+		*next++ = '\0';
+		value = strchr(text, ' ');
+		*why = "a line is not KEY VALUE";
+		if (!value)
+			return -EINVAL;
+		*value++ = '\0';
+		if (!strcmp(text, "end")) {
+			char number[16];
+
+			snprintf(number, sizeof(number), "%u", ranges);
+			*why = "it has not as many ranges as it says";
+			return line < 5 || *next || strcmp(value, number) ? -EINVAL : 0;
+		}
+		if (!line) {
+			*why = "it is of another version of fsdevctl, or is no record";
+			if (strcmp(text, "fsdev-poison") || strcmp(value, FORMAT))
+				return -EINVAL;
+		} else if (line >= 5 && !strcmp(text, "poison")) {
+			int rc = parse_poison(record, value, why);
+
+			if (rc)
+				return rc;
+			ranges++;
+		} else if (parse_word(record, line, text, value)) {
+			*why = "a line is not known, or not in its place";
+			return -EINVAL;
+		}
+	}
+	*why = "it is cut off";
+	return -EINVAL;
+}
+
+/**
+ * record_parse() - read a record
+ * @record: the record; freed by record_free(), also after an error
+ * @text: the whole file
+ * @why: where it is bad: what is wrong with it
+ *
+ * Return: 0; -EINVAL for a bad record; -ENOMEM.
+ */
+int record_parse(struct record *record, const char *text, const char **why)
+{
+	char *copy = strdup(text);
+	int rc;
+
+	memset(record, 0, sizeof(*record));
+	if (!copy)
+		return -ENOMEM;
+	rc = parse_lines(record, copy, why);
+	free(copy);
+	return rc;
+}
+
+/**
+ * record_text() - write a record
+ * @record: the record
+ *
+ * Return: the text, to be freed, or NULL where there is no memory.
+ */
+char *record_text(const struct record *record)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return NULL;
+	fprintf(file, HEAD "fsdev-poison " FORMAT "\nid %s\nmachine %s\nmodules %s\nbound %s\n",
+		record->id, record->machine, record->modules, record->bound);
+	for (unsigned int i = 0; i < record->count; i++)
+		fprintf(file, "poison %#" PRIx64 "+%#" PRIx64 "\n", record->range[i].start,
+			record->range[i].len);
+	fprintf(file, "end %u\n", record->count);
+	if (!fclose(file))
+		return text;
+	free(text);
+	return NULL;
+}
+
+/**
+ * record_free() - free a record's ranges
+ * @record: the record
+ */
+void record_free(struct record *record)
+{
+	free(record->range);
+	record->range = NULL;
+	record->count = 0;
+}
