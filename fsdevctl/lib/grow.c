@@ -21,6 +21,7 @@
 #include "interrupt.h"
 #include "journal.h"
 #include "kmsg.h"
+#include "keep.h"
 #include "known.h"
 #include "size.h"
 #include "sysfs.h"
@@ -420,7 +421,8 @@ static enum outcome take_up(struct growth *growth)
 		     size_text(from, result->before), size_text(to, bytes));
 		result->after = bytes;
 		take_known(growth);
-		return DONE;
+		/* the file system on it has not grown yet */
+		return keep_appended(growth->device, result->before) == DONE ? DONE : STRANDED;
 	}
 	note("%s: the driver has taken up the ranges, and /dev/%s has not grown", growth->name,
 	     growth->device->disk);

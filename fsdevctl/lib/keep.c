@@ -226,6 +226,36 @@ enum outcome keep_left(struct keep *keep, struct device *device)
 }
 
 /**
+ * keep_appended() - take over what is written down of memory that a device has grown by
+ * @device: the device, which the driver has, with all of its ranges
+ * @from: its size before
+ *
+ * Return: DONE; FAILED after saying why: then what is poisoned of the new memory is not known.
+ */
+enum outcome keep_appended(const struct device *device, uint64_t from)
+{
+	struct known recorded;
+	unsigned int count = 0;
+	bool doubtful;
+	enum outcome outcome = recall_load(RECALL_DIR, device, &recorded, &doubtful);
+	int rc = 0;
+
+	for (unsigned int i = 0; i < recorded.count; i++)
+		if (recorded.bad[i].offset >= from)
+			recorded.bad[count++] = recorded.bad[i];
+	recorded.count = count;
+	if (outcome == DONE)
+		rc = known_take(device, &recorded);
+	known_free(&recorded);
+	if (rc)
+		return say(FAILED, "%s: the driver cannot be given poison that is known: %s",
+			   device->name, strerror(-rc));
+	if (count)
+		note("%s: %u bad ranges that are written down were taken over", device->name, count);
+	return outcome;
+}
+
+/**
  * keep_missing() - does the driver lack poison that is written down?
  * @device: a device in fsdev mode
  *

@@ -33,6 +33,7 @@ void keep_abandon(struct keep *keep, const struct device *device);
 enum outcome keep_leave(struct keep *keep, struct device *device);
 enum outcome keep_left(struct keep *keep, struct device *device);
 void keep_again(const struct device *device);
+enum outcome keep_appended(const struct device *device, uint64_t from);
 bool keep_missing(const struct device *device);
 enum outcome keep_late(struct device *device);
 int keep_event(struct device *device, const struct fsdev_event *event);
