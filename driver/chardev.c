@@ -50,6 +50,7 @@
 #include "chardev_owner.h"
 #include "device.h"
 #include "event.h"
+#include "memory.h"
 
 static DEFINE_MUTEX(chardevs_lock);
 static LIST_HEAD(chardevs);
@@ -300,7 +301,7 @@ static void set_device(struct chardev *chardev, struct fsdev *device)
 void chardev_detach(struct fsdev *fsdev)
 {
 	set_device(fsdev->chardev, NULL);
-	event_leave(&fsdev->chardev->events, rangemap_size(&fsdev->map));
+	event_leave(&fsdev->chardev->events, memory_size(fsdev));
 	event_end(&fsdev->chardev->events);
 }
 
@@ -336,7 +337,7 @@ void chardev_close(struct fsdev *fsdev)
 	down_write(&chardev->lock);
 	chardev->leaving = true;
 	up_write(&chardev->lock);
-	event_leave(&chardev->events, rangemap_size(&fsdev->map));
+	event_leave(&chardev->events, memory_size(fsdev));
 }
 
 /**

@@ -78,7 +78,7 @@ static ssize_t page_move(struct chardev *chardev, struct fsdev *device, u64 offs
 	ssize_t rc;
 
 	lockdep_assert_held_read(&chardev->lock);
-	if (offset >= rangemap_size(&device->map))
+	if (offset >= memory_size(device))
 		return write ? -ENOSPC : 0;
 	if (write && READ_ONCE(device->platform.read_only))
 		return -EROFS;
@@ -242,7 +242,7 @@ loff_t chardev_data_seek(struct file *handle, loff_t offset, int whence)
 
 	if (!device)
 		return -ENODEV;
-	size = rangemap_size(&device->map);
+	size = memory_size(device);
 	chardev_leave(file->chardev);
 	return fixed_size_llseek(handle, offset, whence, size);
 }

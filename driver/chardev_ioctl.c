@@ -63,11 +63,10 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 		      (READ_ONCE(device->platform.read_only) ? FSDEV_INFO_READ_ONLY : 0) |
 		      (device->shared ? FSDEV_INFO_SHARED : 0) |
 		      (chardev->leaving ? FSDEV_INFO_GOING : 0);
-	info->size = rangemap_size(&device->map);
+	info->ranges = memory_shape(device, &info->size);
 	info->bad_bytes = poison_bytes(&device->poison);
 	info->bad_ranges = poison_ranges(&device->poison);
 	info->events = event_last(&chardev->events);
-	info->ranges = rangemap_count(&device->map);
 	info->align = device->dev_dax->align;
 	info->page_size = PAGE_SIZE;
 	info->holder = holder_kind(file, device);
@@ -98,12 +97,12 @@ static long ioctl_info(struct chardev_file *file, void __user *argument)
 static u32 fill_ranges(const struct fsdev *device, u32 first, u32 count, bool addresses,
 		       struct fsdev_range *range)
 {
-	u32 total = rangemap_count(&device->map), n;
+	u32 total = memory_ranges(device), n;
 
 	for (n = 0; n < count && first + n < total; n++) {
 		struct rangemap_piece piece;
 
-		rangemap_get(&device->map, first + n, &piece);
+		memory_range(device, first + n, &piece);
 		range[n] = (struct fsdev_range){
 			.offset = piece.offset,
 			.len = piece.len,
@@ -133,7 +132,7 @@ static long ioctl_ranges(struct chardev_file *file, void __user *argument)
 		device = chardev_enter(file->chardev);
 		if (!device)
 			return -ENODEV;
-		get.total = rangemap_count(&device->map);
+		get.total = memory_ranges(device);
 		n = 0;
 		if (get.first < get.total)
 			n = fill_ranges(device, get.first + done,
@@ -219,7 +218,7 @@ static int check_span(struct chardev *chardev, const struct fsdev_span *span)
 
 	if (!device)
 		return -ENODEV;
-	if (span->offset + span->len > rangemap_size(&device->map))
+	if (span->offset + span->len > memory_size(device))
 		rc = -ERANGE;
 	chardev_leave(chardev);
 	return rc;

@@ -128,7 +128,7 @@ static void discover_copy_error(struct fsdev *fsdev, u64 phys)
 	struct rangemap_piece piece;
 	u64 len = PAGE_SIZE;
 
-	if (!rangemap_next(&fsdev->map, &phys, &len, &piece))
+	if (!memory_next(fsdev, &phys, &len, &piece))
 		return;
 	if (queue_put(discover, piece.offset))
 		schedule_work(&discover->queue_work);
@@ -162,7 +162,7 @@ static struct notifier_block discover_mce_block = {
 
 static bool in_device(const struct fsdev *fsdev, u64 offset, u64 len)
 {
-	u64 size = rangemap_size(&fsdev->map);
+	u64 size = memory_size(fsdev);
 
 	return len && offset < size && len <= size - offset;
 }

@@ -120,7 +120,7 @@ EXPORT_SYMBOL_GPL(fsdev_find_dax_by_path);
 
 static long whole_device(struct fsdev *fsdev, void **kaddr)
 {
-	u64 size = rangemap_size(&fsdev->map), run;
+	u64 size = memory_size(fsdev), run;
 	void *address = memory_address(fsdev, 0, &run);
 
 	if (READ_ONCE(fsdev->platform.read_only))
@@ -128,7 +128,7 @@ static long whole_device(struct fsdev *fsdev, void **kaddr)
 	if (run < size) {
 		dev_info(fsdev_dev(fsdev),
 			 "%u ranges that are not one piece: no single address for all of it\n",
-			 rangemap_count(&fsdev->map));
+			 memory_ranges(fsdev));
 		return -EXDEV;
 	}
 	if (poison_good(&fsdev->poison, 0, size) < size) {
@@ -241,7 +241,7 @@ int exports_claim(struct dax_device *dax_dev, void *holder,
 		return rc;
 	if (!access_is_ours(dax_dev))
 		rc = -ENODEV;
-	else if (rangemap_count(&fsdev_of(dax_dev)->map) > 1)
+	else if (memory_ranges(fsdev_of(dax_dev)) > 1)
 		/* an out-of-tree file system may share blocks, too */
 		rc = clamp_get(fsdev_of(dax_dev));
 	if (!rc) {

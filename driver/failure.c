@@ -178,7 +178,7 @@ static noinline int failure_notify_span(struct fsdev *fsdev, unsigned long pfn,
 	struct rangemap_piece piece;
 	int rc = 0;
 
-	while (rangemap_next(&fsdev->map, &phys, &len, &piece)) {
+	while (memory_next(fsdev, &phys, &len, &piece)) {
 		bool new;
 
 		reported += piece.len;
@@ -233,7 +233,7 @@ static noinline __noclone int failure_notify_slow(struct fsdev *fsdev, unsigned 
 	u64 offset;
 	int rc;
 
-	if (nr_pages == 1 && rangemap_offset(&fsdev->map, PFN_PHYS(pfn), &offset) &&
+	if (nr_pages == 1 && memory_offset(fsdev, PFN_PHYS(pfn), &offset) &&
 	    failure_notify_fast(fsdev, pfn, offset, mf_flags, &rc))
 		return rc;
 	return failure_notify_span(fsdev, pfn, nr_pages, mf_flags);

@@ -13,6 +13,7 @@
 
 #include "device.h"
 #include "fstype.h"
+#include "memory.h"
 #include "poison.h"
 
 /* Superblocks, as the file systems' documents have them; offsets in bytes from the start. */
@@ -39,7 +40,7 @@ static bool fstype_shares(const void *start)
 /* Reads the start of a disk or partition, machine-check safe; false where there is none. */
 static bool fstype_read(struct fsdev *fsdev, u64 offset, void *start)
 {
-	u64 phys, run = rangemap_lookup(&fsdev->map, offset, &phys);
+	u64 phys, run = memory_lookup(fsdev, offset, &phys);
 
 	return run >= FSTYPE_BYTES &&
 	       poison_good(&fsdev->poison, offset, FSTYPE_BYTES) == FSTYPE_BYTES &&

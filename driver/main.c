@@ -21,6 +21,7 @@
 #include "geometry.h"
 #include "holder.h"
 #include "late.h"
+#include "memory.h"
 #include "named.h"
 #include "pagemap.h"
 #include "parent.h"
@@ -145,8 +146,8 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 	pagemap_publish(fsdev);
 	remembered_taken(fsdev);
 	readonly_watch(fsdev);
-	dev_info(&dev_dax->dev, "%llu MiB in %u ranges%s%s\n", rangemap_size(&fsdev->map) >> 20,
-		 rangemap_count(&fsdev->map),
+	dev_info(&dev_dax->dev, "%llu MiB in %u ranges%s%s\n", memory_size(fsdev) >> 20,
+		 memory_ranges(fsdev),
 		 fsdev->platform.read_only ? ", read-only memory" : "",
 		 fsdev->shared ? ", shared with other hosts" : "");
 	return 0;

@@ -22,6 +22,108 @@
 #define MEMORY_STEP SZ_1M
 
 /**
+ * memory_lookup() - translate a device offset to a physical address
+ * @fsdev: the device
+ * @offset: device offset in bytes
+ * @phys: where to put the physical address
+ *
+ * Context: any.
+ * Return: how many bytes from @offset on are contiguous in physical memory; 0, with *@phys
+ * untouched, if @offset is not in the device.
+ */
+u64 memory_lookup(const struct fsdev *fsdev, u64 offset, u64 *phys)
+{
+	return rangemap_lookup(&fsdev->map, offset, phys);
+}
+
+/**
+ * memory_offset() - translate a physical address to a device offset
+ * @fsdev: the device
+ * @phys: physical address
+ * @offset: where to put the device offset in bytes
+ *
+ * Context: any.
+ * Return: true if @phys is in the device; otherwise *@offset is RANGEMAP_NOWHERE.
+ */
+bool memory_offset(const struct fsdev *fsdev, u64 phys, u64 *offset)
+{
+	return rangemap_offset(&fsdev->map, phys, offset);
+}
+
+/**
+ * memory_next() - find the first piece of the device in a physical span
+ * @fsdev: the device
+ * @phys: physical address at which the span begins; moved behind the piece
+ * @len: bytes of the span; those that are left
+ * @piece: where to put the piece
+ *
+ * As rangemap_next().
+ *
+ * Context: any.
+ * Return: true and the piece; false if there is none.
+ */
+bool memory_next(const struct fsdev *fsdev, u64 *phys, u64 *len, struct rangemap_piece *piece)
+{
+	return rangemap_next(&fsdev->map, phys, len, piece);
+}
+
+/**
+ * memory_shape() - get the device's size and the number of its ranges
+ * @fsdev: the device
+ * @size: where to put the size in bytes
+ *
+ * Context: any.
+ * Return: the number of ranges after merging.
+ */
+unsigned int memory_shape(const struct fsdev *fsdev, u64 *size)
+{
+	*size = rangemap_size(&fsdev->map);
+	return rangemap_count(&fsdev->map);
+}
+
+/**
+ * memory_size() - get the size of the device
+ * @fsdev: the device
+ *
+ * Context: any.
+ * Return: bytes.
+ */
+u64 memory_size(const struct fsdev *fsdev)
+{
+	u64 size;
+
+	memory_shape(fsdev, &size);
+	return size;
+}
+
+/**
+ * memory_ranges() - get the number of ranges
+ * @fsdev: the device
+ *
+ * Context: any.
+ * Return: the number of ranges after merging.
+ */
+unsigned int memory_ranges(const struct fsdev *fsdev)
+{
+	u64 size;
+
+	return memory_shape(fsdev, &size);
+}
+
+/**
+ * memory_range() - get one range
+ * @fsdev: the device
+ * @i: its index in device order; less than memory_ranges()
+ * @piece: where to put it
+ *
+ * Context: any.
+ */
+void memory_range(const struct fsdev *fsdev, unsigned int i, struct rangemap_piece *piece)
+{
+	rangemap_get(&fsdev->map, i, piece);
+}
+
+/**
  * memory_address() - translate a device offset to a kernel address
  * @fsdev: the device
  * @offset: device offset in bytes
@@ -34,7 +136,7 @@ void *memory_address(const struct fsdev *fsdev, u64 offset, u64 *len)
 {
 	u64 phys;
 
-	*len = rangemap_lookup(&fsdev->map, offset, &phys);
+	*len = memory_lookup(fsdev, offset, &phys);
 	return *len ? __va(phys) : NULL;
 }
 
@@ -50,7 +152,7 @@ unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset)
 {
 	u64 phys = 0;
 
-	rangemap_lookup(&fsdev->map, offset, &phys);
+	memory_lookup(fsdev, offset, &phys);
 	return PHYS_PFN(phys);
 }
 

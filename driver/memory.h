@@ -7,6 +7,8 @@
 
 #include <linux/types.h>
 
+#include "core/rangemap.h"
+
 struct fsdev;
 
 /*
@@ -15,6 +17,14 @@ struct fsdev;
  * memory is not shared there.
  */
 #define MEMORY_CAN_REFRESH IS_ENABLED(CONFIG_X86)
+
+u64 memory_lookup(const struct fsdev *fsdev, u64 offset, u64 *phys);
+bool memory_offset(const struct fsdev *fsdev, u64 phys, u64 *offset);
+bool memory_next(const struct fsdev *fsdev, u64 *phys, u64 *len, struct rangemap_piece *piece);
+unsigned int memory_shape(const struct fsdev *fsdev, u64 *size);
+u64 memory_size(const struct fsdev *fsdev);
+unsigned int memory_ranges(const struct fsdev *fsdev);
+void memory_range(const struct fsdev *fsdev, unsigned int i, struct rangemap_piece *piece);
 
 void *memory_address(const struct fsdev *fsdev, u64 offset, u64 *len);
 unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset);

@@ -338,7 +338,7 @@ typedef void (populate_t)(struct nd_region *nd_region, struct badblocks *bb,
  */
 static int each_part(struct fsdev *fsdev, populate_t *populate, platform_add_t *add)
 {
-	u64 size = rangemap_size(&fsdev->map), part = size, at = 0;
+	u64 size = memory_size(fsdev), part = size, at = 0;
 	u64 phys = PFN_PHYS(memory_pfn(fsdev, 0));
 
 	while (at < size) {
@@ -379,7 +379,7 @@ void platform_each_poison(struct fsdev *fsdev, platform_add_t *add)
 	int rc = -ENXIO;
 
 	/* a device of the NVDIMM bus is static and has one range */
-	if (!fsdev->platform.region || rangemap_count(&fsdev->map) != 1)
+	if (!fsdev->platform.region || memory_ranges(fsdev) != 1)
 		return;
 	populate = symbol_get(nvdimm_badblocks_populate);
 	if (populate) {

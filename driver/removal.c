@@ -23,6 +23,7 @@
 #include "failure.h"
 #include "holder.h"
 #include "late.h"
+#include "memory.h"
 #include "mounts.h"
 #include "pagemap.h"
 #include "parent.h"
@@ -106,7 +107,7 @@ void removal_run(struct fsdev *fsdev)
 		readonly_unwatch(fsdev);
 	}
 	if (fsdev->removal.stage >= STAGE_BOUND)
-		trace_fsdev_removal(fsdev_dev(fsdev), rangemap_size(&fsdev->map),
+		trace_fsdev_removal(fsdev_dev(fsdev), memory_size(fsdev),
 				    poison_bytes(&fsdev->poison));
 	if (step(fsdev, STAGE_NODE, 2, "close the node, tell owner and watchers")) {
 		blocked_by(fsdev,

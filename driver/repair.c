@@ -44,7 +44,7 @@ static bool offset_of_pfn(const struct fsdev *fsdev, unsigned long pfn, u64 *off
 	u64 phys = PFN_PHYS(pfn), len = PAGE_SIZE;
 	struct rangemap_piece piece;
 
-	if (!rangemap_next(&fsdev->map, &phys, &len, &piece))
+	if (!memory_next(fsdev, &phys, &len, &piece))
 		return false;
 	*offset = piece.offset;
 	return true;

@@ -24,6 +24,7 @@
 
 #include "blocked.h"
 #include "device.h"
+#include "memory.h"
 #include "mounts.h"
 #include "revoke.h"
 #include "supers.h"
@@ -73,7 +74,7 @@ static bool is_ours(const struct fsdev *fsdev, unsigned long pfn)
 	u64 phys = PFN_PHYS(pfn), len = PAGE_SIZE;
 	struct rangemap_piece piece;
 
-	return rangemap_next(&fsdev->map, &phys, &len, &piece);
+	return memory_next(fsdev, &phys, &len, &piece);
 }
 
 /*
@@ -396,21 +397,23 @@ static void revoke_range(struct pass *pass, const struct rangemap_piece *piece)
 /* The runs of a device, and a few more. */
 static unsigned long count_runs(const struct fsdev *fsdev)
 {
-	return fsdev->pages / PASS_RUN + 2 * rangemap_count(&fsdev->map);
+	u64 size;
+
+	return 2 * memory_shape(fsdev, &size) + PHYS_PFN(size) / PASS_RUN;
 }
 
 static void revoke_pages(struct pass *pass)
 {
-	const struct rangemap *map = &pass->fsdev->map;
+	unsigned int ranges = memory_ranges(pass->fsdev);
 
 	pass->run = 0;
 	pass->pages = 0;
 	pass->shared = false;
 	pass->busy_end = 0;
-	for (unsigned int i = 0; i < rangemap_count(map); i++) {
+	for (unsigned int i = 0; i < ranges; i++) {
 		struct rangemap_piece piece;
 
-		rangemap_get(map, i, &piece);
+		memory_range(pass->fsdev, i, &piece);
 		revoke_range(pass, &piece);
 	}
 	pass->first = false;
