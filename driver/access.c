@@ -36,6 +36,29 @@ static noinline __noclone long access_slow(const struct fsdev *fsdev, u64 offset
 }
 
 /*
+ * Pages that were not there at probe: the device may have grown. Arguments as above, for the same
+ * reason.
+ */
+static noinline __noclone long access_grown(const struct fsdev *fsdev, pgoff_t pgoff, long nr_pages,
+					    int mode, void **kaddr, compat_pfn *pfn)
+{
+	u64 phys, len;
+
+	if (pgoff == CLAMP_REFUSED_PGOFF)
+		return -EIO;
+	if (pgoff > PHYS_PFN(U64_MAX))
+		return -ERANGE;
+	len = memory_lookup(fsdev, PFN_PHYS(pgoff), &phys);
+	if (!len)
+		return -ERANGE;
+	if (kaddr)
+		*kaddr = __va(phys);
+	if (pfn)
+		*pfn = compat_pfn_of(PHYS_PFN(phys));
+	return min_t(u64, nr_pages, PHYS_PFN(len));
+}
+
+/*
  * Fast path: the pages that are physically contiguous from page @pgoff on, at most @nr_pages; a
  * longer request is shortened. The address is that of the page's own physical address, as two
  * ranges may have anything between them. It saves no register: the rest is a tail call.
@@ -62,7 +85,7 @@ static __always_inline long access_any(const struct fsdev *fsdev, pgoff_t pgoff,
 	if (unlikely(nr_pages < 0))
 		return -EINVAL;
 	if (unlikely(pgoff >= fsdev->pages))
-		return pgoff == CLAMP_REFUSED_PGOFF ? -EIO : -ERANGE;
+		return access_grown(fsdev, pgoff, nr_pages, 0, kaddr, pfn);
 	return access_fast(fsdev, pgoff, nr_pages, kaddr, pfn);
 }
 

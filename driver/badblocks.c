@@ -11,6 +11,7 @@
 
 #include "badblocks.h"
 #include "device.h"
+#include "memory.h"
 
 /* The list may end before the last poisoned range. */
 static bool mirror_full(const struct badblocks *list)
@@ -23,13 +24,14 @@ static void mirror_add(struct badblocks *list, u64 offset, u64 len)
 	compat_badblocks_set(list, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT);
 }
 
-static void mirror_refill(struct badblocks *list, const struct poison *poison)
+static void mirror_refill(struct fsdev *fsdev)
 {
+	struct badblocks *list = &fsdev->badblocks.list;
 	struct poison_piece piece;
 	u64 at = 0;
 
-	compat_badblocks_clear(list, 0, poison->size >> SECTOR_SHIFT);
-	while (!mirror_full(list) && poison_next(poison, &at, &piece))
+	compat_badblocks_clear(list, 0, memory_size(fsdev) >> SECTOR_SHIFT);
+	while (!mirror_full(list) && poison_next(&fsdev->poison, &at, &piece))
 		mirror_add(list, piece.offset, piece.len);
 }
 
@@ -40,12 +42,12 @@ static void mirror_changed(struct poison_listener *listener, u64 offset, u64 len
 	struct fsdev *fsdev = container_of(mirror, struct fsdev, badblocks);
 
 	if (mirror_full(&mirror->list))
-		mirror_refill(&mirror->list, &fsdev->poison);
+		mirror_refill(fsdev);
 	else if (poisoned)
 		mirror_add(&mirror->list, offset, len);
 	else if (!compat_badblocks_clear(&mirror->list, offset >> SECTOR_SHIFT,
 					 len >> SECTOR_SHIFT))
-		mirror_refill(&mirror->list, &fsdev->poison);
+		mirror_refill(fsdev);
 }
 
 /**
@@ -77,7 +79,7 @@ int badblocks_mirror_start(struct fsdev *fsdev)
 	poison_lock(&fsdev->poison);
 	rc = badblocks_init(&fsdev->badblocks.list, 1);
 	if (!rc) {
-		mirror_refill(&fsdev->badblocks.list, &fsdev->poison);
+		mirror_refill(fsdev);
 		poison_listen(&fsdev->poison, &fsdev->badblocks.listener);
 	}
 	poison_unlock(&fsdev->poison);

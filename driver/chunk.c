@@ -34,15 +34,6 @@ MODULE_PARM_DESC(slice_mib, "MiB that are worth a thread of their own");
 #define CUT_LARGE SZ_1G
 #define CUT_SMALL ((u64)PAGES_PER_SECTION << PAGE_SHIFT)
 
-static u64 geometry_bytes(const struct geometry *geometry)
-{
-	u64 size = 0;
-
-	for (u32 i = 0; i < geometry->nr; i++)
-		size += geometry->range[i].len;
-	return size;
-}
-
 /**
  * chunk_threads() - how many threads a dynamic device is worth
  * @geometry: the device's ranges
@@ -112,7 +103,7 @@ unsigned int chunk_cut(const struct geometry *geometry, struct chunk_place *at, 
 static void chunks_run(void *data, async_cookie_t cookie)
 {
 	struct chunk *chunk = data;
-	const struct chunks *chunks = chunk->fsdev->chunks;
+	const struct chunks *chunks = chunk->chunks;
 
 	for (; chunk < chunks->chunk + chunks->nr; chunk += chunks->threads)
 		chunk->rc = chunk->work(chunk);

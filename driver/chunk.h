@@ -17,6 +17,7 @@ struct fsdev;
 /**
  * struct chunk - a part of a device's memory that has a page map of its own
  * @fsdev: the device
+ * @chunks: what it is one of
  * @pgmap: the page map; of the device if static, ours if dynamic
  * @mapped: the page map is mapped
  * @kept: pagemap_get() has taken a reference; protected by the poison lock
@@ -26,6 +27,7 @@ struct fsdev;
  */
 struct chunk {
 	struct fsdev *fsdev;
+	struct chunks *chunks;
 	struct dev_pagemap *pgmap;
 	bool mapped;
 	bool kept;
@@ -35,16 +37,18 @@ struct chunk {
 };
 
 /**
- * struct chunks - all the memory of a device
+ * struct chunks - the memory that a device had at probe, or that it has grown by
  * @nr: how many; 1 for all but large devices and those of many ranges
  * @threads: how many threads work on them
  * @ops: the operations of their page maps
+ * @next: those of the next growth, or NULL; changed with the device_lock and the poison lock held
  * @chunk: the chunks, in device order
  */
 struct chunks {
 	unsigned int nr;
 	unsigned int threads;
 	const struct dev_pagemap_ops *ops;
+	struct chunks *next;
 	struct chunk chunk[];
 };
 

@@ -34,9 +34,9 @@ struct gendisk;
  * struct fsdev - a DAX device while it is bound to this driver
  * @access: the operations. First, so that fsdev_of() has nothing to compute
  * @dev_dax: the device on the DAX bus
- * @geometry: its ranges, as they were at probe
+ * @geometry: its ranges; replaced when the device grows, protected by the device_lock
  * @dax_dev: the block device's DAX device, made for this binding; see access_create()
- * @chunks: its page maps
+ * @chunks: its page maps; those of a growth are added behind them, see pagemap_extend()
  * @disk: the block device /dev/fsdevX.Y
  * @chardev: what it shares with the descriptors of /dev/daxX.Y
  * @events: where the device's events are posted; @chardev has it
@@ -51,18 +51,19 @@ struct gendisk;
  * @persistent: the memory keeps its contents
  * @shared: other hosts write to it, and no hardware keeps caches coherent
  * @past_caches: stores have to leave the caches, for either reason
- * @pages: of the device
+ * @pages: of the device, as it was at probe
+ * @grown: the map of all of it since it has grown, RCU-published by memory_grow(); or NULL
  * @failure: what follows reports of failing pages
  * @discover: discovery of poison
  * @badblocks: what the block device shows of the poison
  * @poison: which pages are poisoned
- * @map: device offset to physical address and back
+ * @map: device offset to physical address and back, for what was there at probe
  *
  * Lives from probe until the end of removal_run(). Every path to it begins at the disk, the
  * character device, the operations of its DAX devices or the page map, which removal takes away in
- * this order, and waits for. All members but those that only removal uses
- * and what memory failures change are written in probe, before the device can be reached, and never
- * again: readers need no lock.
+ * this order, and waits for. All members but those that only removal uses and what memory failures
+ * and growth change are written in probe, before the device can be reached, and never again:
+ * readers need no lock.
  */
 struct fsdev {
 	struct access access;
@@ -85,6 +86,7 @@ struct fsdev {
 	bool shared;
 	bool past_caches;
 	u64 pages;
+	const struct rangemap __rcu *grown;
 	struct failure failure;
 	struct discover discover;
 	struct badblocks_mirror badblocks;

@@ -404,6 +404,19 @@ void disk_forbid_writes(struct fsdev *fsdev)
 }
 
 /**
+ * disk_grow() - have the disk show how large the device is now
+ * @fsdev: a device that has grown, and whose disk stays during the call
+ *
+ * The kernel notifies user space.
+ *
+ * Context: may sleep.
+ */
+void disk_grow(struct fsdev *fsdev)
+{
+	set_capacity_and_notify(fsdev->disk, memory_size(fsdev) >> SECTOR_SHIFT);
+}
+
+/**
  * disk_hide() - let no file system find the DAX device through the disk any more
  * @fsdev: the device
  *

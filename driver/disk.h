@@ -11,6 +11,7 @@ struct compat_disk_claim;
 struct fsdev;
 
 int disk_add(struct fsdev *fsdev);
+void disk_grow(struct fsdev *fsdev);
 void disk_forbid_writes(struct fsdev *fsdev);
 void disk_hide(struct fsdev *fsdev);
 void disk_delete(struct fsdev *fsdev);

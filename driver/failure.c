@@ -12,8 +12,12 @@
  *
  * A page that fails again is reported again: a process may have hit it just now, and its holder has
  * to know.
+ *
+ * While the device grows, what fails of the new memory is noted. It is poisoned before the memory
+ * belongs to the device, and no holder has it by then.
  */
 #include <linux/jiffies.h>
+#include <linux/delay.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 
@@ -23,6 +27,7 @@
 #include "direct_map.h"
 #include "event.h"
 #include "failure.h"
+#include "fstype.h"
 #include "holder.h"
 #include "memory.h"
 #include "pagemap.h"
@@ -38,6 +43,7 @@
 
 /* Between two looks at reports that are in progress. */
 #define REPORT_POLL (HZ / 100 + 1)
+#define REPORT_POLL_MS 10
 
 /* Pages that are unmapped from processes between two looks at whether the device is unbound. */
 #define UNMAP_STEP (512 * PAGE_SIZE)
@@ -166,6 +172,44 @@ static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *pie
 }
 
 /*
+ * Notes what a failure hits of memory that the device is about to grow by. Returns how many bytes
+ * of the span that was.
+ */
+static u64 note_early(struct fsdev *fsdev, u64 phys, u64 len)
+{
+	struct failure_early *early = &fsdev->failure.early;
+	struct rangemap_piece piece;
+	u64 noted = 0;
+
+	spin_lock(&early->lock);
+	while (early->map && rangemap_next(early->map, &phys, &len, &piece)) {
+		u64 old = 0;
+
+		if (piece.offset < early->size)
+			old = min(piece.len, early->size - piece.offset);
+		if (old == piece.len)
+			continue;
+		noted += piece.len - old;
+		if (early->nr < FAILURE_EARLY)
+			early->piece[early->nr] = (struct poison_piece){
+				.offset = piece.offset + old,
+				.len = piece.len - old,
+			};
+		early->nr = min(early->nr + 1, FAILURE_EARLY + 1);
+	}
+	spin_unlock(&early->lock);
+	return noted;
+}
+
+/* A holder is not told of what lies behind its file system: some would look it up all the same. */
+static int notify_holder(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
+{
+	if (offset + len > PFN_PHYS(fsdev->pages) && !fstype_reaches(fsdev, offset + len - 1))
+		return -EOPNOTSUPP;
+	return fsdev_holder_notify(fsdev, offset, len, mf_flags);
+}
+
+/*
  * Any failure, with the lock. Memory in front of the data or between the ranges is logged and
  * reported to no holder; neither is a page that discover.c found and that was repaired before its
  * report came back here (invariant P4).
@@ -173,11 +217,13 @@ static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *pie
 static noinline int failure_notify_span(struct fsdev *fsdev, unsigned long pfn,
 					unsigned long nr_pages, int mf_flags)
 {
-	u64 phys = PFN_PHYS(pfn), len = PFN_PHYS(nr_pages), reported = 0;
+	u64 phys = PFN_PHYS(pfn), len = PFN_PHYS(nr_pages), reported;
 	bool found = reports_found(fsdev);
 	struct rangemap_piece piece;
 	int rc = 0;
 
+	/* first: what is not noted any more is in the device by now */
+	reported = note_early(fsdev, phys, len);
 	while (memory_next(fsdev, &phys, &len, &piece)) {
 		bool new;
 
@@ -186,8 +232,7 @@ static noinline int failure_notify_span(struct fsdev *fsdev, unsigned long pfn,
 			continue;
 		new = poison_add(&fsdev->poison, &piece.offset, &piece.len);
 		note_lost_pages(fsdev, piece.offset, piece.len);
-		rc = merge_notify_rc(rc, fsdev_holder_notify(fsdev, piece.offset, piece.len,
-							     mf_flags));
+		rc = merge_notify_rc(rc, notify_holder(fsdev, piece.offset, piece.len, mf_flags));
 		/* the holder has been notified; everything below is bookkeeping */
 		if (new)
 			poison_update_listeners(&fsdev->poison, piece.offset, piece.len);
@@ -233,7 +278,9 @@ static noinline __noclone int failure_notify_slow(struct fsdev *fsdev, unsigned 
 	u64 offset;
 	int rc;
 
+	/* the summary map covers what was there at probe */
 	if (nr_pages == 1 && memory_offset(fsdev, PFN_PHYS(pfn), &offset) &&
+	    offset < PFN_PHYS(fsdev->pages) &&
 	    failure_notify_fast(fsdev, pfn, offset, mf_flags, &rc))
 		return rc;
 	return failure_notify_span(fsdev, pfn, nr_pages, mf_flags);
@@ -285,7 +332,7 @@ const struct dev_pagemap_ops failure_pagemap_ops = {
 static void notify_known(struct fsdev *fsdev, u64 offset, u64 len)
 {
 	note_lost_pages(fsdev, offset, len);
-	fsdev_holder_notify(fsdev, offset, len, 0);
+	notify_holder(fsdev, offset, len, 0);
 	poison_update_listeners(&fsdev->poison, offset, len);
 	failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", offset, len);
 	trace_fsdev_failure(fsdev_dev(fsdev), offset, len, PFN_PHYS(memory_pfn(fsdev, offset)),
@@ -320,6 +367,140 @@ void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
 		cond_resched();
 	}
 	poison_report_end(&fsdev->poison, false, false);
+}
+
+/**
+ * failure_expect() - note failures of memory that the device is about to grow by
+ * @fsdev: the device
+ * @map: of the device as it will be
+ *
+ * Context: growth, before the memory has page structures. Caller must hold the device_lock.
+ * failure_admit() or failure_reject() follows.
+ */
+void failure_expect(struct fsdev *fsdev, const struct rangemap *map)
+{
+	struct failure_early *early = &fsdev->failure.early;
+
+	spin_lock(&early->lock);
+	early->map = map;
+	early->size = memory_size(fsdev);
+	early->nr = 0;
+	spin_unlock(&early->lock);
+}
+
+/*
+ * Has the device be larger, unless a page has failed since the first @done were looked at. Returns
+ * how many there are; what is noted stays.
+ */
+static unsigned int admit_if(struct fsdev *fsdev, unsigned int done)
+{
+	struct failure_early *early = &fsdev->failure.early;
+	unsigned int nr;
+
+	spin_lock(&early->lock);
+	nr = early->nr;
+	if (nr == done) {
+		memory_grow(fsdev, early->map);
+		early->map = NULL;
+	}
+	spin_unlock(&early->lock);
+	return nr;
+}
+
+/**
+ * failure_admit() - have the device be larger, with what failed meanwhile poisoned
+ * @fsdev: a device whose new memory has page structures
+ *
+ * From one moment on lookups know the new memory, with the poisoned pages of it.
+ *
+ * Context: growth, may sleep. Caller must hold the device_lock. failure_tell_early() follows.
+ * Return: 0; -EIO if too much has failed, and the device is as it was.
+ */
+int failure_admit(struct fsdev *fsdev)
+{
+	struct failure_early *early = &fsdev->failure.early;
+	unsigned int done = 0, nr;
+
+	for (;;) {
+		nr = admit_if(fsdev, done);
+		if (nr == done)
+			return 0;
+		if (nr > FAILURE_EARLY)
+			return -EIO;
+		/* nothing but growth writes those that are there */
+		for (; done < nr; done++) {
+			struct poison_piece *piece = &early->piece[done];
+
+			poison_add(&fsdev->poison, &piece->offset, &piece->len);
+		}
+	}
+}
+
+/**
+ * failure_tell_early() - tell of what failed before the memory belonged to the device
+ * @fsdev: a device that has grown
+ *
+ * Context: growth, may sleep. Caller must hold the device_lock.
+ */
+void failure_tell_early(struct fsdev *fsdev)
+{
+	const struct failure_early *early = &fsdev->failure.early;
+
+	for (unsigned int i = 0; i < early->nr; i++) {
+		const struct poison_piece *piece = &early->piece[i];
+
+		poison_update_listeners(&fsdev->poison, piece->offset, piece->len);
+		failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", piece->offset,
+			    piece->len);
+		trace_fsdev_failure(fsdev_dev(fsdev), piece->offset, piece->len,
+				    PFN_PHYS(memory_pfn(fsdev, piece->offset)), FSDEV_EVENT_KNOWN,
+				    false);
+		event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, piece->offset,
+			   piece->len);
+	}
+	poison_refill(&fsdev->poison);
+}
+
+/* Maps what has failed again, as restore_direct_map(), and takes it out of the poison set. */
+static void forget_early(struct fsdev *fsdev, const struct rangemap *map, u64 size)
+{
+	const struct failure_early *early = &fsdev->failure.early;
+
+	poison_lock(&fsdev->poison);
+	poison_remove(&fsdev->poison, size, rangemap_size(map) - size);
+	poison_unlock(&fsdev->poison);
+	for (unsigned int i = 0; i < min(early->nr, FAILURE_EARLY + 0U); i++)
+		for (u64 at = 0; at < early->piece[i].len; at += PAGE_SIZE) {
+			u64 phys;
+
+			if (rangemap_lookup(map, early->piece[i].offset + at, &phys))
+				compat_direct_map_restore(PHYS_PFN(phys));
+			cond_resched();
+		}
+}
+
+/**
+ * failure_reject() - undo failure_expect()
+ * @fsdev: a device that does not grow
+ *
+ * Waits until the kernel is done with what has failed.
+ *
+ * Context: growth that fails, may sleep. Caller must hold the device_lock.
+ */
+void failure_reject(struct fsdev *fsdev)
+{
+	struct failure_early *early = &fsdev->failure.early;
+	const struct rangemap *map;
+
+	spin_lock(&early->lock);
+	map = early->map;
+	early->map = NULL;
+	spin_unlock(&early->lock);
+	if (!early->nr)
+		return;
+	while (!poison_quiet(&fsdev->poison))
+		msleep(REPORT_POLL_MS);
+	forget_early(fsdev, map, early->size);
 }
 
 /*
@@ -408,6 +589,7 @@ int failure_prepare(struct fsdev *fsdev)
 	int rc;
 
 	ratelimit_state_init(&fsdev->failure.log_limit, LOG_INTERVAL, LOG_BURST);
+	spin_lock_init(&fsdev->failure.early.lock);
 	INIT_DELAYED_WORK(&fsdev->failure.unmap_work, failure_unmap);
 	INIT_DELAYED_WORK(&fsdev->failure.put_work, failure_put_pagemaps);
 	rc = poison_init(&fsdev->poison, size, access_switch);

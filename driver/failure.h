@@ -8,12 +8,35 @@
 #include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/ratelimit.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "core/poison_set.h"
+
 struct dev_pagemap_ops;
 struct fsdev;
+struct rangemap;
 struct task_struct;
+
+/* Failures of memory that a device is about to grow by; with more of them it does not grow. */
+#define FAILURE_EARLY 16
+
+/**
+ * struct failure_early - failures of memory that a device is about to grow by
+ * @lock: protects the other members; a spinlock, innermost
+ * @map: of the device as it will be; NULL while it does not grow
+ * @size: bytes of the device as it is
+ * @nr: how many of @piece are in use; FAILURE_EARLY + 1 where there were more
+ * @piece: what has failed
+ */
+struct failure_early {
+	spinlock_t lock;	/* see above */
+	const struct rangemap *map;
+	u64 size;
+	unsigned int nr;
+	struct poison_piece piece[FAILURE_EARLY];
+};
 
 /**
  * struct failure - what follows the reports of failing pages of a device
@@ -26,6 +49,7 @@ struct task_struct;
  * @injector: the task that injects a failure, while memory_failure() has it, or NULL; written by it
  *	only, read without a lock
  * @reports: pieces of failing memory that holders have been notified of; atomic
+ * @early: what fails of memory that the device is about to grow by
  * @log_limit: rate limit of the device's messages about poison, repair.c's as well
  */
 struct failure {
@@ -36,12 +60,17 @@ struct failure {
 	struct task_struct *reporter;
 	struct task_struct *injector;
 	atomic_long_t reports;
+	struct failure_early early;
 	struct ratelimit_state log_limit;
 };
 
 extern const struct dev_pagemap_ops failure_pagemap_ops;
 
 void __printf(2, 3) failure_log(struct fsdev *fsdev, const char *format, ...);
+void failure_expect(struct fsdev *fsdev, const struct rangemap *map);
+int __must_check failure_admit(struct fsdev *fsdev);
+void failure_reject(struct fsdev *fsdev);
+void failure_tell_early(struct fsdev *fsdev);
 void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len);
 int failure_init(void);
 void failure_exit(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fstype: can what is about to use a disk have files that share blocks?
+ * Fstype: can what is about to use a disk have files that share blocks? And how far does it reach?
  *
  * The claim of a disk comes before its user shows itself, so the superblock is read. Only a file
  * system that is known not to share blocks counts as one that does not: everything else may, and
@@ -23,6 +23,11 @@
 #define XFS_VERSION_MASK 0xf
 #define XFS_RO_COMPAT_AT 212
 #define XFS_RO_COMPAT_REFLINK BIT(2)
+/* The same in words, as far as what says how large it is. */
+#define XFS_WORDS 23
+#define XFS_BLOCK_SIZE_WORD 1
+#define XFS_GROUP_BLOCKS_WORD 21
+#define XFS_GROUPS_WORD 22
 #define EXT4_MAGIC_AT (1024 + 0x38)
 #define EROFS_MAGIC_AT 1024
 
@@ -38,13 +43,43 @@ static bool fstype_shares(const void *start)
 }
 
 /* Reads the start of a disk or partition, machine-check safe; false where there is none. */
-static bool fstype_read(struct fsdev *fsdev, u64 offset, void *start)
+static bool fstype_read_some(const struct fsdev *fsdev, u64 offset, void *start, size_t len)
 {
 	u64 phys, run = memory_lookup(fsdev, offset, &phys);
 
-	return run >= FSTYPE_BYTES &&
-	       poison_good(&fsdev->poison, offset, FSTYPE_BYTES) == FSTYPE_BYTES &&
-	       !copy_mc_to_kernel(start, __va(phys), FSTYPE_BYTES);
+	return run >= len && poison_good(&fsdev->poison, offset, len) == len &&
+	       !copy_mc_to_kernel(start, __va(phys), len);
+}
+
+static bool fstype_read(const struct fsdev *fsdev, u64 offset, void *start)
+{
+	return fstype_read_some(fsdev, offset, start, FSTYPE_BYTES);
+}
+
+/**
+ * fstype_reaches() - may a holder be told of a failure that far into the disk?
+ * @fsdev: the device
+ * @offset: device offset
+ *
+ * XFS of 6.1 and 6.12 takes for granted that there is an allocation group for each byte of its
+ * disk, which is not so before a file system has grown with its disk. Its superblock may be written
+ * later than it has grown: until then it is not told, and the kernel handles the page without it.
+ *
+ * Context: any.
+ * Return: false if the disk has an XFS that does not reach there, or one of which that cannot be
+ * seen.
+ */
+bool fstype_reaches(const struct fsdev *fsdev, u64 offset)
+{
+	__be32 start[XFS_WORDS];
+
+	if (!fstype_read_some(fsdev, 0, start, sizeof(start)))
+		return false;
+	if (be32_to_cpu(start[0]) != XFS_MAGIC)
+		return true;
+	return offset < (u64)be32_to_cpu(start[XFS_BLOCK_SIZE_WORD]) *
+				be32_to_cpu(start[XFS_GROUP_BLOCKS_WORD]) *
+				be32_to_cpu(start[XFS_GROUPS_WORD]);
 }
 
 /* Device-mapper's claim has words that say so, and it may put a file system where it likes. */

@@ -11,6 +11,7 @@ struct fsdev;
 struct gendisk;
 
 bool fstype_has_partitions(struct gendisk *disk);
+bool fstype_reaches(const struct fsdev *fsdev, u64 offset);
 bool fstype_may_share(struct fsdev *fsdev, struct gendisk *disk);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Geometry: one copy of the device's ranges, taken at probe. Nothing else in the driver reads
- * dev_dax->ranges or dev_dax->nr_range, so that no later change of them can come between two
- * readers.
+ * Geometry: one copy of the device's ranges, taken at probe and where it grows. Nothing else in the
+ * driver reads dev_dax->ranges or dev_dax->nr_range, so that no later change of them can come
+ * between two readers.
  *
  * The bus changes both when `mapping` or `size` is written. Before 6.9 it held the device_lock
  * meanwhile, as probe does. Since then it holds dax_dev_rwsem for writing, which is static to the
@@ -26,10 +26,13 @@
  * What was read until step 4 may be anything, also memory that is no longer mapped, and is used for
  * nothing but the sum until all five steps agree. If they never do, probe fails.
  *
- * A range that is appended later does not belong to this binding.
+ * A range that is appended later does not belong to this binding until user space has the device
+ * grow, which reads them all again: with the device_lock, and with a driver on the device, so that
+ * G1 to G4 hold as in probe.
  */
 #include <linux/kernel.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
 
@@ -164,7 +167,7 @@ static struct geometry *copy_verified(struct dev_dax *dev_dax, struct attribute 
  * geometry_read() - copy a device's ranges
  * @dev_dax: the device
  *
- * Context: probe; may sleep. Caller must hold the device_lock.
+ * Context: probe, or growth; may sleep. Caller must hold the device_lock.
  * Return: the copy, for kvfree(); -EBUSY if it changes all the time, -EINTR, -ENOMEM.
  */
 struct geometry *geometry_read(struct dev_dax *dev_dax)
@@ -186,4 +189,43 @@ struct geometry *geometry_read(struct dev_dax *dev_dax)
 	geometry = copy_verified(dev_dax, attr, page);
 	kfree(page);
 	return geometry;
+}
+
+/**
+ * geometry_bytes() - add the ranges up
+ * @geometry: a copy of a device's ranges
+ *
+ * Context: any.
+ * Return: bytes.
+ */
+u64 geometry_bytes(const struct geometry *geometry)
+{
+	u64 size = 0;
+
+	for (u32 i = 0; i < geometry->nr; i++)
+		size += geometry->range[i].len;
+	return size;
+}
+
+/**
+ * geometry_added() - find what a device has been given
+ * @old: its ranges as they are mapped
+ * @now: as the bus has them
+ *
+ * Context: may sleep.
+ * Return: the ranges that are new, for kvfree(), perhaps none; -EIO if those that are mapped are no
+ * longer what the bus has; -ENOMEM.
+ */
+struct geometry *geometry_added(const struct geometry *old, const struct geometry *now)
+{
+	struct geometry *added;
+
+	if (now->nr < old->nr || memcmp(now->range, old->range, old->nr * sizeof(*old->range)))
+		return ERR_PTR(-EIO);
+	added = alloc_geometry(now->nr - old->nr);
+	if (!added)
+		return ERR_PTR(-ENOMEM);
+	added->nr = now->nr - old->nr;
+	memcpy(added->range, now->range + old->nr, added->nr * sizeof(*added->range));
+	return added;
 }

@@ -24,5 +24,7 @@ struct geometry {
 };
 
 struct geometry *geometry_read(struct dev_dax *dev_dax);
+struct geometry *geometry_added(const struct geometry *old, const struct geometry *now);
+u64 geometry_bytes(const struct geometry *geometry);
 
 #endif

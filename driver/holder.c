@@ -191,6 +191,22 @@ bool fsdev_holder_exists(struct fsdev *fsdev)
 }
 
 /**
+ * fsdev_holder_has_bus() - has the bus's DAX device a holder?
+ * @fsdev: the device
+ *
+ * One that has claimed it with fs_dax_get(), not one that is behind the block device.
+ *
+ * Context: any; with the device_lock none comes meanwhile.
+ * Return: true if it has.
+ */
+bool fsdev_holder_has_bus(struct fsdev *fsdev)
+{
+	struct holder_words bus_words = words_of(fsdev_bus_dax(fsdev));
+
+	return holder_exists(&bus_words);
+}
+
+/**
  * fsdev_holder_bar() - the block device is being claimed: keep others from the bus's DAX device
  * @fsdev: the device
  *

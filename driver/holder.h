@@ -91,6 +91,7 @@ int fsdev_holder_claim_bus(struct fsdev *fsdev, void *holder,
 void fsdev_holder_release(struct dax_device *dax_dev, void *holder);
 bool fsdev_holder_drop(struct dax_device *dax_dev, const struct module *module);
 bool fsdev_holder_exists(struct fsdev *fsdev);
+bool fsdev_holder_has_bus(struct fsdev *fsdev);
 bool fsdev_holder_bar(struct fsdev *fsdev);
 void fsdev_holder_unbar(struct fsdev *fsdev);
 void fsdev_holder_kill_unheld(struct fsdev *fsdev);

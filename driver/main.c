@@ -19,6 +19,7 @@
 #include "exports.h"
 #include "failure.h"
 #include "geometry.h"
+#include "grow.h"
 #include "holder.h"
 #include "late.h"
 #include "memory.h"
@@ -167,9 +168,11 @@ static void fsdev_shutdown(struct device *dev)
 		dev_err(dev, "the last flush failed\n");
 }
 
+/* for the driver core */
 static const struct attribute_group *fsdev_driver_groups[] = {
 	&shared_group,
 	&remembered_group,
+	&grow_group,
 	NULL,
 };
 

@@ -6,6 +6,7 @@
 #include <linux/libnvdimm.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -21,6 +22,27 @@
 /* The most bytes that are refreshed without giving the processor up. */
 #define MEMORY_STEP SZ_1M
 
+/* The map of the whole device as it is now. Caller must be in a read-side section of RCU. */
+static const struct rangemap *current_map(const struct fsdev *fsdev)
+{
+	/* pairs with rcu_assign_pointer() in memory_grow() */
+	return rcu_dereference(fsdev->grown) ?: &fsdev->map;
+}
+
+/**
+ * memory_grow() - have the device be larger from now on
+ * @fsdev: the device
+ * @map: all of it; what is there stays where it is
+ *
+ * Reads of the last map go on until a grace period is over.
+ *
+ * Context: growth; Caller must hold the device_lock.
+ */
+void memory_grow(struct fsdev *fsdev, const struct rangemap *map)
+{
+	rcu_assign_pointer(fsdev->grown, map);
+}
+
 /**
  * memory_lookup() - translate a device offset to a physical address
  * @fsdev: the device
@@ -33,7 +55,14 @@
  */
 u64 memory_lookup(const struct fsdev *fsdev, u64 offset, u64 *phys)
 {
-	return rangemap_lookup(&fsdev->map, offset, phys);
+	u64 len = rangemap_lookup(&fsdev->map, offset, phys);
+
+	if (likely(len))
+		return len;
+	rcu_read_lock();
+	len = rangemap_lookup(current_map(fsdev), offset, phys);
+	rcu_read_unlock();
+	return len;
 }
 
 /**
@@ -47,7 +76,12 @@ u64 memory_lookup(const struct fsdev *fsdev, u64 offset, u64 *phys)
  */
 bool memory_offset(const struct fsdev *fsdev, u64 phys, u64 *offset)
 {
-	return rangemap_offset(&fsdev->map, phys, offset);
+	bool found;
+
+	rcu_read_lock();
+	found = rangemap_offset(current_map(fsdev), phys, offset);
+	rcu_read_unlock();
+	return found;
 }
 
 /**
@@ -64,7 +98,12 @@ bool memory_offset(const struct fsdev *fsdev, u64 phys, u64 *offset)
  */
 bool memory_next(const struct fsdev *fsdev, u64 *phys, u64 *len, struct rangemap_piece *piece)
 {
-	return rangemap_next(&fsdev->map, phys, len, piece);
+	bool found;
+
+	rcu_read_lock();
+	found = rangemap_next(current_map(fsdev), phys, len, piece);
+	rcu_read_unlock();
+	return found;
 }
 
 /**
@@ -77,8 +116,15 @@ bool memory_next(const struct fsdev *fsdev, u64 *phys, u64 *len, struct rangemap
  */
 unsigned int memory_shape(const struct fsdev *fsdev, u64 *size)
 {
-	*size = rangemap_size(&fsdev->map);
-	return rangemap_count(&fsdev->map);
+	const struct rangemap *map;
+	unsigned int ranges;
+
+	rcu_read_lock();
+	map = current_map(fsdev);
+	*size = rangemap_size(map);
+	ranges = rangemap_count(map);
+	rcu_read_unlock();
+	return ranges;
 }
 
 /**
@@ -120,7 +166,9 @@ unsigned int memory_ranges(const struct fsdev *fsdev)
  */
 void memory_range(const struct fsdev *fsdev, unsigned int i, struct rangemap_piece *piece)
 {
-	rangemap_get(&fsdev->map, i, piece);
+	rcu_read_lock();
+	rangemap_get(current_map(fsdev), i, piece);
+	rcu_read_unlock();
 }
 
 /**

@@ -56,7 +56,8 @@ static struct dev_pagemap *acquire_static(const struct fsdev *fsdev)
 	return pgmap;
 }
 
-static struct chunks *alloc_chunks(struct fsdev *fsdev, unsigned int nr)
+static struct chunks *alloc_chunks(struct fsdev *fsdev, unsigned int nr,
+				   const struct dev_pagemap_ops *ops)
 {
 	struct device *dev = fsdev_dev(fsdev);
 	struct chunks *chunks = kzalloc(struct_size(chunks, chunk, nr), GFP_KERNEL);
@@ -65,8 +66,10 @@ static struct chunks *alloc_chunks(struct fsdev *fsdev, unsigned int nr)
 		return NULL;
 	chunks->nr = nr;
 	chunks->threads = 1;
+	chunks->ops = ops;
 	for (unsigned int i = 0; i < nr; i++) {
 		chunks->chunk[i].fsdev = fsdev;
+		chunks->chunk[i].chunks = chunks;
 		chunks->chunk[i].node = dev_to_node(dev);
 	}
 	return chunks;
@@ -80,14 +83,14 @@ static void free_chunks(struct fsdev *fsdev, struct chunks *chunks)
 	kfree(chunks);
 }
 
-static struct chunks *chunk_static(struct fsdev *fsdev)
+static struct chunks *chunk_static(struct fsdev *fsdev, const struct dev_pagemap_ops *ops)
 {
 	struct dev_pagemap *pgmap = acquire_static(fsdev);
 	struct chunks *chunks;
 
 	if (IS_ERR(pgmap))
 		return ERR_CAST(pgmap);
-	chunks = alloc_chunks(fsdev, 1);
+	chunks = alloc_chunks(fsdev, 1, ops);
 	if (!chunks)
 		return ERR_PTR(-ENOMEM);
 	chunks->chunk[0].pgmap = pgmap;
@@ -95,9 +98,9 @@ static struct chunks *chunk_static(struct fsdev *fsdev)
 }
 
 /* The next chunk's page map, of about @len bytes. */
-static struct dev_pagemap *cut_pagemap(struct fsdev *fsdev, struct chunk_place *at, u64 len)
+static struct dev_pagemap *cut_pagemap(const struct geometry *geometry, struct chunk_place *at,
+				       u64 len)
 {
-	const struct geometry *geometry = fsdev->geometry;
 	struct chunk_place from = *at;
 	struct dev_pagemap *pgmap;
 	unsigned int nr;
@@ -111,23 +114,17 @@ static struct dev_pagemap *cut_pagemap(struct fsdev *fsdev, struct chunk_place *
 	return pgmap;
 }
 
-static struct chunks *chunk_dynamic(struct fsdev *fsdev)
+static struct chunks *chunk_ranges(struct fsdev *fsdev, const struct geometry *geometry,
+				   const struct dev_pagemap_ops *ops)
 {
-	const struct geometry *geometry = fsdev->geometry;
 	unsigned int threads = chunk_threads(geometry);
-	u64 len = div_u64(PFN_PHYS(fsdev->pages), threads);
+	u64 len = div_u64(geometry_bytes(geometry), threads);
 	/* those that end as they are large enough, and those that have as many ranges as may be */
 	unsigned int most = threads + geometry->nr / CHUNK_RANGES_MAX + 1;
 	struct chunk_place at = { };
 	struct chunks *chunks;
 
-	if (fsdev->dev_dax->pgmap) {
-		dev_err(fsdev_dev(fsdev),
-			"mapping0: %#llx-%#llx: a dynamic device that has a page map already\n",
-			geometry->range[0].start, last_of(&geometry->range[0]));
-		return ERR_PTR(-EINVAL);
-	}
-	chunks = alloc_chunks(fsdev, most);
+	chunks = alloc_chunks(fsdev, most, ops);
 	if (!chunks)
 		return ERR_PTR(-ENOMEM);
 	chunks->threads = threads;
@@ -136,7 +133,7 @@ static struct chunks *chunk_dynamic(struct fsdev *fsdev)
 	while (at.range < geometry->nr) {
 		struct chunk *chunk = &chunks->chunk[chunks->nr++];
 
-		chunk->pgmap = cut_pagemap(fsdev, &at, chunks->nr < threads ? len : U64_MAX);
+		chunk->pgmap = cut_pagemap(geometry, &at, chunks->nr < threads ? len : U64_MAX);
 		if (!chunk->pgmap) {
 			free_chunks(fsdev, chunks);
 			return ERR_PTR(-ENOMEM);
@@ -145,16 +142,39 @@ static struct chunks *chunk_dynamic(struct fsdev *fsdev)
 	return chunks;
 }
 
-static int reserve_ranges(const struct fsdev *fsdev)
+static struct chunks *chunk_dynamic(struct fsdev *fsdev, const struct dev_pagemap_ops *ops)
+{
+	const struct geometry *geometry = fsdev->geometry;
+
+	if (fsdev->dev_dax->pgmap) {
+		dev_err(fsdev_dev(fsdev),
+			"mapping0: %#llx-%#llx: a dynamic device that has a page map already\n",
+			geometry->range[0].start, last_of(&geometry->range[0]));
+		return ERR_PTR(-EINVAL);
+	}
+	return chunk_ranges(fsdev, geometry, ops);
+}
+
+/* Gives the first @nr ranges back. */
+static void release_ranges(const struct fsdev *fsdev, const struct geometry *geometry, u32 nr)
+{
+	for (u32 i = 0; i < nr; i++)
+		devm_release_mem_region(fsdev_dev(fsdev), geometry->range[i].start,
+					geometry->range[i].len);
+}
+
+/* All or none; @first is the number of the first one on the bus. */
+static int reserve_ranges(const struct fsdev *fsdev, const struct geometry *geometry, u32 first)
 {
 	struct device *dev = fsdev_dev(fsdev);
 
-	for (u32 i = 0; i < fsdev->geometry->nr; i++) {
-		const struct rangemap_range *range = &fsdev->geometry->range[i];
+	for (u32 i = 0; i < geometry->nr; i++) {
+		const struct rangemap_range *range = &geometry->range[i];
 
 		if (!devm_request_mem_region(dev, range->start, range->len, dev_name(dev))) {
-			dev_err(dev, "mapping%u: %#llx-%#llx is in use by another driver\n", i,
-				range->start, last_of(range));
+			dev_err(dev, "mapping%u: %#llx-%#llx is in use by another driver\n",
+				first + i, range->start, last_of(range));
+			release_ranges(fsdev, geometry, i);
 			return -EBUSY;
 		}
 	}
@@ -169,7 +189,7 @@ static int map_chunk(struct chunk *chunk)
 
 	pgmap->vmemmap_shift = 0;
 	pgmap->type = MEMORY_DEVICE_FS_DAX;
-	pgmap->ops = chunk->fsdev->chunks->ops;
+	pgmap->ops = chunk->chunks->ops;
 	pgmap->owner = chunk->fsdev;
 	addr = memremap_pages(pgmap, chunk->node);
 	if (IS_ERR(addr)) {
@@ -204,13 +224,12 @@ int pagemap_create(struct fsdev *fsdev, const struct dev_pagemap_ops *ops)
 	int rc;
 
 	if (static_dev_dax(fsdev->dev_dax))
-		chunks = chunk_static(fsdev);
+		chunks = chunk_static(fsdev, ops);
 	else
-		chunks = chunk_dynamic(fsdev);
+		chunks = chunk_dynamic(fsdev, ops);
 	if (IS_ERR(chunks))
 		return PTR_ERR(chunks);
-	chunks->ops = ops;
-	rc = reserve_ranges(fsdev);
+	rc = reserve_ranges(fsdev, fsdev->geometry, 0);
 	if (rc)
 		free_chunks(fsdev, chunks);
 	else
@@ -250,6 +269,8 @@ void pagemap_stop(struct fsdev *fsdev)
 
 	blocked_by(fsdev,
 		   "the page map is in use by the handling of a memory failure, waiting for that to end");
+	for (struct chunks *more = chunks->next; more; more = more->next)
+		chunk_each(more, unmap_chunk);
 	chunk_each(chunks, unmap_chunk);
 	blocked_over(fsdev);
 	for (unsigned int i = 0; i < chunks->nr; i++) {
@@ -268,7 +289,98 @@ void pagemap_stop(struct fsdev *fsdev)
  */
 void pagemap_free(struct fsdev *fsdev)
 {
-	free_chunks(fsdev, fsdev->chunks);
+	struct chunks *chunks, *next;
+
+	for (chunks = fsdev->chunks; chunks; chunks = next) {
+		next = chunks->next;
+		free_chunks(fsdev, chunks);
+	}
+}
+
+/* Where the list names its last page maps. */
+static struct chunks **last_place(struct fsdev *fsdev)
+{
+	struct chunks **at = &fsdev->chunks;
+
+	while ((*at)->next)
+		at = &(*at)->next;
+	return at;
+}
+
+/**
+ * pagemap_retract() - undo pagemap_extend()
+ * @fsdev: the device
+ * @added: the ranges
+ *
+ * No page of them is in use, and no report of a failure finds them.
+ *
+ * Context: growth that fails, may sleep. Caller must hold the device_lock.
+ */
+void pagemap_retract(struct fsdev *fsdev, const struct geometry *added)
+{
+	struct chunks **at = last_place(fsdev), *chunks = *at;
+
+	/* waits for references of pagemap_get() */
+	chunk_each(chunks, unmap_chunk);
+	mutex_lock(&fsdev->poison.lock);
+	*at = NULL;
+	mutex_unlock(&fsdev->poison.lock);
+	free_chunks(fsdev, chunks);
+	release_ranges(fsdev, added, added->nr);
+}
+
+/**
+ * pagemap_extend() - prepare page maps for ranges that the device is about to grow by
+ * @fsdev: a dynamic device that is bound
+ * @added: the ranges
+ * @first: number of the first one on the bus
+ *
+ * Removal undoes it with pagemap_stop() and pagemap_free(), as what was there at probe: none of it
+ * is left to the driver core, but for the reservation.
+ *
+ * Context: growth, may sleep. Caller must hold the device_lock. Undone by pagemap_retract().
+ * Return: 0; -EBUSY where a range is taken; -ENOMEM.
+ */
+int pagemap_extend(struct fsdev *fsdev, const struct geometry *added, u32 first)
+{
+	struct chunks *chunks = chunk_ranges(fsdev, added, fsdev->chunks->ops);
+	int rc;
+
+	if (IS_ERR(chunks))
+		return PTR_ERR(chunks);
+	rc = reserve_ranges(fsdev, added, first);
+	if (rc) {
+		free_chunks(fsdev, chunks);
+		return rc;
+	}
+	/* before a page can fail, for pagemap_get() */
+	mutex_lock(&fsdev->poison.lock);
+	(*last_place(fsdev))->next = chunks;
+	mutex_unlock(&fsdev->poison.lock);
+	return 0;
+}
+
+/**
+ * pagemap_map_last() - give what pagemap_extend() has prepared page structures
+ * @fsdev: the device
+ *
+ * As pagemap_map().
+ *
+ * Context: growth, may sleep. Caller must hold the device_lock. Undone by pagemap_retract().
+ * Return: 0 or a negative errno.
+ */
+int pagemap_map_last(struct fsdev *fsdev)
+{
+	return chunk_each(*last_place(fsdev), map_chunk);
+}
+
+static struct chunk *find_chunk(struct fsdev *fsdev, const struct dev_pagemap *pgmap)
+{
+	for (struct chunks *chunks = fsdev->chunks; chunks; chunks = chunks->next)
+		for (unsigned int i = 0; i < chunks->nr; i++)
+			if (chunks->chunk[i].pgmap == pgmap)
+				return &chunks->chunk[i];
+	return NULL;
 }
 
 /**
@@ -282,18 +394,25 @@ void pagemap_free(struct fsdev *fsdev)
  */
 void pagemap_get(struct fsdev *fsdev, struct dev_pagemap *pgmap)
 {
-	struct chunks *chunks = fsdev->chunks;
+	struct chunk *chunk;
 
 	lockdep_assert_held(&fsdev->poison.lock);
+	chunk = find_chunk(fsdev, pgmap);
+	if (!chunk)
+		return;
+	if (!chunk->kept)
+		percpu_ref_get(&pgmap->ref);
+	chunk->kept = true;
+}
+
+static void put_kept(struct chunks *chunks)
+{
 	for (unsigned int i = 0; i < chunks->nr; i++) {
 		struct chunk *chunk = &chunks->chunk[i];
 
-		if (chunk->pgmap != pgmap)
-			continue;
-		if (!chunk->kept)
-			percpu_ref_get(&pgmap->ref);
-		chunk->kept = true;
-		return;
+		if (chunk->kept)
+			percpu_ref_put(&chunk->pgmap->ref);
+		chunk->kept = false;
 	}
 }
 
@@ -305,16 +424,9 @@ void pagemap_get(struct fsdev *fsdev, struct dev_pagemap *pgmap)
  */
 void pagemap_put(struct fsdev *fsdev)
 {
-	struct chunks *chunks = fsdev->chunks;
-
 	lockdep_assert_held(&fsdev->poison.lock);
-	for (unsigned int i = 0; i < chunks->nr; i++) {
-		struct chunk *chunk = &chunks->chunk[i];
-
-		if (chunk->kept)
-			percpu_ref_put(&chunk->pgmap->ref);
-		chunk->kept = false;
-	}
+	for (struct chunks *chunks = fsdev->chunks; chunks; chunks = chunks->next)
+		put_kept(chunks);
 }
 
 /**

@@ -103,11 +103,21 @@ void poison_refill(struct poison *poison)
 	refill_set(poison, &poison->mapped);
 }
 
+/* What of a range the summary map covers; 0 if nothing. */
+static u64 summary_len(const struct poison *poison, u64 offset, u64 len)
+{
+	return offset < poison->size ? min(len, poison->size - offset) : 0;
+}
+
 static void summary_set(struct poison *poison, u64 offset, u64 len)
 {
-	u8 *cell = poison->summary + poison_cell(poison, offset);
-	u8 *last = poison->summary + poison_cell(poison, offset + len - 1);
+	u8 *cell, *last;
 
+	len = summary_len(poison, offset, len);
+	if (!len)
+		return;
+	cell = poison->summary + poison_cell(poison, offset);
+	last = poison->summary + poison_cell(poison, offset + len - 1);
 	for (; cell <= last; cell++)
 		WRITE_ONCE(*cell, 1);
 }
@@ -116,8 +126,12 @@ static void summary_set(struct poison *poison, u64 offset, u64 len)
 static void summary_clear(struct poison *poison, u64 offset, u64 len)
 {
 	u64 bytes = PFN_PHYS(1ULL << poison->summary_shift), size = poison->size;
-	u64 last = poison_cell(poison, offset + len - 1);
+	u64 last;
 
+	len = summary_len(poison, offset, len);
+	if (!len)
+		return;
+	last = poison_cell(poison, offset + len - 1);
 	for (u64 cell = poison_cell(poison, offset); cell <= last; cell++) {
 		u64 start = cell * bytes, in_device = min(bytes, size - start);
 
@@ -544,16 +558,15 @@ static void free_set(struct poison_set *set)
 	*set = (struct poison_set){};
 }
 
-static int init_set(struct poison_set *set, u64 size)
+/* For the largest device: one that grows needs no other set. */
+static int init_set(struct poison_set *set)
 {
 	void *list = kvzalloc(poison_set_list_bytes(POISON_RANGES), GFP_KERNEL);
 
 	if (!list)
 		return -ENOMEM;
-	if (poison_set_init(set, size, PAGE_SHIFT, list, POISON_RANGES))
-		return 0;
-	kvfree(list);
-	return -EINVAL;
+	poison_set_init(set, POISON_SET_SIZE_MAX, PAGE_SHIFT, list, POISON_RANGES);
+	return 0;
 }
 
 /**
@@ -569,6 +582,8 @@ int poison_init(struct poison *poison, u64 size, void (*switch_access)(struct po
 {
 	int rc;
 
+	if (size > POISON_SET_SIZE_MAX)
+		return -EINVAL;
 	mutex_init(&poison->lock);
 	INIT_LIST_HEAD(&poison->listeners);
 	poison->switch_access = switch_access;
@@ -579,10 +594,10 @@ int poison_init(struct poison *poison, u64 size, void (*switch_access)(struct po
 	while ((PHYS_PFN(size) - 1) >> poison->summary_shift >= POISON_SUMMARY)
 		poison->summary_shift++;
 	poison->summary_pages = (POISON_SUMMARY_LOAD - 1ULL) << poison->summary_shift;
-	rc = init_set(&poison->set, size);
+	rc = init_set(&poison->set);
 	if (rc)
 		return rc;
-	rc = init_set(&poison->unreported, size) ?: init_set(&poison->mapped, size);
+	rc = init_set(&poison->unreported) ?: init_set(&poison->mapped);
 	if (rc)
 		poison_free(poison);
 	return rc;

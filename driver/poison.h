@@ -10,7 +10,8 @@
  * Readers take no lock. Writers hold poison.lock, except poison_add_fast(). Invariants:
  *
  *  P1. While a page is in the set its summary byte is set, but for the moment between the two
- *      steps of poison_add_fast(), whose caller notifies the holder after both.
+ *      steps of poison_add_fast(), whose caller notifies the holder after both. A page that the
+ *      device has grown by has none: direct access looks for it in the set.
  *  P2. Between poison_lock() and poison_unlock() the pending slot is empty and closed: who has the
  *      lock in this way finds every poisoned page in the set, and no page is added beside it.
  *  P3. A reader looks at the pending slot and then at the set; poison_lock() inserts into the set
@@ -86,7 +87,8 @@ struct poison_listener {
  *	the device is unbound, in jiffies; written before @reporting drops, without a lock
  * @repair_after: when the last one has had the effects that a repair must come after; as
  *	@quiet_after
- * @size: bytes of the device; immutable after probe
+ * @size: bytes of the device that the summary map covers, from its start; those that were there at
+ *	probe; immutable after that
  * @summary_pages: pages that one load of the summary map covers; immutable after probe
  * @summary_shift: log2 of the pages that one byte covers; immutable after probe
  * @summary: not 0 where one of these pages may be poisoned; cleared with @lock held
@@ -212,7 +214,7 @@ static __always_inline bool poison_far(const struct poison *poison, pgoff_t pgof
 /**
  * poison_add_fast() - mark one page poisoned without taking the lock
  * @poison: the device's poison
- * @offset: device offset of the page; in the device
+ * @offset: device offset of the page; in what the summary map covers
  *
  * Publishes the page in the pending slot, then sets its summary byte. The caller switches direct
  * access next, and calls poison_merge() when the holder has been notified. A lock holder merges the

@@ -11,6 +11,7 @@
 #include <linux/device.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/rcupdate.h>
 
 #include "access.h"
 #include "badblocks.h"
@@ -65,6 +66,8 @@ static void free_device(struct fsdev *fsdev)
 	blocked_over(fsdev);
 	dev_set_drvdata(fsdev_dev(fsdev), NULL);
 	kvfree(fsdev->geometry);
+	/* nothing looks anything up any more */
+	kvfree(rcu_dereference_protected(fsdev->grown, true));
 	kvfree(fsdev);
 }
 

@@ -22,7 +22,7 @@
  * Raised by each addition; what is there keeps its number, its layout and its meaning.
  * fsdev_info.version is that of the running driver.
  */
-#define FSDEV_UAPI_VERSION 3
+#define FSDEV_UAPI_VERSION 4
 
 #define FSDEV_IOC_MAGIC 0xDA
 
@@ -191,6 +191,7 @@ struct fsdev_span {
 #define FSDEV_EVENT_REMOVAL	2U	/* the device is being unbound; end of file follows */
 #define FSDEV_EVENT_CLEARED	3U	/* memory was repaired */
 #define FSDEV_EVENT_LOST	4U	/* the queue was full: @len events did not get into it */
+#define FSDEV_EVENT_GROWN	5U	/* the device is larger; from version 4 */
 
 /* fsdev_event.flags of a failure */
 #define FSDEV_EVENT_ACTION_REQUIRED	0x1U	/* a processor was using the data */
@@ -203,8 +204,10 @@ struct fsdev_span {
  * @sequence: number of the event in the life of the device with this driver, from 1; the same for
  *	all descriptors. Of FSDEV_EVENT_LOST: that of the last one lost
  * @time: nanoseconds of CLOCK_MONOTONIC at which it happened
- * @offset: device offset; 0 where it has no meaning
- * @len: bytes; of FSDEV_EVENT_LOST: number of events; of FSDEV_EVENT_REMOVAL: the device's size
+ * @offset: device offset; 0 where it has no meaning; of FSDEV_EVENT_GROWN: the size before, which
+ *	is where the new memory begins
+ * @len: bytes; of FSDEV_EVENT_LOST: number of events; of FSDEV_EVENT_REMOVAL and
+ *	FSDEV_EVENT_GROWN: the device's size
  * @kind: FSDEV_EVENT_...
  * @flags: FSDEV_EVENT_... as above
  * @reserved: 0

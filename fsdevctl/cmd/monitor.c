@@ -77,6 +77,7 @@ static const char *kind_name(uint32_t kind)
 	case FSDEV_EVENT_REMOVAL: return "removal";
 	case FSDEV_EVENT_CLEARED: return "cleared";
 	case FSDEV_EVENT_LOST: return "lost";
+	case FSDEV_EVENT_GROWN: return "grown";
 	default: return "unknown";
 	}
 }

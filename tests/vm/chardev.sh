@@ -79,7 +79,7 @@ ok "it is closed: fsdev takes it" give $dev fsdev
 # --- who may open it, and what it tells -------------------------------------------------------------------------------
 
 is "the node is root's alone" "600 0:0" "$(stat -c '%a %u:%g' $node)"
-is "information" "version=3 flags=0 size=$size bad=0/0 events=0 ranges=3 align=2097152 page=4096 holder=none" \
+is "information" "version=4 flags=0 size=$size bad=0/0 events=0 ranges=3 align=2097152 page=4096 holder=none" \
 	"$(info version flags size bad events ranges align page holder)"
 is "the block device is open nowhere" openers=0 "$(info openers)"
 exec 6<"/dev/fsdev${dev#dax}"

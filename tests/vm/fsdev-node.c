@@ -106,9 +106,10 @@ static int cmd_bad(char **argv)
 
 static const char *event_name(uint32_t kind)
 {
-	static const char *const names[] = { "?", "failure", "removal", "cleared", "lost" };
+	static const char *const names[] = { "?",	 "failure", "removal", "cleared",
+					     "lost", "grown" };
 
-	return names[kind <= FSDEV_EVENT_LOST ? kind : 0];
+	return names[kind <= FSDEV_EVENT_GROWN ? kind : 0];
 }
 
 static void print_event(const struct fsdev_event *event)

@@ -40,7 +40,7 @@ cannot_fail='
 	class_unregister class_destroy unregister_ clear_mce_nospec set_mce_nospec alloc_dax put_dax
 	kobject_put bdev_ blkdev_ errseq_ capable compat_ptr_ioctl ktime_get memory_failure __check_object_size __sw_hweight64 validate_usercopy
 	kmalloc_caches const_pcpu_hot current_task const_current_task
-	bus_find_device device_match_devt kern_path path_put
+	bus_find_device device_match_devt device_match_name __devm_release_region kern_path path_put
 	async_schedule_node_domain async_synchronize_full_domain memunmap_pages __num_online_cpus
 	__symbol_get __symbol_put arch_invalidate_pmem cancel_ empty_zero_page __zero_page iov_iter_revert iov_iter_kvec __flush_workqueue msleep lookup_address
 	queue_work_on queue_delayed_work_on delayed_work_timer_fn timer_init_key system_percpu_wq system_wq mce_ boot_cpu_data
