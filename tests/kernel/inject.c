@@ -5,6 +5,8 @@
  *
  *   inject-begin          from here on calls are counted
  *   inject-end
+ *   inject-growth ID      the same while that device grows, until inject-end; only "arm" and
+ *                         "disarm" are for this
  *   steps                 a note for each function that can be made to fail
  *   count                 the next probe's calls of functions that the kernel itself calls all the
  *                         time count too, as they do while something is armed
@@ -226,6 +228,27 @@ static struct kretprobe bus_probe = {
 	.handler = bus_probe_return,
 };
 
+/* The device whose growth is watched. */
+static struct dev_dax *grower;
+
+/* grow_store() begins: all that counts is by its task */
+static int growth_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	for (int i = 0; i < ARRAY_SIZE(steps); i++) {
+		atomic_set(&steps[i].calls, 0);
+		atomic_set(&steps[i].calls_inside, 0);
+	}
+	probed = grower;
+	WRITE_ONCE(prober, current);
+	return 0;
+}
+
+static struct kretprobe growth_probe = {
+	.kp.symbol_name = "fsdev:grow_store",
+	.entry_handler = growth_entry,
+	.handler = bus_probe_return,
+};
+
 static void watch_calls(struct kprobe *probe, bool on)
 {
 	if (on == !kprobe_disabled(probe))
@@ -278,6 +301,9 @@ void inject_exit(void)
 		if (pairs[i].there)
 			unregister_kprobe(&pairs[i].probe);
 	unregister_kretprobe(&bus_probe);
+	if (grower)
+		unregister_kretprobe(&growth_probe);
+	grower = NULL;
 	injecting = false;
 }
 
@@ -318,6 +344,21 @@ static int inject_end(char **word)
 {
 	inject_exit();
 	return 0;
+}
+
+static int inject_growth(char **word)
+{
+	struct test_device *device = device_find(word[0]);
+	int rc;
+
+	if (!injecting || !device || grower)
+		return -EINVAL;
+	grower = device->dev_dax;
+	growth_probe.kp.addr = NULL;
+	rc = register_kretprobe(&growth_probe);
+	if (rc)
+		grower = NULL;
+	return rc;
 }
 
 static int steps_verb(char **word)
@@ -446,6 +487,7 @@ static int give_back(char **word)
 const struct test_verb inject_verbs[] = {
 	{ "inject-begin", 0, inject_begin },
 	{ "inject-end", 0, inject_end },
+	{ "inject-growth", 1, inject_growth },
 	{ "steps", 0, steps_verb },
 	{ "count", 0, count },
 	{ "calls", 0, list_calls },
