@@ -4,6 +4,7 @@
 # A bound device grows by ranges that the bus has given it, under a mounted XFS and ext4: with another device's memory between
 # what it had and what it gets. What is refused leaves it as it was. Memory that fails on the way, in the new range, and behind a
 # file system that has not grown. Growth beside an unbind, and many growths.
+# shellcheck disable=SC2119  # let_go is that of ras-lib.sh
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
@@ -12,7 +13,6 @@
 . "$(dirname -- "$0")/kernel-lib.sh"
 # shellcheck source=tests/vm/ras-lib.sh
 . "$(dirname -- "$0")/ras-lib.sh"
-# shellcheck disable=SC2119  # let_go is that of ras-lib.sh
 
 PATH=$top/build:$PATH
 dev=dax10.0 disk=/dev/fsdev10.0 beside=/dev/fsdev10.1 node=/dev/dax10.0 mnt=/mnt/grow held=''
@@ -317,7 +317,10 @@ ok "a range" shape $dev 0:64
 is "bound" bound "$(bind $dev fsdev)"
 dd if=/dev/urandom of=/dev/shm/start bs=1M count=16 status=none
 dd if=/dev/shm/start of=$disk bs=1M oflag=direct status=none
-for ((n = 0; n < 50; n++)); do append $((400 + n * 4)):2 && [ "$(grows)" = grown ] || break; done
+for ((n = 0; n < 50; n++)); do
+	append $((400 + n * 4)):2 || break
+	[ "$(grows)" = grown ] || break
+done
 is "many growths" 50 $n
 knows "many growths" 164 51
 ok "many growths: what there was" cmp -n $((16 * MIB)) /dev/shm/start $disk
