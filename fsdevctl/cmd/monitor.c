@@ -313,6 +313,8 @@ static int watch(struct device *device)
 		return -ENOMEM;
 	}
 	*watched[slot].device = *device;
+	/* only the driver's own list counts: the disk's is empty while the disk is deleted */
+	watched[slot].device->disk[0] = '\0';
 	device->ranges = NULL;
 	device->cxl_serials = NULL;
 	device->bad = NULL;
