@@ -308,6 +308,8 @@ static int disk_opened_clamped(struct gendisk *disk, bool claims)
 
 	if (rc)
 		return rc;
+	if (claims)
+		WRITE_ONCE(fsdev->failure.reach, fstype_reach(fsdev, disk));
 	if (!(COMPAT_DISK_CLAIM_UNSEEN && fstype_has_partitions(disk)) &&
 	    (!claims || !fstype_may_share(fsdev, disk)))
 		return 0;

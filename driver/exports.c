@@ -241,7 +241,7 @@ int exports_claim(struct dax_device *dax_dev, void *holder,
 		return rc;
 	if (!access_is_ours(dax_dev))
 		rc = -ENODEV;
-	else if (memory_ranges(fsdev_of(dax_dev)) > 1)
+	else if (memory_ranges(fsdev_of(dax_dev)) > 1 || memory_has_grown(fsdev_of(dax_dev)))
 		/* an out-of-tree file system may share blocks, too */
 		rc = clamp_get(fsdev_of(dax_dev));
 	if (!rc) {

@@ -171,6 +171,16 @@ static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *pie
 	poison_refill(&fsdev->poison);
 }
 
+/* The same page may be reported again and again. Caller must hold early->lock. */
+static bool known_early(const struct failure_early *early, u64 offset, u64 len)
+{
+	for (unsigned int i = 0; i < min(early->nr, FAILURE_EARLY + 0U); i++)
+		if (offset >= early->piece[i].offset &&
+		    offset + len <= early->piece[i].offset + early->piece[i].len)
+			return true;
+	return false;
+}
+
 /*
  * Notes what a failure hits of memory that the device is about to grow by. Returns how many bytes
  * of the span that was.
@@ -190,6 +200,8 @@ static u64 note_early(struct fsdev *fsdev, u64 phys, u64 len)
 		if (old == piece.len)
 			continue;
 		noted += piece.len - old;
+		if (known_early(early, piece.offset + old, piece.len - old))
+			continue;
 		if (early->nr < FAILURE_EARLY)
 			early->piece[early->nr] = (struct poison_piece){
 				.offset = piece.offset + old,
@@ -201,11 +213,21 @@ static u64 note_early(struct fsdev *fsdev, u64 phys, u64 len)
 	return noted;
 }
 
-/* A holder is not told of what lies behind its file system: some would look it up all the same. */
-static int notify_holder(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
+/*
+ * Notifies the holder of what lies in its file system: of what lies behind it, some would look it
+ * up all the same, see fstype_reach().
+ */
+static __always_inline int notify_holder(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
 {
-	if (offset + len > PFN_PHYS(fsdev->pages) && !fstype_reaches(fsdev, offset + len - 1))
-		return -EOPNOTSUPP;
+	u64 end = READ_ONCE(fsdev->failure.reach);
+
+	if (unlikely(offset + len > end)) {
+		/* it may have grown */
+		end = fstype_xfs_end(fsdev, end);
+		if (offset >= end)
+			return -EOPNOTSUPP;
+		len = min(len, end - offset);
+	}
 	return fsdev_holder_notify(fsdev, offset, len, mf_flags);
 }
 
@@ -265,7 +287,7 @@ static __always_inline bool failure_notify_fast(struct fsdev *fsdev, unsigned lo
 		return false;
 	access_check_poison(&fsdev->access);
 	note_lost(pfn);
-	*rc = fsdev_holder_notify(fsdev, offset, PAGE_SIZE, mf_flags);
+	*rc = notify_holder(fsdev, offset, PAGE_SIZE, mf_flags);
 	/* the holder has been notified; everything below is bookkeeping */
 	finish_fast_report(fsdev, offset, mf_flags);
 	return true;
@@ -461,7 +483,10 @@ void failure_tell_early(struct fsdev *fsdev)
 	poison_refill(&fsdev->poison);
 }
 
-/* Maps what has failed again, as restore_direct_map(), and takes it out of the poison set. */
+/*
+ * Maps what has failed again, as restore_direct_map(), and takes it out of the poison set. The
+ * device does not grow by it any more.
+ */
 static void forget_early(struct fsdev *fsdev, const struct rangemap *map, u64 size)
 {
 	const struct failure_early *early = &fsdev->failure.early;
@@ -473,8 +498,11 @@ static void forget_early(struct fsdev *fsdev, const struct rangemap *map, u64 si
 		for (u64 at = 0; at < early->piece[i].len; at += PAGE_SIZE) {
 			u64 phys;
 
-			if (rangemap_lookup(map, early->piece[i].offset + at, &phys))
+			if (rangemap_lookup(map, early->piece[i].offset + at, &phys)) {
 				compat_direct_map_restore(PHYS_PFN(phys));
+				failure_log(fsdev, "memory failure at %#llx: not grown by it",
+					    phys);
+			}
 			cond_resched();
 		}
 }
@@ -500,6 +528,7 @@ void failure_reject(struct fsdev *fsdev)
 		return;
 	while (!poison_quiet(&fsdev->poison))
 		msleep(REPORT_POLL_MS);
+	early->spoiled = true;
 	forget_early(fsdev, map, early->size);
 }
 
@@ -590,6 +619,7 @@ int failure_prepare(struct fsdev *fsdev)
 
 	ratelimit_state_init(&fsdev->failure.log_limit, LOG_INTERVAL, LOG_BURST);
 	spin_lock_init(&fsdev->failure.early.lock);
+	fsdev->failure.reach = U64_MAX;
 	INIT_DELAYED_WORK(&fsdev->failure.unmap_work, failure_unmap);
 	INIT_DELAYED_WORK(&fsdev->failure.put_work, failure_put_pagemaps);
 	rc = poison_init(&fsdev->poison, size, access_switch);

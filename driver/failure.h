@@ -29,6 +29,8 @@ struct task_struct;
  * @size: bytes of the device as it is
  * @nr: how many of @piece are in use; FAILURE_EARLY + 1 where there were more
  * @piece: what has failed
+ * @spoiled: a growth came to nothing after some of the memory had failed, of which nothing is known
+ *	any more; protected by the device_lock
  */
 struct failure_early {
 	spinlock_t lock;	/* see above */
@@ -36,6 +38,7 @@ struct failure_early {
 	u64 size;
 	unsigned int nr;
 	struct poison_piece piece[FAILURE_EARLY];
+	bool spoiled;
 };
 
 /**
@@ -48,6 +51,8 @@ struct failure_early {
  *	only, read without a lock
  * @injector: the task that injects a failure, while memory_failure() has it, or NULL; written by it
  *	only, read without a lock
+ * @reach: device offset up to which holders are notified; written where the disk is claimed, with
+ *	its open_mutex, read without a lock
  * @reports: pieces of failing memory that holders have been notified of; atomic
  * @early: what fails of memory that the device is about to grow by
  * @log_limit: rate limit of the device's messages about poison, repair.c's as well
@@ -59,6 +64,7 @@ struct failure {
 	unsigned long put_after;
 	struct task_struct *reporter;
 	struct task_struct *injector;
+	u64 reach;
 	atomic_long_t reports;
 	struct failure_early early;
 	struct ratelimit_state log_limit;

@@ -56,32 +56,6 @@ static bool fstype_read(const struct fsdev *fsdev, u64 offset, void *start)
 	return fstype_read_some(fsdev, offset, start, FSTYPE_BYTES);
 }
 
-/**
- * fstype_reaches() - may a holder be told of a failure that far into the disk?
- * @fsdev: the device
- * @offset: device offset
- *
- * XFS of 6.1 and 6.12 takes for granted that there is an allocation group for each byte of its
- * disk, which is not so before a file system has grown with its disk. Its superblock may be written
- * later than it has grown: until then it is not told, and the kernel handles the page without it.
- *
- * Context: any.
- * Return: false if the disk has an XFS that does not reach there, or one of which that cannot be
- * seen.
- */
-bool fstype_reaches(const struct fsdev *fsdev, u64 offset)
-{
-	__be32 start[XFS_WORDS];
-
-	if (!fstype_read_some(fsdev, 0, start, sizeof(start)))
-		return false;
-	if (be32_to_cpu(start[0]) != XFS_MAGIC)
-		return true;
-	return offset < (u64)be32_to_cpu(start[XFS_BLOCK_SIZE_WORD]) *
-				be32_to_cpu(start[XFS_GROUP_BLOCKS_WORD]) *
-				be32_to_cpu(start[XFS_GROUPS_WORD]);
-}
-
 /* Device-mapper's claim has words that say so, and it may put a file system where it likes. */
 static bool fstype_claimed_by_dm(const void *claimer)
 {
@@ -135,6 +109,50 @@ bool fstype_has_partitions(struct gendisk *disk)
 	xa_for_each_start(&disk->part_tbl, index, part, 1)
 		return true;
 	return false;
+}
+
+/**
+ * fstype_xfs_end() - find where an XFS on the whole disk ends
+ * @fsdev: the device
+ * @end: what is known
+ *
+ * The superblock says so, which XFS may write a moment after it has grown.
+ *
+ * Context: any.
+ * Return: the device offset behind its last allocation group; @end where no superblock of XFS can
+ * be read.
+ */
+u64 fstype_xfs_end(const struct fsdev *fsdev, u64 end)
+{
+	__be32 start[XFS_WORDS];
+
+	if (!fstype_read_some(fsdev, 0, start, sizeof(start)) ||
+	    be32_to_cpu(start[0]) != XFS_MAGIC)
+		return end;
+	return (u64)be32_to_cpu(start[XFS_BLOCK_SIZE_WORD]) *
+	       be32_to_cpu(start[XFS_GROUP_BLOCKS_WORD]) * be32_to_cpu(start[XFS_GROUPS_WORD]);
+}
+
+/**
+ * fstype_reach() - how far into the disk may its user be told of failures?
+ * @fsdev: the device
+ * @disk: its disk, which is being claimed
+ *
+ * XFS of 6.1 and 6.12 takes for granted that there is an allocation group for each byte of its
+ * disk, and dereferences NULL where the disk is larger. Nothing is known of the file systems of
+ * partitions and volumes.
+ *
+ * Context: open of the disk, whose open_mutex is held; may sleep.
+ * Return: the device offset behind its file system; U64_MAX if it may be told of all.
+ */
+u64 fstype_reach(const struct fsdev *fsdev, struct gendisk *disk)
+{
+	const void *claimer = READ_ONCE(disk->part0->bd_claiming);
+
+	if (!claimer || fstype_claimed_by_dm(claimer) || fstype_has_partitions(disk) ||
+	    fstype_claimed_by_process(disk, claimer) || sync_blockdev(disk->part0))
+		return U64_MAX;
+	return fstype_xfs_end(fsdev, U64_MAX);
 }
 
 /**

@@ -11,7 +11,8 @@ struct fsdev;
 struct gendisk;
 
 bool fstype_has_partitions(struct gendisk *disk);
-bool fstype_reaches(const struct fsdev *fsdev, u64 offset);
+u64 fstype_xfs_end(const struct fsdev *fsdev, u64 end);
+u64 fstype_reach(const struct fsdev *fsdev, struct gendisk *disk);
 bool fstype_may_share(struct fsdev *fsdev, struct gendisk *disk);
 
 #endif

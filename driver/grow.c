@@ -78,6 +78,9 @@ static int grow_check_device(struct growth *growth)
 	if (static_dev_dax(fsdev->dev_dax))
 		return grow_refuse(growth, -EOPNOTSUPP,
 				   "a static device has the memory that it was made with");
+	if (fsdev->failure.early.spoiled)
+		return grow_refuse(growth, -EIO,
+				   "memory that it was to grow by has failed; unbind it and bind it again");
 	/* it has asked for the size, and does not learn of another one */
 	if (fsdev_holder_has_bus(fsdev))
 		return grow_refuse(growth, -EBUSY, "it is held via fs_dax_get()");
@@ -180,9 +183,9 @@ static void grow_tell(struct growth *growth, const struct rangemap *before)
 
 	swap(fsdev->geometry, growth->geometry);
 	growth->map = NULL;
-	failure_tell_early(fsdev);
 	disk_grow(fsdev);
 	event_post(fsdev->events, FSDEV_EVENT_GROWN, 0, old, size);
+	failure_tell_early(fsdev);
 	dev_info(fsdev_dev(fsdev), "grown by %llu MiB to %llu MiB in %u ranges\n",
 		 (size - old) >> 20, size >> 20, memory_ranges(fsdev));
 	if (before)

@@ -44,6 +44,20 @@ void memory_grow(struct fsdev *fsdev, const struct rangemap *map)
 }
 
 /**
+ * memory_has_grown() - has the device grown since probe?
+ * @fsdev: the device
+ *
+ * Then direct access ends where the device ended at probe, also where the memory goes on.
+ *
+ * Context: any.
+ * Return: true if it has.
+ */
+bool memory_has_grown(const struct fsdev *fsdev)
+{
+	return rcu_access_pointer(fsdev->grown);
+}
+
+/**
  * memory_lookup() - translate a device offset to a physical address
  * @fsdev: the device
  * @offset: device offset in bytes

@@ -19,6 +19,7 @@ struct fsdev;
 #define MEMORY_CAN_REFRESH IS_ENABLED(CONFIG_X86)
 
 void memory_grow(struct fsdev *fsdev, const struct rangemap *map);
+bool memory_has_grown(const struct fsdev *fsdev);
 u64 memory_lookup(const struct fsdev *fsdev, u64 offset, u64 *phys);
 bool memory_offset(const struct fsdev *fsdev, u64 phys, u64 *offset);
 bool memory_next(const struct fsdev *fsdev, u64 *phys, u64 *len, struct rangemap_piece *piece);

@@ -333,6 +333,35 @@ untouched "many growths"
 points "many growths" maps-agree 10
 unbind $dev
 
+# bound anew with a file system that has not grown: the disk is larger than it from the start
+ok "smaller than its disk: the device" shape $dev 0:320
+is "smaller than its disk: bound" bound "$(bind $dev fsdev)"
+ok "smaller than its disk: made" mkfs.xfs -q -f -m rmapbt=1,reflink=0 -d size=$((310 * MIB)),agcount=2 $disk
+ok "smaller than its disk: mount" mount -o dax=always $disk $mnt
+end=$(xfs_info $mnt | awk -F'[=, ]+' '/^meta-data/ { for (i = 1; i < NF; i++) { if ($i == "agcount") n = $(i + 1); if ($i == "agsize") b = $(i + 1) } }
+	END { print n * b * 4096 }')
+like "smaller than its disk: it ends before" '^3[0-9]{8}$' "$end"
+is "smaller than its disk: a page behind it fails" "ok, 4096 bytes" "$(fsdev-node span $node inject $((end + MIB)) 4096 0)"
+ok "smaller than its disk: it goes on" touch $mnt/on
+# of files in several allocation groups the one that lies last, and what is free behind it
+last=''
+for n in 0 1 2 3; do
+	mkdir $mnt/$n
+	dax-file fill $mnt/$n/file 0 65536 $n
+	sync
+	[ -n "$last" ] && (($(blocks $mnt/$n/file 61440) < $(blocks "$last" 61440))) || last=$mnt/$n/file
+done
+where=$(blocks "$last" 61440)
+hold /tmp/last "$last"
+mark_log
+fsdev-node span $node add-bad "$where" $((end + 4096 - where)) 0 >/dev/null
+like "smaller than its disk: pages across its end" "known poison: device offset $(printf %#x "$where"), $((end + 4096 - where)) bytes" "$(said $dev)"
+let_go
+like "smaller than its disk: it is told of those that it has" "^SIGBUS (AO|AR|ADRERR) at 61440 lsb (0|12)$" "$(tail -n 1 /tmp/last)"
+umount $mnt
+is "smaller than its disk: overwritten" "" "$(dd if=/dev/zero of=$disk bs=4k seek=$((where / 4096)) count=$(((end + 4096 - where) / 4096)) oflag=direct conv=notrunc 2>&1 | grep -i error)"
+unbind $dev
+
 # a static device has the memory that it was made with
 make_static 11 $((904 << 10)) 32768 $((904 << 10)) 32768
 is "static: bound" bound "$(bind dax11.0 fsdev)"
