@@ -271,7 +271,7 @@ untouched ext4
 umount $mnt
 ok "ext4: it is whole" e2fsck -fn $disk
 ends
-is "ext4: the events" "failure 0x14005000 0x1000;grown 0x14000000 0x19000000" \
+is "ext4: the events" "grown 0x14000000 0x19000000;failure 0x14005000 0x1000" \
 	"$(awk '$2 == "grown" || $2 == "failure" { print $2, $3, $4 }' /tmp/events | head -n 2 | paste -sd';')"
 
 # bounds that memory cannot be mapped at, and a holder that does not learn of a size
