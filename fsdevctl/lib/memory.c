@@ -167,6 +167,22 @@ enum outcome memory_offline(const struct device *device, const struct memory_blo
 }
 
 /**
+ * memory_online_at_once() - have the kernel's driver put all of a device online as movable
+ * @device: a device in system-ram mode, whose memory is offline
+ *
+ * From 7.3 on the driver does that for all ranges together, and can say later what it did. To go
+ * offline block by block tells which one is in the way, and can be stopped, so that stays.
+ *
+ * Return: whether it did; false on kernels whose driver cannot.
+ */
+bool memory_online_at_once(const struct device *device)
+{
+	return sysfs_there(DAX_BUS "/devices/%s/state", device->name) &&
+		!sysfs_write("unplugged", DAX_BUS "/devices/%s/state", device->name) &&
+		!sysfs_write("online_movable", DAX_BUS "/devices/%s/state", device->name);
+}
+
+/**
  * memory_restore() - put the blocks back online that were
  * @device: the device
  * @blocks: its blocks as they were

@@ -28,6 +28,7 @@ struct memory_blocks {
 int memory_load(const struct device *device, struct memory_blocks *blocks);
 void memory_free(struct memory_blocks *blocks);
 enum outcome memory_offline(const struct device *device, const struct memory_blocks *blocks);
+bool memory_online_at_once(const struct device *device);
 void memory_restore(const struct device *device, const struct memory_blocks *blocks);
 
 #endif

@@ -109,6 +109,9 @@ static void to_memory(const struct device *device)
 {
 	struct memory_blocks blocks;
 
+	if (memory_online_at_once(device))
+		return;
+	/* one that has no memory after a failure is given it again block by block, or by its driver */
 	if (memory_load(device, &blocks))
 		return;
 	for (unsigned int i = 0; i < blocks.count; i++) {

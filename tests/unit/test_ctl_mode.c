@@ -409,6 +409,12 @@ int content_look(const struct device *device, char *found, size_t size)
 	return 0;
 }
 
+bool memory_online_at_once(const struct device *device)
+{
+	(void)device;
+	return false;
+}
+
 void memory_restore(const struct device *device, const struct memory_blocks *blocks)
 {
 	(void)device;
