@@ -56,6 +56,7 @@ is "nvdimm: a MAP_SYNC mapping is granted" yes "$(dax-file map-sync /mnt/pmem/fi
 umount /mnt/pmem
 gives "nvdimm: disable" 0 "$nv: devdax" fsdevctl disable "$nv"
 
+gives "doctor: a section that is not followed" 5 "PROBLEM +$nv: \[pmem\] in $conf/20.conf:1 says mode fsdev, and it is in mode devdax" fsdevctl doctor
 gives "doctor: nothing at boot" 5 "the udev rule 59-fsdev.rules is missing" fsdevctl doctor
 rm $conf/20.conf
 mkdir -p /etc/udev/rules.d && : >/etc/udev/rules.d/59-fsdev.rules

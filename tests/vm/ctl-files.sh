@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Part of scenario ctl: file systems on a device, who uses it, and bad memory: injected, told by monitor as it comes, listed
 # with the file it belongs to, found by scrub, repaired.
+# shellcheck disable=SC2154  # top is of the scenario
 
 dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/ctl
 fsdevctl enable $dev 2>/dev/null
@@ -21,34 +22,44 @@ is "none of it has changed anything" "0 fsdev" \
 mkdir -p /tmp/tree && head -c 2M /dev/urandom >/tmp/tree/file && echo small >/tmp/tree/small
 # bad_memory TYPE: a page of the file fails, is told, shown and repaired
 bad_memory() {
-	local at monitor
+	local at monitor start
 
 	at=$(device_offset $mnt/file $((1 * MIB)))
-	fsdevctl monitor $dev --json --count 2 >/tmp/events 2>/tmp/monitor &
+	fsdevctl monitor $dev --json --files --count 2 >/tmp/events 2>/tmp/monitor &
 	monitor=$!
 	until grep -q watching /tmp/monitor; do sleep 0.1; done
 	gives "$1: inject" 0 "has failed, as a test" fsdevctl inject $dev "$at" --yes
 	gives "$1: errors --files" 5 "$(printf '%#x' "$at").*$mnt/file at byte 0x100000" fsdevctl errors $dev --files
 	is "$1: errors --json" "$at 4096 $mnt/file 1048576" "$(fsdevctl errors $dev --files --json |
 		jq -r '.[0]|"\(.offset) \(.length) \(.file) \(.file_offset)"')"
+	start=$(fsdevctl errors $dev --json | jq '.[0].start')
 	gives "$1: map shows it, and the file" 0 "device $(printf '%#x' "$at")\\+0x1000 .*$mnt/file" fsdevctl map $dev
 	gives "$1: repair --dry-run" 0 "$mnt/file at byte 0x100000" fsdevctl repair $dev "$at" --dry-run
 	if [ "$1" = xfs ]; then
 		is "list counts it" 4096 "$(lists $dev .bad_bytes)"
 		gives "scrub" 5 "4 KiB bad in 1 places" fsdevctl scrub $dev
+		is "scrub --json" "found false 4096 0 $at" "$(fsdevctl scrub $dev --json | jq -r \
+			'"\(.outcome) \(.changed) \(.devices[0]|"\(.bad_bytes) \(.found_bytes) \(.badblocks[0].offset * 512)")"')"
+		is "repair --dry-run --json" "done false $at $mnt/file" "$(fsdevctl repair $dev "$at" --dry-run --json | jq -r \
+			'"\(.outcome) \(.changed) \(.lost[0]|"\(.offset) \(.has[0].file)")"')"
+		is "map --json" "$mnt/file" "$(fsdevctl map $dev --json | jq -r \
+			--argjson at "$at" 'first(.pieces[]|select(.offset <= $at and .offset + .length > $at).file)')"
 		gives "doctor: bad memory" 5 "$dev: 4096 bytes are bad: fsdevctl errors $dev --files" fsdevctl doctor
 	fi
 	gives "$1: repair" 0 "4 KiB repaired, 0 B bad" fsdevctl repair $dev "$at" --yes
 	wait $monitor
 	is "$1: monitor told both" "failure $at 4096
 cleared $at 4096" "$(jq -r '"\(.event) \(.offset) \(.length)"' /tmp/events)"
+	is "$1: monitor knows the address and the file" "$start $mnt/file" "$(head -n 1 /tmp/events | jq -r '"\(.start) \(.has[0].file)"')"
 }
 
 for type in xfs ext4 erofs; do
-	from=() large=', 2 MiB mappings work'
+	from=() large=', 2 MiB mappings work' path=$PATH
+	# as a user's shell has it: programs of the system are found all the same
+	[ $type != ext4 ] || path=$top/build
 	[ $type != erofs ] || from=(--from /tmp/tree) large=''
 	gives "$type: mkfs" 0 "$type, its files are DAX$large" \
-		fsdevctl mkfs $dev --type $type --mount $mnt --force "${from[@]}"
+		env PATH="$path" fsdevctl mkfs $dev --type $type --mount $mnt --force "${from[@]}"
 	[ $type = erofs ] || dax-file fill $mnt/file 0 $((4 * MIB)) 1
 	sync
 	is "$type: it is DAX" yes "$(dax-file is-dax $mnt/file)"
@@ -69,6 +80,12 @@ for type in xfs ext4 erofs; do
 	fi
 done
 gives "mkfs over a file system" 1 "there is erofs on it already; --force" fsdevctl mkfs $dev --type xfs
+is "mkfs over a file system, --json" "failed false true" "$(fsdevctl mkfs $dev --type xfs --json 2>/dev/null |
+	jq -r '"\(.outcome) \(.changed) \(.error|contains("there is erofs on it already"))"')"
+fsdevctl inject $dev 0 --yes >/dev/null
+gives "mkfs over a bad page" 1 "what would be lost is unknown; --force goes on" fsdevctl mkfs $dev --type ext4
+is "mkfs --force over a bad page, --json" "done true ext4 fsdev0.0 label-j true" "$(fsdevctl mkfs $dev --type ext4 --label label-j --force --json 2>/dev/null |
+	jq -r '"\(.outcome) \(.changed) \(.type) \(.blockdev) \(.label) \(.messages|any(contains("its files are DAX")))"')"
 like "map: the hole" "hole +$(printf '%#x-%#x' $(($(region_start $dev) + 128 * MIB)) $(($(region_start $dev) + 256 * MIB - 1)))  128 MiB" \
 	"$(fsdevctl map $dev)"
 ok "map --svg" fsdevctl map $dev --svg /tmp/map.svg
@@ -98,5 +115,10 @@ dmsetup create ctl --table "0 $(blockdev --getsz $disk) linear $disk 0"
 gives "a mapped device" 3 "/dev/mapper/ctl is made of $disk" fsdevctl disable $dev
 dmsetup remove --retry ctl
 mount $disk $mnt
+cp /etc/fstab /tmp/fstab 2>/dev/null
+printf 'UUID=%s %s ext4 dax=always,nofail 0 0\n' "$(blkid -p -o value -s UUID $disk)" $mnt >/etc/fstab
+gives "doctor: mounted at boot, and no section" 5 "PROBLEM +$dev: /etc/fstab mounts it on $mnt, and no section" fsdevctl doctor
+is "doctor --json" "found true" "$(fsdevctl doctor --json 2>/dev/null | jq -r '"\(.outcome) \([.checks[]|select(.good|not).text]|any(contains("/etc/fstab mounts it")))"')"
+if [ -e /tmp/fstab ]; then mv /tmp/fstab /etc/fstab; else rm /etc/fstab; fi
 gives "doctor: a mount without DAX" 5 "$mnt is mounted without dax=always" fsdevctl doctor
 umount $mnt

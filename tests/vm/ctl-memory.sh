@@ -77,6 +77,13 @@ gives "list: a column that is none" 2 "'colour' is no column" fsdevctl list -o d
 is "list: another mode" "" "$(fsdevctl list --mode devdax -n)"
 like "list -v: where it comes from" "soft-reserved" "$(fsdevctl list -v)"
 like "metrics" "fsdev_bad_bytes\{device=\"$dev\"\} 0" "$(fsdevctl metrics)"
+echo "$((128 * MIB)) $((384 * MIB))" >/run/fsdev/$dev.scrub
+gives "scrub --resume" 0 "goes on at 0x8000000" fsdevctl scrub $dev --resume
+gives "scrub --resume: after the end from the beginning" 0 "^$dev: no errors found" fsdevctl scrub $dev --resume
+is "scrub --resume: nothing is left" "" "$(ls /run/fsdev/*.scrub* 2>/dev/null)"
+strace -f -o /tmp/strace -e trace=ioctl -P /dev/$dev -e inject=ioctl:signal=KILL:when=8 fsdevctl scrub $dev --resume >/dev/null 2>&1
+like "scrub --resume: ended on the way" "^[1-9][0-9]* $((384 * MIB))$" "$(cat /run/fsdev/$dev.scrub)"
+gives "scrub --resume: and gone on with" 0 "goes on at 0x" fsdevctl scrub $dev --resume
 gives "scrub all, at a rate" 0 "$dev: no errors found" fsdevctl scrub all --rate 10G
 # shellcheck disable=SC2016  # they are the program's
 printf '#!/bin/sh\necho $FSDEV_DEVICE $FSDEV_EVENT $FSDEV_OFFSET >>/tmp/told\n' >/tmp/tell && chmod 755 /tmp/tell

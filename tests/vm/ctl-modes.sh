@@ -26,6 +26,7 @@ is "it stays where it was" device_dax "$(driver_of $dev)"
 kill $holder && wait $holder 2>/dev/null
 gives "enable" 0 "$dev: fsdev, block device $disk" fsdevctl enable $dev
 is "enable: the mode" "fsdev fsdev0.0" "$(lists $dev '"\(.mode) \(.blockdev)"')"
+is "enable again, --json" "done false fsdev" "$(fsdevctl enable $dev --json 2>/dev/null | jq -r '"\(.outcome) \(.changed) \(.devices[0].mode_before)"')"
 gives "enable again" 0 "is in mode fsdev already" fsdevctl enable /dev/$dev
 gives "disable, by the name of its disk" 0 "$dev: devdax" fsdevctl disable $disk
 is "disable: the mode" device_dax "$(driver_of $dev)"
@@ -45,6 +46,9 @@ for from in devdax system-ram; do
 		driver=kmem
 		gives "disable to system-ram" 0 "$dev: system-ram" fsdevctl disable $dev --mode system-ram
 		is "it is memory now" 3 "$(memory_online)"
+		is "list --json: it is memory now" "3 3 true" "$(lists $dev '"\(.online_memblocks) \(.total_memblocks) \(.movable)"')"
+		# kernels whose driver knows by itself
+		[ ! -e $bus/devices/$dev/state ] || is "its driver knows that" online_movable "$(cat $bus/devices/$dev/state)"
 		block=$((($(region_start $dev) + 512 * MIB) / (128 * MIB)))
 		failing "$from: a block cannot be offlined" 1 "memory block $block cannot be offlined: some of its pages" \
 			-P /sys/devices/system/memory/memory$block/state --seccomp-bpf -e trace=write -e inject=write:error=EBUSY
@@ -56,6 +60,9 @@ for from in devdax system-ram; do
 	failing "$from: the new driver refuses" 1 "driver fsdev refuses it: some of its memory is in use" \
 		-P $bus/drivers/fsdev/bind --seccomp-bpf -e trace=write -e inject=write:error=EBUSY
 	is "$from: is back" $driver "$(driver_of $dev)"
+	is "$from: ... --json: what the process that did it said" "failed false 1 $from" "$(strace -f -o /tmp/strace \
+		-P $bus/drivers/fsdev/bind --seccomp-bpf -e trace=write -e inject=write:error=EBUSY fsdevctl enable $dev --json 2>/dev/null |
+		jq -r '"\(.outcome) \(.changed) \([.messages[]|select(contains("driver fsdev refuses it"))]|length) \(.devices[0].mode)"')"
 	failing "$from: killed between the drivers" 1 "killed by signal 9" \
 		-P $bus/drivers/fsdev/bind -e trace=openat -e inject=openat:signal=KILL
 	is "$from: is back again" "$driver $from" "$(driver_of $dev) $(lists $dev .mode)"
@@ -63,6 +70,8 @@ done
 is "system-ram: all of it is memory" 3 "$(memory_online)"
 gives "enable from system-ram" 0 "3 memory blocks are offline" fsdevctl enable $dev
 is "it is fsdev" fsdev "$(driver_of $dev)"
+is "disable --json" "done true devdax fsdev null" "$(fsdevctl disable $dev --json 2>/dev/null |
+	jq -r '"\(.outcome) \(.changed) \(.devices[0]|"\(.mode) \(.mode_before) \(.blockdev)")"')"
 fsdevctl disable $dev 2>/dev/null
 
 if whole; then
