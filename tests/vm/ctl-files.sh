@@ -86,6 +86,8 @@ fsdevctl inject $dev 0 --yes >/dev/null
 gives "mkfs over a bad page" 1 "what would be lost is unknown; --force goes on" fsdevctl mkfs $dev --type ext4
 is "mkfs --force over a bad page, --json" "done true ext4 fsdev0.0 label-j true" "$(fsdevctl mkfs $dev --type ext4 --label label-j --force --json 2>/dev/null |
 	jq -r '"\(.outcome) \(.changed) \(.type) \(.blockdev) \(.label) \(.messages|any(contains("its files are DAX")))"')"
+gives "what is said for the next boot" 0 "^and in /etc/fstab: UUID=[0-9a-f-]+ $mnt ext4 noatime,dax=always,nofail 0 0$" fsdevctl mkfs $dev --type ext4 --mount $mnt --force
+umount $mnt
 like "map: the hole" "hole +$(printf '%#x-%#x' $(($(region_start $dev) + 128 * MIB)) $(($(region_start $dev) + 256 * MIB - 1)))  128 MiB" \
 	"$(fsdevctl map $dev)"
 ok "map --svg" fsdevctl map $dev --svg /tmp/map.svg

@@ -44,6 +44,10 @@ gives "attach the newer one while files are open" 3 "files of it are open" fsdev
 exec 5<&-
 gives "attach the newer one" 0 "generation 2 on $mnt" fsdevctl attach $dev $mnt
 is "the newer one's files" "2 $(sha256sum </tmp/tree/weights)" "$(cat $mnt/number) $(sha256sum <$mnt/weights)"
+gives "detach --dry-run" 0 "would be unmounted from $mnt; nothing was changed" fsdevctl attach $dev $mnt --detach --dry-run
+gives "detach and check" 2 "exclude each other" fsdevctl attach $dev $mnt --detach --check
+ok "... neither has unmounted it" mountpoint -q $mnt
+is "attach --check --json" "false true" "$(fsdevctl attach $dev $mnt --check --json | jq -r '"\(.changed) \(.attached == .published)"')"
 gives "detach" 0 "" fsdevctl attach $dev $mnt --detach
 
 if ! whole; then
