@@ -177,10 +177,10 @@ static enum outcome may_overwrite(const struct device *device, const char *disk)
 	}
 	users_free(&users);
 	rc = content_look(device, found, sizeof(found));
-	/* a bad page there is a reason for a new file system, not against it */
+	/* mkfs programs read the beginning and fail there by themselves, so a bad page is repaired first */
 	if (rc && !force)
-		return say(FAILED, "%s: cannot be read (%s), so what would be lost is unknown; --force goes on",
-			   disk, strerror(-rc));
+		return say(FAILED, "%s: cannot be read (%s), so what would be lost is unknown; 'fsdevctl repair %s' makes bad pages good, --force goes on",
+			   disk, strerror(-rc), device->name);
 	if (!rc && found[0] && !force)
 		return say(FAILED, "%s: there is %s on it already; --force makes a new file system over it",
 			   disk, found);
