@@ -12,6 +12,7 @@
 #include "lib/audit.h"
 #include "lib/files.h"
 #include "lib/json.h"
+#include "lib/keep.h"
 #include "lib/recall.h"
 #include "lib/report.h"
 #include "lib/size.h"
@@ -131,7 +132,8 @@ static enum outcome forget_range(struct device *device, uint64_t start, uint64_t
 		return DONE;
 	note("%s: %s is poisoned as long as the driver has the device, and stays written down; fsdevctl repair makes it good",
 	     device->name, size_text(size, device->bad_bytes));
-	return recall_save(RECALL_DIR, device, RECALL_BOUND);
+	/* what a driver has not had is no reason to take more out of the record */
+	return recall_save(RECALL_DIR, device, keep_missing(device) ? RECALL_ADD : RECALL_BOUND);
 }
 
 static enum outcome run_forget(int argc, char **argv)

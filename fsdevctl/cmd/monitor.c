@@ -42,11 +42,14 @@ static const struct opt opts[] = {
 	{ NULL }
 };
 
-/* The devices that are watched; a slot without a descriptor is free. @told: not yet written down. */
+/*
+ * The devices that are watched; a slot without a descriptor is free. @told: not yet written down.
+ * @whole: the device's bad ranges are all that the driver has.
+ */
 static struct {
 	struct device *device;
 	int fd;
-	bool told;
+	bool told, whole;
 } watched[WATCHED_MAX];
 static unsigned int slots;
 static int uevents = -1;	/* of devices that come */
@@ -247,14 +250,16 @@ static void device_free(struct device *device)
 }
 
 /*
- * The driver's list is what is written down from here on. A failure to write is said, and is no end: the
- * next event tries again.
+ * The driver's list is what is written down from here on, if it is whole, and if the driver has had
+ * what was written down; otherwise it comes to it. A failure to write is said, and is no end: the next
+ * event tries again.
  */
 static void write_down(unsigned int slot, bool ended)
 {
 	struct device *device = watched[slot].device;
 	struct device_bad *before = device->bad;
 	unsigned int count_before = device->nr_bad;
+	enum recall_state state = ended ? RECALL_CLOSED : RECALL_BOUND;
 
 	watched[slot].told = false;
 	if (!record || !recall_keeps(device))
@@ -268,8 +273,11 @@ static void write_down(unsigned int slot, bool ended)
 		device->nr_bad = count_before;
 	} else {
 		free(before);
+		watched[slot].whole = true;
 	}
-	recall_save(RECALL_DIR, device, ended ? RECALL_CLOSED : RECALL_BOUND);
+	if (!watched[slot].whole || keep_missing(device))
+		state = RECALL_ADD;
+	recall_save(RECALL_DIR, device, state);
 }
 
 /* What the driver has not got of what is written down comes first: it would be taken for repaired. */
@@ -280,7 +288,7 @@ static void write_down_first(unsigned int slot)
 	if (!record)
 		return;
 	node_ranges(device);
-	device_bad_load(device);
+	watched[slot].whole = !device_bad_load(device);
 	if (!recall_keeps(device))
 		return;
 	if (keep_missing(device))
@@ -320,6 +328,7 @@ static int watch(struct device *device)
 	device->bad = NULL;
 	watched[slot].fd = fd;
 	watched[slot].told = false;
+	watched[slot].whole = false;
 	slots = slot == slots ? slots + 1 : slots;
 	write_down_first(slot);
 	return 0;
@@ -340,7 +349,9 @@ static enum outcome look(bool first)
 		if (device->mode != MODE_FSDEV || is_watched(device->name))
 			continue;
 		rc = watch(device);
-		if (rc && first)
+		if (rc && first && record)
+			note("%s: cannot be watched: %s", device->name, node_error(rc));
+		else if (rc && first)
 			outcome = say(FAILED, "%s: cannot be watched: %s", device->name, node_error(rc));
 	}
 	devices_free(&devices);
@@ -372,6 +383,24 @@ static enum outcome look_named(int argc, char **argv)
 	return outcome;
 }
 
+/* It has grown; what it had stays where it cannot be asked any more. */
+static void ranges_again(struct device *device)
+{
+	struct device_range *before = device->ranges;
+	unsigned int count = device->nr_ranges;
+	bool known = device->addresses_known;
+
+	device->ranges = NULL;
+	if (!node_ranges(device)) {
+		free(before);
+		return;
+	}
+	free(device->ranges);
+	device->ranges = before;
+	device->nr_ranges = count;
+	device->addresses_known = known;
+}
+
 /* Everything that a descriptor has; closes it after the last event. How many there were. */
 static unsigned int drain(unsigned int slot, unsigned int most)
 {
@@ -390,7 +419,10 @@ static unsigned int drain(unsigned int slot, unsigned int most)
 			device_free(watched[slot].device);
 			return printed;
 		}
-		keep_event(watched[slot].device, &event);
+		if (event.kind == FSDEV_EVENT_LOST || keep_event(watched[slot].device, &event))
+			watched[slot].whole = false;
+		if (event.kind == FSDEV_EVENT_GROWN)
+			ranges_again(watched[slot].device);
 		watched[slot].told = true;
 		tell(slot, &event);
 		printed++;
@@ -458,7 +490,7 @@ static enum outcome run(int argc, char **argv)
 	outcome = argc ? look_named(argc, argv) : look(true);
 	if (outcome == DONE)
 		note("watching; ends with Ctrl-C");
-	while (outcome == DONE && left && !ferror(stdout)) {
+	while (outcome == DONE && left && (record || !ferror(stdout))) {
 		bool come;
 
 		left -= wait_once(left, &come);

@@ -163,9 +163,17 @@ enum outcome keep_leave(struct keep *keep, struct device *device)
 	/* another module of that name, which knows of no poison */
 	if (rc == -ENOTTY)
 		return DONE;
+	/* until it is known what the driver has, nothing is taken out of the record */
+	keep->partial = rc;
 	if (rc)
 		return say(FAILED, "%s: cannot find out what is poisoned, to write it down: %s",
 			   device->name, node_error(rc));
+	if (keep_missing(device)) {
+		keep->partial = true;
+		if (keep_late(device) != DONE)
+			return FAILED;
+		keep->partial = false;
+	}
 	return recall_save(RECALL_DIR, device, RECALL_KEEP);
 }
 
@@ -189,20 +197,20 @@ int keep_event(struct device *device, const struct fsdev_event *event)
 	if (!rc)
 		rc = event->kind == FSDEV_EVENT_FAILURE ? record_add(&set, event->offset, event->len) :
 			record_cut(&set, event->offset, event->len);
-	bad = rc ? NULL : calloc(set.count ? set.count : 1, sizeof(*bad));
+	bad = rc ? NULL : calloc(set.poison.count ? set.poison.count : 1, sizeof(*bad));
 	if (!bad) {
 		record_free(&set);
 		return -ENOMEM;
 	}
 	device->bad_bytes = 0;
-	for (unsigned int i = 0; i < set.count; i++) {
-		bad[i].offset = set.range[i].start;
-		bad[i].len = set.range[i].len;
+	for (unsigned int i = 0; i < set.poison.count; i++) {
+		bad[i].offset = set.poison.range[i].start;
+		bad[i].len = set.poison.range[i].len;
 		device->bad_bytes += bad[i].len;
 	}
 	free(device->bad);
 	device->bad = bad;
-	device->nr_bad = set.count;
+	device->nr_bad = set.poison.count;
 	record_free(&set);
 	return 0;
 }
@@ -221,8 +229,8 @@ enum outcome keep_left(struct keep *keep, struct device *device)
 	if (keep->watch < 0)
 		return DONE;
 	while (read(keep->watch, &event, sizeof(event)) == sizeof(event))
-		keep_event(device, &event);
-	return recall_save(RECALL_DIR, device, RECALL_CLOSED);
+		keep->partial |= event.kind == FSDEV_EVENT_LOST || keep_event(device, &event);
+	return recall_save(RECALL_DIR, device, keep->partial ? RECALL_ADD : RECALL_CLOSED);
 }
 
 /**
@@ -252,6 +260,8 @@ enum outcome keep_appended(const struct device *device, uint64_t from)
 			   device->name, strerror(-rc));
 	if (count)
 		note("%s: %u bad ranges that are written down were taken over", device->name, count);
+	if (outcome == DONE && count)
+		recall_mark(RECALL_DIR, device, RECALL_BOUND);
 	return outcome;
 }
 

@@ -14,6 +14,7 @@
  * @platform: what the platform knows
  * @error: why it could not be asked, a negative errno
  * @offered: the driver has both before it has the device
+ * @partial: the bad ranges of the device may not be all that are to be written down
  * @watch: events of the device that the driver is about to leave, or -1
  */
 struct keep {
@@ -21,6 +22,7 @@ struct keep {
 	bool doubtful;
 	int error;
 	bool offered;
+	bool partial;
 	int watch;
 };
 

@@ -11,9 +11,10 @@
  * What cannot be told for certain to be no matter refuses: a file that is damaged, that was written on
  * another machine, or that knows a CXL memory device in another arrangement.
  *
- * A record says in which boot a device was bound with it. If that is this boot, and it is not written
- * down how the binding ended, pages may have been repaired since: then they are looked at, and are
- * good if they can be read.
+ * A record says in which boot which part of its memory was bound with it. If that is this boot, and it
+ * is not written down how the binding ended, pages may have been repaired since: then they are looked
+ * at, and are good if they can be read. What the driver of any other part says is no reason to take
+ * poison out of the record: it may never have had it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -318,10 +319,10 @@ static int remove_text(int dir, const char *name)
 /* A record without ranges is none. */
 static int write_record(int dir, const char *name, const struct record *record)
 {
-	char *before = read_text(dir, name), *text = record->count ? record_text(record) : NULL;
+	char *before = read_text(dir, name), *text = record->poison.count ? record_text(record) : NULL;
 	int rc = 0;
 
-	if (record->count && !text)
+	if (record->poison.count && !text)
 		rc = -ENOMEM;
 	else if (text && (!before || strcmp(before, text)))
 		rc = write_text(dir, name, text);
@@ -415,7 +416,7 @@ static enum concern concern_of(const struct visit *visit, const struct record *r
 	if (!memory->physical) {
 		if (!strcmp(record->id, memory->id))
 			return CONCERNS;
-		return record->count && shares_serial(record->id, visit->device) ? REARRANGED : NO_CONCERN;
+		return record->poison.count && shares_serial(record->id, visit->device) ? REARRANGED : NO_CONCERN;
 	}
 	if (strcmp(record->id, memory->id) && !has_ranges_of(record, visit->device, 0))
 		return NO_CONCERN;
@@ -566,14 +567,17 @@ static int load_one(const struct visit *visit, const char *name, struct record *
 		refuse(visit, name, concern, why);
 		return -EBADMSG;
 	}
-	for (unsigned int i = 0; !rc && i < record->count; i++)
+	for (unsigned int i = 0; !rc && i < record->poison.count; i++)
 		for (unsigned int j = 0; !rc && j < device->nr_ranges; j++)
 			rc = load_range(load->known, &device->ranges[j],
-					record->range[i].start + visit->memory.base,
-					record->range[i].start + record->range[i].len + visit->memory.base);
+					record->poison.range[i].start + visit->memory.base,
+					record->poison.range[i].start + record->poison.range[i].len + visit->memory.base);
 	if (rc || load->known->count == before)
 		return rc;
-	load->doubtful |= strcmp(record->bound, NONE) && !strcmp(record->bound, load->boot);
+	for (unsigned int i = 0; i < device->nr_ranges; i++)
+		load->doubtful |= record_bound(record, load->boot,
+					       device->ranges[i].start - visit->memory.base,
+					       device->ranges[i].len);
 	if (differs(record->modules, visit->memory.modules))
 		note("%s: other memory modules are in this machine than when %s/%s was written; its poison is taken over all the same; if the memory is new: fsdevctl errors %s --forget",
 		     device->name, visit->path, name, device->name);
@@ -617,13 +621,19 @@ enum outcome recall_load(const char *dir, const struct device *device, struct kn
 static int bound_one(const struct visit *visit, const char *name, struct record *record,
 		     enum concern concern, const char *why, void *arg)
 {
+	const struct device *device = visit->device;
 	struct load *load = arg;
+	bool whole = concern == CONCERNS;
 
-	(void)visit;
 	(void)name;
 	(void)why;
 	/* as if it were not known: what is good in it is found by reading */
-	load->doubtful |= concern != CONCERNS || strcmp(record->bound, load->boot);
+	for (unsigned int i = 0; whole && i < device->nr_ranges; i++)
+		whole = record_bound_whole(record, load->boot,
+					   device->ranges[i].start - visit->memory.base,
+					   device->ranges[i].len);
+	load->doubtful |= concern != CONCERNS ||
+			  (has_ranges_of(record, device, visit->memory.base) && !whole);
 	return 0;
 }
 
@@ -647,12 +657,23 @@ bool recall_bound(const char *dir, const struct device *device)
 	return !load.doubtful;
 }
 
-static void set_bound(struct record *record, enum recall_state state)
+/* What the device has of the record's memory. */
+static int set_bound(struct record *record, const struct device *device, uint64_t base,
+		     enum recall_state state)
 {
-	if (state == RECALL_BOUND)
-		boot_load(record->bound, sizeof(record->bound));
-	else if (state == RECALL_CLOSED)
-		snprintf(record->bound, sizeof(record->bound), NONE);
+	char boot[RECORD_WORD];
+	int rc = 0;
+
+	boot_load(boot, sizeof(boot));
+	for (unsigned int i = 0; !rc && i < device->nr_ranges; i++) {
+		const struct device_range *range = &device->ranges[i];
+
+		if (state == RECALL_BOUND)
+			rc = record_bind(record, boot, range->start - base, range->len);
+		else if (state == RECALL_CLOSED)
+			rc = record_unbind(record, range->start - base, range->len);
+	}
+	return rc;
 }
 
 static int cut_device(struct record *record, const struct device *device, uint64_t base)
@@ -725,8 +746,9 @@ static int save_own(const struct visit *visit, enum recall_state state)
 	snprintf(record.id, sizeof(record.id), "%s", memory->id);
 	snprintf(record.machine, sizeof(record.machine), "%s", memory->machine);
 	snprintf(record.modules, sizeof(record.modules), "%s", memory->modules);
-	set_bound(&record, state);
 	if (!rc)
+		rc = set_bound(&record, visit->device, memory->base, state);
+	if (!rc && state != RECALL_ADD)
 		rc = cut_device(&record, visit->device, memory->base);
 	if (!rc)
 		rc = add_bad_ranges(&record, visit->device, memory->base);
@@ -739,7 +761,8 @@ static int save_own(const struct visit *visit, enum recall_state state)
 /**
  * recall_save() - write down a device's poison
  * @dir: the folder
- * @device: the device, with its bad ranges, which replace what was written of it before
+ * @device: the device, with its bad ranges, which replace what was written of it before, or come to it
+ *	(RECALL_ADD)
  * @state: how it is now
  *
  * It is on the disk when this returns. Nothing is written where nothing has changed.
@@ -759,7 +782,7 @@ enum outcome recall_save(const char *dir, const struct device *device, enum reca
 		rc = visit_all(&visit, refuse_one, NULL);
 	if (!rc)
 		rc = save_own(&visit, state);
-	if (!rc)
+	if (!rc && state != RECALL_ADD)
 		rc = visit_all(&visit, save_other, NULL);
 	visit_end(&visit);
 	if (!rc || rc == -ENOENT)
@@ -770,11 +793,13 @@ enum outcome recall_save(const char *dir, const struct device *device, enum reca
 static int mark_one(const struct visit *visit, const char *name, struct record *record,
 		    enum concern concern, const char *why, void *arg)
 {
+	int rc;
+
 	(void)why;
 	if (concern != CONCERNS)
 		return 0;
-	set_bound(record, *(enum recall_state *)arg);
-	return write_record(visit->folder, name, record);
+	rc = set_bound(record, visit->device, visit->memory.base, *(enum recall_state *)arg);
+	return rc ? rc : write_record(visit->folder, name, record);
 }
 
 /**
@@ -806,8 +831,8 @@ static uint64_t bytes_in(const struct record *record)
 {
 	uint64_t bytes = 0;
 
-	for (unsigned int i = 0; i < record->count; i++)
-		bytes += record->range[i].len;
+	for (unsigned int i = 0; i < record->poison.count; i++)
+		bytes += record->poison.range[i].len;
 	return bytes;
 }
 

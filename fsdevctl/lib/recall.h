@@ -13,6 +13,7 @@ enum recall_state {
 	RECALL_KEEP,	/* as it was */
 	RECALL_BOUND,	/* a driver that knows of the record has it, and may repair pages */
 	RECALL_CLOSED,	/* it has ended, and this is what it left */
+	RECALL_ADD,	/* as it was, and its driver may not know of all: nothing is taken out */
 };
 
 bool recall_waits(const char *dir);

@@ -20,13 +20,82 @@
 #define FORMAT "1"
 
 /* Room for @count ranges. */
-static struct record_range *make_room(struct record *record, unsigned int count)
+static struct record_range *make_room(struct record_set *set, unsigned int count)
 {
-	struct record_range *more = realloc(record->range, count * sizeof(*more));
+	struct record_range *more = realloc(set->range, count * sizeof(*more));
 
 	if (more)
-		record->range = more;
+		set->range = more;
 	return more;
+}
+
+static int set_cut(struct record_set *set, uint64_t start, uint64_t len)
+{
+	uint64_t end = start + len;
+	unsigned int kept = 0;
+	struct record_range last = { 0 };
+
+	/* a range that becomes two is the only one of its kind */
+	if (!make_room(set, set->count + 1))
+		return -ENOMEM;
+	for (unsigned int i = 0; i < set->count; i++) {
+		struct record_range one = set->range[i];
+		uint64_t one_end = one.start + one.len;
+
+		if (one_end <= start || one.start >= end) {
+			set->range[kept++] = one;
+			continue;
+		}
+		if (one.start < start && one_end > end) {
+			last.start = end;
+			last.len = one_end - end;
+		}
+		if (one.start < start)
+			set->range[kept++] = (struct record_range){ one.start, start - one.start };
+		else if (one_end > end)
+			set->range[kept++] = (struct record_range){ end, one_end - end };
+	}
+	set->count = kept;
+	if (!last.len)
+		return 0;
+	/* behind its first half, which ends at @start */
+	for (; kept && set->range[kept - 1].start > start; kept--)
+		set->range[kept] = set->range[kept - 1];
+	set->range[kept] = last;
+	set->count++;
+	return 0;
+}
+
+static int set_add(struct record_set *set, uint64_t start, uint64_t len)
+{
+	uint64_t end = start + len;
+	unsigned int at = 0, last;
+
+	if (!make_room(set, set->count + 1))
+		return -ENOMEM;
+	/* it and all that it overlaps or touches become one */
+	while (at < set->count && set->range[at].start + set->range[at].len < start)
+		at++;
+	for (last = at; last < set->count && set->range[last].start <= end; last++) {
+		uint64_t one_end = set->range[last].start + set->range[last].len;
+
+		start = set->range[last].start < start ? set->range[last].start : start;
+		end = one_end > end ? one_end : end;
+	}
+	memmove(&set->range[at + 1], &set->range[last],
+		(set->count - last) * sizeof(*set->range));
+	set->range[at] = (struct record_range){ start, end - start };
+	set->count += 1 - (last - at);
+	return 0;
+}
+
+static bool set_overlaps(const struct record_set *set, uint64_t start, uint64_t len)
+{
+	for (unsigned int i = 0; i < set->count; i++)
+		if (set->range[i].start < start + len &&
+		    set->range[i].start + set->range[i].len > start)
+			return true;
+	return false;
 }
 
 /**
@@ -39,39 +108,7 @@ static struct record_range *make_room(struct record *record, unsigned int count)
  */
 int record_cut(struct record *record, uint64_t start, uint64_t len)
 {
-	uint64_t end = start + len;
-	unsigned int kept = 0;
-	struct record_range last = { 0 };
-
-	/* a range that becomes two is the only one of its kind */
-	if (!make_room(record, record->count + 1))
-		return -ENOMEM;
-	for (unsigned int i = 0; i < record->count; i++) {
-		struct record_range one = record->range[i];
-		uint64_t one_end = one.start + one.len;
-
-		if (one_end <= start || one.start >= end) {
-			record->range[kept++] = one;
-			continue;
-		}
-		if (one.start < start && one_end > end) {
-			last.start = end;
-			last.len = one_end - end;
-		}
-		if (one.start < start)
-			record->range[kept++] = (struct record_range){ one.start, start - one.start };
-		else if (one_end > end)
-			record->range[kept++] = (struct record_range){ end, one_end - end };
-	}
-	record->count = kept;
-	if (!last.len)
-		return 0;
-	/* behind its first half, which ends at @start */
-	for (; kept && record->range[kept - 1].start > start; kept--)
-		record->range[kept] = record->range[kept - 1];
-	record->range[kept] = last;
-	record->count++;
-	return 0;
+	return set_cut(&record->poison, start, len);
 }
 
 /**
@@ -84,25 +121,7 @@ int record_cut(struct record *record, uint64_t start, uint64_t len)
  */
 int record_add(struct record *record, uint64_t start, uint64_t len)
 {
-	uint64_t end = start + len;
-	unsigned int at = 0, last;
-
-	if (!make_room(record, record->count + 1))
-		return -ENOMEM;
-	/* it and all that it overlaps or touches become one */
-	while (at < record->count && record->range[at].start + record->range[at].len < start)
-		at++;
-	for (last = at; last < record->count && record->range[last].start <= end; last++) {
-		uint64_t one_end = record->range[last].start + record->range[last].len;
-
-		start = record->range[last].start < start ? record->range[last].start : start;
-		end = one_end > end ? one_end : end;
-	}
-	memmove(&record->range[at + 1], &record->range[last],
-		(record->count - last) * sizeof(*record->range));
-	record->range[at] = (struct record_range){ start, end - start };
-	record->count += 1 - (last - at);
-	return 0;
+	return set_add(&record->poison, start, len);
 }
 
 /**
@@ -115,10 +134,77 @@ int record_add(struct record *record, uint64_t start, uint64_t len)
  */
 bool record_overlaps(const struct record *record, uint64_t start, uint64_t len)
 {
-	for (unsigned int i = 0; i < record->count; i++)
-		if (record->range[i].start < start + len &&
-		    record->range[i].start + record->range[i].len > start)
+	return set_overlaps(&record->poison, start, len);
+}
+
+/**
+ * record_bind() - note that a range was bound with this record
+ * @record: the record
+ * @boot: in which boot; what was noted of another one goes
+ * @start: where it begins
+ * @len: bytes, not 0
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int record_bind(struct record *record, const char *boot, uint64_t start, uint64_t len)
+{
+	if (strcmp(record->bound, boot))
+		record->spans.count = 0;
+	snprintf(record->bound, sizeof(record->bound), "%s", boot);
+	return set_add(&record->spans, start, len);
+}
+
+/**
+ * record_unbind() - undo record_bind()
+ * @record: the record
+ * @start: where it begins
+ * @len: bytes
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int record_unbind(struct record *record, uint64_t start, uint64_t len)
+{
+	int rc = set_cut(&record->spans, start, len);
+
+	if (!record->spans.count)
+		snprintf(record->bound, sizeof(record->bound), "-");
+	return rc;
+}
+
+/**
+ * record_bound() - was any of a range bound with this record?
+ * @record: the record
+ * @boot: in this boot
+ * @start: where it begins
+ * @len: bytes
+ *
+ * Return: true if so, and how that ended is not written down.
+ */
+bool record_bound(const struct record *record, const char *boot, uint64_t start, uint64_t len)
+{
+	return strcmp(record->bound, "-") && !strcmp(record->bound, boot) &&
+	       set_overlaps(&record->spans, start, len);
+}
+
+/**
+ * record_bound_whole() - was all of a range bound with this record?
+ * @record: the record
+ * @boot: in this boot
+ * @start: where it begins
+ * @len: bytes
+ *
+ * Return: true if so, and how that ended is not written down.
+ */
+bool record_bound_whole(const struct record *record, const char *boot, uint64_t start, uint64_t len)
+{
+	if (!record_bound(record, boot, start, len))
+		return false;
+	for (unsigned int i = 0; i < record->spans.count; i++) {
+		const struct record_range *span = &record->spans.range[i];
+
+		if (span->start <= start && span->start + span->len >= start + len)
 			return true;
+	}
 	return false;
 }
 
@@ -134,7 +220,7 @@ static bool parse_number(const char **text, uint64_t *number)
 	return !errno;
 }
 
-static int parse_poison(struct record *record, const char *value, const char **why)
+static int parse_range(struct record_set *set, const char *value, const char **why)
 {
 	uint64_t start, len;
 
@@ -143,14 +229,14 @@ static int parse_poison(struct record *record, const char *value, const char **w
 		*why = "a range is no START+LENGTH";
 		return -EINVAL;
 	}
-	if (record_overlaps(record, start, len)) {
+	if (set_overlaps(set, start, len)) {
 		*why = "two ranges overlap";
 		return -EINVAL;
 	}
-	return record_add(record, start, len);
+	return set_add(set, start, len);
 }
 
-/* Each once, and in this order; "poison" as often as there are ranges. */
+/* Each once, and in this order; "span" and "poison" as often as there are ranges. */
 static int parse_word(struct record *record, unsigned int line, const char *key, const char *value)
 {
 	const struct {
@@ -200,8 +286,14 @@ static int parse_lines(struct record *record, char *text, const char **why)
 			*why = "it is of another version of fsdevctl, or is no record";
 			if (strcmp(text, "fsdev-poison") || strcmp(value, FORMAT))
 				return -EINVAL;
+		} else if (line >= 5 && !strcmp(text, "span")) {
+			int rc = parse_range(&record->spans, value, why);
+
+			if (rc)
+				return rc;
+			ranges++;
 		} else if (line >= 5 && !strcmp(text, "poison")) {
-			int rc = parse_poison(record, value, why);
+			int rc = parse_range(&record->poison, value, why);
 
 			if (rc)
 				return rc;
@@ -252,10 +344,13 @@ char *record_text(const struct record *record)
 		return NULL;
 	fprintf(file, HEAD "fsdev-poison " FORMAT "\nid %s\nmachine %s\nmodules %s\nbound %s\n",
 		record->id, record->machine, record->modules, record->bound);
-	for (unsigned int i = 0; i < record->count; i++)
-		fprintf(file, "poison %#" PRIx64 "+%#" PRIx64 "\n", record->range[i].start,
-			record->range[i].len);
-	fprintf(file, "end %u\n", record->count);
+	for (unsigned int i = 0; i < record->spans.count; i++)
+		fprintf(file, "span %#" PRIx64 "+%#" PRIx64 "\n", record->spans.range[i].start,
+			record->spans.range[i].len);
+	for (unsigned int i = 0; i < record->poison.count; i++)
+		fprintf(file, "poison %#" PRIx64 "+%#" PRIx64 "\n", record->poison.range[i].start,
+			record->poison.range[i].len);
+	fprintf(file, "end %u\n", record->spans.count + record->poison.count);
 	if (!fclose(file))
 		return text;
 	free(text);
@@ -268,7 +363,7 @@ char *record_text(const struct record *record)
  */
 void record_free(struct record *record)
 {
-	free(record->range);
-	record->range = NULL;
-	record->count = 0;
+	free(record->poison.range);
+	free(record->spans.range);
+	record->poison = record->spans = (struct record_set){ 0 };
 }

@@ -221,6 +221,41 @@ static void a_binding_that_ended_unseen(void **state)
 	assert_string_equal(loaded(&device), "5+2");
 }
 
+/* What is known of the binding of one device says nothing of another in the same memory. */
+static void two_devices(void **state)
+{
+	struct device_range here = { .start = 0x140000000, .len = 32 * MIB };
+	struct device_range there = { .start = 0x150000000, .len = 32 * MIB };
+	struct device one = hbm(), two = hbm();
+	struct device_bad more[4];
+
+	(void)state;
+	one.ranges = &here;
+	two.ranges = &there;
+	one.nr_ranges = two.nr_ranges = 1;
+	one.size = two.size = 32 * MIB;
+	two.bad = more;
+	save(&one, RECALL_CLOSED, 5, 1, 0);
+	save(&two, RECALL_CLOSED, 7, 1, 0);
+	boot("boot-2");
+	assert_int_equal(recall_mark(DIR, &one, RECALL_BOUND), DONE);
+	assert_string_equal(loaded(&one), "5+1?");
+	assert_string_equal(loaded(&two), "7+1");
+	assert_true(recall_bound(DIR, &one));
+	assert_false(recall_bound(DIR, &two));
+	/* a driver that may never have had it takes nothing away */
+	save(&two, RECALL_ADD, 9, 1, 0);
+	assert_string_equal(loaded(&two), "7+1 9+1");
+	assert_false(recall_bound(DIR, &two));
+	assert_int_equal(recall_mark(DIR, &two, RECALL_BOUND), DONE);
+	assert_int_equal(recall_mark(DIR, &one, RECALL_CLOSED), DONE);
+	assert_string_equal(loaded(&one), "5+1");
+	assert_string_equal(loaded(&two), "7+1 9+1?");
+	/* nothing is written down of it: nothing is missing */
+	save(&two, RECALL_CLOSED, 0, 0);
+	assert_true(recall_bound(DIR, &two));
+}
+
 /* The memory is the same where devices are cut out of it otherwise, or numbered otherwise. */
 static void by_address(void **state)
 {
@@ -392,6 +427,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(across_boots, fresh),
 		cmocka_unit_test_setup(a_binding_that_ended_unseen, fresh),
+		cmocka_unit_test_setup(two_devices, fresh),
 		cmocka_unit_test_setup(by_address, fresh),
 		cmocka_unit_test_setup(other_modules, fresh),
 		cmocka_unit_test_setup(another_machine, fresh),

@@ -22,11 +22,11 @@ static void same(const struct record *record, const bool *page)
 {
 	uint64_t last = 0;
 
-	for (unsigned int i = 0; i < record->count; i++) {
-		assert_true(record->range[i].len);
+	for (unsigned int i = 0; i < record->poison.count; i++) {
+		assert_true(record->poison.range[i].len);
 		/* ascending, and apart: what touches is one */
-		assert_true(!i || record->range[i].start > last);
-		last = record->range[i].start + record->range[i].len;
+		assert_true(!i || record->poison.range[i].start > last);
+		last = record->poison.range[i].start + record->poison.range[i].len;
 	}
 	for (unsigned int i = 0; i < PAGES; i++)
 		assert_int_equal(record_overlaps(record, i, 1), page[i]);
@@ -63,6 +63,7 @@ static char *example(void)
 
 	record_add(&record, 0x140003000, 0x1000);
 	record_add(&record, 0x150000000, 0x200000);
+	record_bind(&record, "8d4dca1d-0bf6-4a4c-9b4c-7c9e2b8f3a11", 0x140000000, 0x10000000);
 	text = record_text(&record);
 	record_free(&record);
 	return text;
@@ -78,9 +79,14 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(record_parse(&record, text, &why), 0);
 	assert_string_equal(record.id, "memory 0x140000000+0x40000000 node 1");
 	assert_string_equal(record.bound, "8d4dca1d-0bf6-4a4c-9b4c-7c9e2b8f3a11");
-	assert_int_equal(record.count, 2);
-	assert_int_equal(record.range[1].start, 0x150000000);
-	assert_int_equal(record.range[1].len, 0x200000);
+	assert_true(record_bound(&record, record.bound, 0x14fff0000, 0x20000));
+	assert_false(record_bound(&record, record.bound, 0x150000000, 0x10000));
+	assert_false(record_bound_whole(&record, record.bound, 0x14fff0000, 0x20000));
+	assert_true(record_bound_whole(&record, record.bound, 0x14fff0000, 0x10000));
+	assert_false(record_bound(&record, "another", 0x140000000, 0x1000));
+	assert_int_equal(record.poison.count, 2);
+	assert_int_equal(record.poison.range[1].start, 0x150000000);
+	assert_int_equal(record.poison.range[1].len, 0x200000);
 	again = record_text(&record);
 	assert_string_equal(again, text);
 	record_free(&record);
