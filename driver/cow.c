@@ -115,7 +115,7 @@ static struct cow_bucket {
 /* Are XFS's functions redirected? */
 static bool cow_is_hooked;
 
-/* XFS, if it is known where it says that a file can share blocks. Written when XFS comes or goes. */
+/* XFS, if it is known where it says that a file shares blocks; written when XFS comes or goes. */
 static const struct file_system_type *cow_known;
 
 /* Callers inside cow_end() and cow_cancel(), which may have no call in a bucket. */

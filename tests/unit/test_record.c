@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "fsdevctl/lib/c.h"
 #include "fsdevctl/lib/record.h"
 
 #define PAGES 40
@@ -129,10 +130,10 @@ static void every_line_counts(void **state)
 		char *other = calloc(1, strlen(text) + len + 1);
 
 		memcpy(other, text, head);
-		strcpy(other + head, line + len);
+		memcpy(other + head, line + len, strlen(line + len) + 1);
 		assert_int_equal(parse(other), -EINVAL);
 		memcpy(other + head, line, len);
-		strcpy(other + head + len, line);
+		memcpy(other + head + len, line, strlen(line) + 1);
 		assert_int_equal(parse(other), -EINVAL);
 		free(other);
 	}
@@ -145,7 +146,7 @@ static void odd_lines_are_bad(void **state)
 	static const char * const odd[] = {
 		"poison 0x1000\nend 1\n", "poison +0x1000\nend 1\n", "poison 0x1000+\nend 1\n",
 		"poison 0x1000+0\nend 1\n", "poison 0xfffffffffffff000+0x2000\nend 1\n",
-		"poison 0x1000+0x1000 \nend 1\n", "poison -0x1000+0x1000\nend 1\n",
+		"poison 0x1000+0x1000\x20\nend 1\n", "poison -0x1000+0x1000\nend 1\n",
 		"poison 99999999999999999999+1\nend 1\n", "poison 0x1000+0x2000\npoison 0x2000+0x1000\nend 2\n",
 		"end 1\n", "end -0\n", "end 0\nend 0\n", "end 0\n\n", "poison 0x1000+0x1000\nend 2\n", "later 1\nend 0\n",
 	};
@@ -154,7 +155,7 @@ static void odd_lines_are_bad(void **state)
 	(void)state;
 	snprintf(text, sizeof(text), "%send 0\n", head);
 	assert_int_equal(parse(text), 0);
-	for (unsigned int i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(odd); i++) {
 		snprintf(text, sizeof(text), "%s%s", head, odd[i]);
 		assert_int_equal(parse(text), -EINVAL);
 	}

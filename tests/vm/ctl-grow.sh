@@ -3,6 +3,7 @@
 # lab: --cpus 1 --soft-reserved 1G
 # fsdevctl grow: more memory for a device while a file system is mounted from it, with every byte verified; growth that fails at
 # each of its steps (by strace), and what is left; what a growth does to the configuration.
+# shellcheck disable=SC2317,SC2086  # cases are called by name, and no path here has blanks
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
