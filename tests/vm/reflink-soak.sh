@@ -94,7 +94,7 @@ remount() {
 
 	umount $mnt && mount -o dax=always $disk $mnt || return
 	kernel_is 6.1 || return 0
-	for file in $mnt/?-?; do
+	for file in "$mnt"/?-?; do
 		cp --reflink=never "$file" $mnt/new && mv $mnt/new "$file" || return
 	done
 }
@@ -112,7 +112,7 @@ for ((round = 1; round <= rounds; round++)); do
 	if ((RANDOM % 4 == 0)); then
 		remount || failed="round $round: remount"
 	fi
-	for file in $mnt/?-?; do
+	for file in "$mnt"/?-?; do
 		[ "$(dax-file is-dax "$file")" = yes ] || failed+=" round $round: $file is no DAX file"
 	done
 	[ $((round % 5)) != 0 ] || echo "# $round rounds, $poisoned poisoned pages"

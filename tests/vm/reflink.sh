@@ -533,8 +533,10 @@ locked() {
 
 # locked_on, locked_off: count for locked
 locked_on() {
-	echo 'p:locked fsdev:cow_rw' >>/sys/kernel/tracing/kprobe_events &&
-		echo 1 >/sys/kernel/tracing/events/kprobes/locked/enable || fail "cannot count writes"
+	if ! echo 'p:locked fsdev:cow_rw' >>/sys/kernel/tracing/kprobe_events ||
+		! echo 1 >/sys/kernel/tracing/events/kprobes/locked/enable; then
+		fail "cannot count writes"
+	fi
 }
 
 locked_off() {
