@@ -159,17 +159,24 @@ test-debug:
 	@lab/make && for kernel in $(DEBUG_KERNELS); do tests/debug/kernel $$kernel; done
 	@REPEAT="$(REPEAT)" tests/run --debug --kernels "$(DEBUG_KERNELS)" --suites "$(SUITES)" --cases "$(CASES)"
 
-## make soak ROUNDS=N [SEED=S] [KERNEL=6.12]    random rounds over two devices
+## make soak ROUNDS=N [SEED=S] [KERNEL=6.12]    random rounds over two devices; then whole, a fifth as many
 soak: KERNEL ?= 6.12
 soak: ROUNDS ?= 1000
 soak:
 	@tests/long soak "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
+	@tests/long whole "$(KERNEL)" "$$((($(ROUNDS) + 4) / 5))" "$(SEED)"
 
 ## make reflink-soak ROUNDS=N [SEED=S] [KERNEL=6.12]   random rounds over files that share blocks
 reflink-soak: KERNEL ?= 6.12
 reflink-soak: ROUNDS ?= 200
 reflink-soak:
 	@tests/long reflink-soak "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
+
+## make whole ROUNDS=N [SEED=S] [KERNEL=6.12]   random rounds over two devices, with a model of who may see each byte
+whole: KERNEL ?= 6.12
+whole: ROUNDS ?= 200
+whole:
+	@tests/long whole "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
 
 ## make races ROUNDS=N [KERNEL=6.12]            everything at once, for longer
 races: KERNEL ?= 6.12
@@ -187,4 +194,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab cross demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak races power-loss deb repo rpm install install-tool install-headers install-dkms uninstall clean
+.PHONY: help lab cross demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak whole races power-loss deb repo rpm install install-tool install-headers install-dkms uninstall clean
