@@ -421,17 +421,6 @@ static bool has_serial(const struct device *device, uint64_t serial)
 	return false;
 }
 
-/* The lowest address: a device's first byte need not lie in its lowest range. */
-static uint64_t lowest(const struct device *device)
-{
-	uint64_t low = UINT64_MAX;
-
-	for (unsigned int i = 0; i < device->nr_ranges; i++)
-		if (device->ranges[i].start < low)
-			low = device->ranges[i].start;
-	return low;
-}
-
 static bool fits(const struct conf_rule *rule, enum conf_key key, const struct device *device)
 {
 	switch (key) {
@@ -448,7 +437,7 @@ static bool fits(const struct conf_rule *rule, enum conf_key key, const struct d
 	case CONF_SIZE:
 		return rule->number[key] == device->size;
 	case CONF_ADDRESS:
-		return rule->number[key] == lowest(device);
+		return rule->number[key] == device_lowest(device);
 	default:
 		return false;
 	}

@@ -94,6 +94,17 @@ struct devices {
 	unsigned int count;
 };
 
+/* The lowest address: a device's first byte need not lie in its lowest range. */
+static inline uint64_t device_lowest(const struct device *device)
+{
+	uint64_t low = UINT64_MAX;
+
+	for (unsigned int i = 0; i < device->nr_ranges; i++)
+		if (device->ranges[i].start < low)
+			low = device->ranges[i].start;
+	return low;
+}
+
 enum outcome devices_load(struct devices *devices);
 enum outcome devices_load_brief(struct devices *devices);
 void devices_free(struct devices *devices);

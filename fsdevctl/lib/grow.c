@@ -144,16 +144,6 @@ static const struct device *owner_of(const struct growth *growth, const struct s
 	return NULL;
 }
 
-static uint64_t lowest(const struct device *device)
-{
-	uint64_t low = UINT64_MAX;
-
-	for (unsigned int i = 0; i < device->nr_ranges; i++)
-		if (device->ranges[i].start < low)
-			low = device->ranges[i].start;
-	return low;
-}
-
 static enum outcome misaligned(const struct growth *growth, const char *what)
 {
 	char size[SIZE_TEXT];
@@ -200,7 +190,7 @@ static enum outcome choose_size(struct growth *growth, const struct region *regi
 		return DONE;
 	}
 	/* its lowest address is a name that it has: it stays where that can be */
-	rc = region_choose(region, size, lowest(growth->device), &growth->chosen,
+	rc = region_choose(region, size, device_lowest(growth->device), &growth->chosen,
 			   &growth->nr_chosen);
 	if (rc == -ENOSPC)
 		return say(FAILED, "%s: its region %u has only %s free, and %s is more; memory of another region is a device of its own, which LVM can join with this one; nothing was changed",
@@ -433,7 +423,7 @@ static enum outcome take_up(struct growth *growth)
 static void mend_section(const struct growth *growth, const struct conf_rule *rule)
 {
 	static const enum conf_key keys[] = { CONF_SIZE, CONF_ADDRESS };
-	const uint64_t values[] = { growth->device->size, lowest(growth->device) };
+	const uint64_t values[] = { growth->device->size, device_lowest(growth->device) };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++) {
 		int rc = 0;
