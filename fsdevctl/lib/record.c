@@ -19,14 +19,36 @@
 #define HEAD "# Poisoned memory, written by fsdevctl: fsdevctl errors --forget takes it back\n"
 #define FORMAT "1"
 
-/* Room for @count ranges. */
-static struct record_range *make_room(struct record_set *set, unsigned int count)
+/* Room for one range more. */
+static bool make_room(struct record_set *set)
 {
-	struct record_range *more = realloc(set->range, count * sizeof(*more));
+	unsigned int room = set->room ? 2 * set->room : 16;
+	struct record_range *more;
 
-	if (more)
-		set->range = more;
-	return more;
+	if (set->count < set->room)
+		return true;
+	more = realloc(set->range, room * sizeof(*more));
+	if (!more)
+		return false;
+	set->range = more;
+	set->room = room;
+	return true;
+}
+
+/* The first range that ends at @start or behind it; the number of ranges where there is none. */
+static unsigned int set_find(const struct record_set *set, uint64_t start)
+{
+	unsigned int low = 0, high = set->count;
+
+	while (low < high) {
+		unsigned int middle = low + (high - low) / 2;
+
+		if (set->range[middle].start + set->range[middle].len < start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 static int set_cut(struct record_set *set, uint64_t start, uint64_t len)
@@ -36,7 +58,7 @@ static int set_cut(struct record_set *set, uint64_t start, uint64_t len)
 	struct record_range last = { 0 };
 
 	/* a range that becomes two is the only one of its kind */
-	if (!make_room(set, set->count + 1))
+	if (!make_room(set))
 		return -ENOMEM;
 	for (unsigned int i = 0; i < set->count; i++) {
 		struct record_range one = set->range[i];
@@ -69,13 +91,11 @@ static int set_cut(struct record_set *set, uint64_t start, uint64_t len)
 static int set_add(struct record_set *set, uint64_t start, uint64_t len)
 {
 	uint64_t end = start + len;
-	unsigned int at = 0, last;
+	unsigned int at = set_find(set, start), last;
 
-	if (!make_room(set, set->count + 1))
+	if (!make_room(set))
 		return -ENOMEM;
 	/* it and all that it overlaps or touches become one */
-	while (at < set->count && set->range[at].start + set->range[at].len < start)
-		at++;
 	for (last = at; last < set->count && set->range[last].start <= end; last++) {
 		uint64_t one_end = set->range[last].start + set->range[last].len;
 
@@ -91,9 +111,9 @@ static int set_add(struct record_set *set, uint64_t start, uint64_t len)
 
 static bool set_overlaps(const struct record_set *set, uint64_t start, uint64_t len)
 {
-	for (unsigned int i = 0; i < set->count; i++)
-		if (set->range[i].start < start + len &&
-		    set->range[i].start + set->range[i].len > start)
+	/* the first may only touch @start */
+	for (unsigned int i = set_find(set, start); i < set->count && set->range[i].start < start + len; i++)
+		if (set->range[i].start + set->range[i].len > start)
 			return true;
 	return false;
 }

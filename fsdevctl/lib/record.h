@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_ID 640	/* bytes that hold what a record is about: 16 serial numbers and more */
+#define RECORD_ID 720	/* bytes that hold what a record is about: 16 serial numbers, addresses and more */
 #define RECORD_WORD 48
 
 /* A poisoned range: by physical address, or from the start of a CXL region. */
@@ -15,15 +15,15 @@ struct record_range {
 	uint64_t start, len;
 };
 
-/* Ranges: ascending, apart. */
+/* Ranges: ascending, apart; with room for as many. */
 struct record_set {
 	struct record_range *range;
-	unsigned int count;
+	unsigned int count, room;
 };
 
 /**
  * struct record - the poison of one memory
- * @id: which memory: "memory START+LENGTH node N" or "cxl GRANULARITY LENGTH SERIAL..."
+ * @id: which memory: "memory START+LENGTH node N" or "cxl GRANULARITY LENGTH SERIAL[@ADDRESS]..."
  * @machine: the machine whose physical addresses these are; "-" where firmware does not say, or none are used
  * @modules: a digest of the memory modules that firmware names; "-" as above
  * @bound: the boot in which devices were bound with this record; "-" if none
