@@ -59,7 +59,8 @@ struct device_bad {
  * @nr_serials: how many
  * @cxl_start: physical address at which that region starts
  * @cxl_arrangement: what decides where in that region an address of a memory device lies: granularity,
- *	bytes of the region, serial numbers in the order of their positions; empty for others
+ *	bytes of the region, serial numbers in the order of their positions, each with "@" and the device's
+ *	own address of the region's part, where that is not 0; empty for others
  * @bad: bad ranges, in device order
  * @nr_bad: how many
  * @bad_bytes: bytes in them
@@ -83,7 +84,7 @@ struct device {
 	uint64_t *cxl_serials;
 	unsigned int nr_serials;
 	uint64_t cxl_start;
-	char cxl_arrangement[512];
+	char cxl_arrangement[704];
 	struct device_bad *bad;
 	unsigned int nr_bad;
 	uint64_t bad_bytes;

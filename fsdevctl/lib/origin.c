@@ -102,8 +102,8 @@ static void add_serials(struct device *device, struct cxl_region *region)
 	}
 }
 
-/* The memory device at a position of the region, or NULL. */
-static struct cxl_memdev *memdev_at(struct cxl_region *region, unsigned int position)
+/* What decodes for the memory device at a position of the region, or NULL. */
+static struct cxl_decoder *decoder_at(struct cxl_region *region, unsigned int position)
 {
 	struct cxl_memdev_mapping *mapping;
 
@@ -111,7 +111,7 @@ static struct cxl_memdev *memdev_at(struct cxl_region *region, unsigned int posi
 		struct cxl_decoder *decoder = cxl_mapping_get_decoder(mapping);
 
 		if (decoder && cxl_mapping_get_position(mapping) == position)
-			return cxl_decoder_get_memdev(decoder);
+			return decoder;
 	}
 	return NULL;
 }
@@ -125,13 +125,17 @@ static void note_arrangement(struct device *device, struct cxl_region *region)
 	used = snprintf(text, size, "%u %#llx", cxl_region_get_interleave_granularity(region),
 			cxl_region_get_size(region));
 	for (unsigned int i = 0; i < cxl_region_get_interleave_ways(region); i++) {
-		struct cxl_memdev *memdev = memdev_at(region, i);
+		struct cxl_decoder *decoder = decoder_at(region, i);
+		struct cxl_memdev *memdev = decoder ? cxl_decoder_get_memdev(decoder) : NULL;
+		unsigned long long address = decoder ? cxl_decoder_get_dpa_resource(decoder) : ULLONG_MAX;
 
-		if (!memdev || used >= size) {
+		if (!memdev || address == ULLONG_MAX || used >= size) {
 			text[0] = '\0';
 			return;
 		}
 		used += snprintf(text + used, size - used, " %#llx", cxl_memdev_get_serial(memdev));
+		if (address && used < size)
+			used += snprintf(text + used, size - used, "@%#llx", address);
 	}
 	if (used >= size)
 		text[0] = '\0';

@@ -3,10 +3,10 @@
  * Poison that is written down, for memory whose platform forgets it.
  *
  * One file for each memory, named by what stays the same at the next boot: memory of a CXL region by
- * the serial numbers of its memory devices and how they are interleaved, with ranges counted from the
- * region's start, which may move; all other memory by its physical address. A DAX device may be any
- * part of a memory: what is written for it replaces what the files say of that part. NVDIMMs are left
- * out, as their bus keeps a list.
+ * the serial numbers of its memory devices, what it has of each and how they are interleaved, with
+ * ranges counted from the region's start, which may move; all other memory by its physical address. A
+ * DAX device may be any part of a memory: what is written for it replaces what the files say of that
+ * part. NVDIMMs are left out, as their bus keeps a list.
  *
  * What cannot be told for certain to be no matter refuses: a file that is damaged, that was written on
  * another machine, or that knows a CXL memory device in another arrangement.
@@ -385,19 +385,59 @@ static bool differs(const char *a, const char *b)
 	return strcmp(a, NONE) && strcmp(b, NONE) && strcmp(a, b);
 }
 
-/* The serial numbers stand behind "cxl GRANULARITY LENGTH". */
-static bool shares_serial(const char *id, const struct device *device)
+/**
+ * struct parts - the memory devices that a CXL region's identity names
+ * @part: where in each the region's memory begins
+ * @count: how many
+ * @len: bytes that it has of each
+ */
+struct parts {
+	struct {
+		uint64_t serial, start;
+	} part[16];	/* CXL interleaves no more */
+	unsigned int count;
+	uint64_t len;
+};
+
+/* "cxl GRANULARITY LENGTH SERIAL[@ADDRESS]...": each device has as much of the length. */
+static bool parts_of(struct parts *parts, const char *id)
 {
 	char text[RECORD_ID], *rest, *word;
 	unsigned int at = 0;
 
+	memset(parts, 0, sizeof(*parts));
 	snprintf(text, sizeof(text), "%s", id);
-	for (word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-		for (unsigned int i = 0; at >= 3 && i < device->nr_serials; i++)
-			if (strtoull(word, NULL, 0) == device->cxl_serials[i])
-				return true;
-		at++;
+	for (word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest), at++) {
+		char *address = strchr(word, '@');
+
+		if (at == 2)
+			parts->len = strtoull(word, NULL, 0);
+		if (at < 3)
+			continue;
+		if (parts->count == ARRAY_SIZE(parts->part))
+			return false;
+		parts->part[parts->count].serial = strtoull(word, NULL, 0);
+		parts->part[parts->count++].start = address ? strtoull(address + 1, NULL, 0) : 0;
 	}
+	if (!parts->count)
+		return false;
+	parts->len /= parts->count;
+	return true;
+}
+
+/* Have two regions memory in common? What is not understood may have. */
+static bool shares_memory(const char *id, const char *other)
+{
+	struct parts a, b;
+
+	if (!parts_of(&a, id) || !parts_of(&b, other))
+		return true;
+	for (unsigned int i = 0; i < a.count; i++)
+		for (unsigned int j = 0; j < b.count; j++)
+			if (a.part[i].serial == b.part[j].serial &&
+			    a.part[i].start < b.part[j].start + b.len &&
+			    b.part[j].start < a.part[i].start + a.len)
+				return true;
 	return false;
 }
 
@@ -416,7 +456,7 @@ static enum concern concern_of(const struct visit *visit, const struct record *r
 	if (!memory->physical) {
 		if (!strcmp(record->id, memory->id))
 			return CONCERNS;
-		return record->poison.count && shares_serial(record->id, visit->device) ? REARRANGED : NO_CONCERN;
+		return record->poison.count && shares_memory(record->id, memory->id) ? REARRANGED : NO_CONCERN;
 	}
 	if (strcmp(record->id, memory->id) && !has_ranges_of(record, visit->device, 0))
 		return NO_CONCERN;

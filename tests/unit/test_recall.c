@@ -380,6 +380,32 @@ static void cxl_by_serial(void **state)
 	serials[1] = 0x22;
 }
 
+/* Two regions over the same memory devices, which have other parts of them. */
+static void regions_of_the_same_devices(void **state)
+{
+	struct device device = cxl(0x600000000, "256 0x10000000 0x11 0x22");
+
+	(void)state;
+	save(&device, RECALL_CLOSED, 5, 1, 0);
+	device = cxl(0x610000000, "256 0x10000000 0x11@0x8000000 0x22@0x8000000");
+	assert_string_equal(loaded(&device), "");
+	save(&device, RECALL_CLOSED, 7, 1, 0);
+	assert_string_equal(loaded(&device), "7+1");
+	device = cxl(0x600000000, "256 0x10000000 0x11 0x22");
+	assert_string_equal(loaded(&device), "5+1");
+	/* of another size, behind both */
+	device = cxl(0x620000000, "256 0x20000000 0x11@0x10000000 0x22@0x10000000");
+	assert_string_equal(loaded(&device), "");
+	/* over the end of the second */
+	device = cxl(0x620000000, "256 0x20000000 0x11@0xffff000 0x22@0xffff000");
+	assert_non_null(strstr(loaded(&device), "region of another shape"));
+	/* in one device only */
+	device = cxl(0x620000000, "256 0x20000000 0x11@0x10000000 0x22@0x4000000");
+	assert_non_null(strstr(loaded(&device), "region of another shape"));
+	device = cxl(0x620000000, "256 0x8000000 0x22");
+	assert_non_null(strstr(loaded(&device), "region of another shape"));
+}
+
 static void an_nvdimm_is_left_out(void **state)
 {
 	struct device device = hbm();
@@ -434,6 +460,7 @@ int main(void)
 		cmocka_unit_test_setup(damaged, fresh),
 		cmocka_unit_test_setup(forget_a_part, fresh),
 		cmocka_unit_test_setup(cxl_by_serial, fresh),
+		cmocka_unit_test_setup(regions_of_the_same_devices, fresh),
 		cmocka_unit_test_setup(an_nvdimm_is_left_out, fresh),
 		cmocka_unit_test_setup(not_mounted_yet, fresh),
 	};
