@@ -97,12 +97,33 @@ static int remember_range(u64 start, u64 len, bool doubtful)
 	return 0;
 }
 
-static void drop_range(u64 start, u64 len)
+/* What lies outside of @start to @end stays. */
+static int cut_range(struct remembered *one, u64 start, u64 end)
 {
-	struct remembered *one = find_remembered(start, len);
+	u64 last = one->start + one->len;
+	int rc = 0;
 
-	if (one)
+	if (last <= start || one->start >= end)
+		return 0;
+	if (last > end)
+		rc = new_range(&one->node, end, last - end, one->doubtful);
+	if (rc)
+		return rc;
+	if (one->start < start)
+		one->len = start - one->start;
+	else
 		free_range(one);
+	return 0;
+}
+
+static int drop_range(u64 start, u64 len)
+{
+	struct remembered *one, *next;
+	int rc = 0;
+
+	list_for_each_entry_safe(one, next, &remembered_ranges, node)
+		rc = rc ?: cut_range(one, start, start + len);
+	return rc;
 }
 
 /* "START+LENGTH", with whole pages of it. */
@@ -122,7 +143,7 @@ static int parse_range(char *text, u64 *start, u64 *len)
 	return 0;
 }
 
-/* "START+LENGTH" adds a range, "START+LENGTH?" one in doubt, "-START+LENGTH" takes it away. */
+/* "START+LENGTH" adds a range, "START+LENGTH?" one in doubt, "-START+LENGTH" takes away what has it. */
 static ssize_t remembered_poison_store(struct device_driver *driver, const char *text, size_t count)
 {
 	char word[REMEMBERED_TEXT], *range;
@@ -147,7 +168,7 @@ static ssize_t remembered_poison_store(struct device_driver *driver, const char 
 		return rc;
 	mutex_lock(&remembered_lock);
 	if (forget)
-		drop_range(start, len);
+		rc = drop_range(start, len);
 	else
 		rc = remember_range(start, len, doubtful);
 	mutex_unlock(&remembered_lock);
@@ -186,6 +207,28 @@ const struct attribute_group remembered_group = {
 	.attrs = remembered_attributes,
 };
 
+/**
+ * struct doubtful - a piece of a device that is to be read
+ * @node: in a list
+ * @piece: the piece
+ */
+struct doubtful {
+	struct list_head node;
+	struct rangemap_piece piece;
+};
+
+/* To be read without the lock, as that takes long; false if there is no memory for it. */
+static bool put_aside(struct list_head *aside, const struct rangemap_piece *piece)
+{
+	struct doubtful *one = kmalloc(sizeof(*one), GFP_KERNEL);
+
+	if (!one)
+		return false;
+	one->piece = *piece;
+	list_add_tail(&one->node, aside);
+	return true;
+}
+
 static void add_unreadable(struct fsdev *fsdev, const struct rangemap_piece *piece,
 			   remembered_add_t *add)
 {
@@ -205,8 +248,10 @@ static void add_unreadable(struct fsdev *fsdev, const struct rangemap_piece *pie
  */
 void remembered_each(struct fsdev *fsdev, remembered_add_t *add)
 {
+	struct doubtful *doubtful, *next;
 	struct rangemap_piece piece;
 	struct remembered *one;
+	LIST_HEAD(aside);
 
 	mutex_lock(&remembered_lock);
 	list_for_each_entry(one, &remembered_ranges, node) {
@@ -214,13 +259,17 @@ void remembered_each(struct fsdev *fsdev, remembered_add_t *add)
 
 		while (rangemap_next(&fsdev->map, &phys, &len, &piece)) {
 			one->seen = true;
-			if (one->doubtful && COMPAT_COPY_SURVIVES)
-				add_unreadable(fsdev, &piece, add);
-			else
+			if (!one->doubtful || !COMPAT_COPY_SURVIVES)
 				add(fsdev, piece.offset, piece.len);
+			else if (!put_aside(&aside, &piece))
+				add_unreadable(fsdev, &piece, add);
 		}
 	}
 	mutex_unlock(&remembered_lock);
+	list_for_each_entry_safe(doubtful, next, &aside, node) {
+		add_unreadable(fsdev, &doubtful->piece, add);
+		kfree(doubtful);
+	}
 }
 
 /* The parts of a range that lie in no range of the device stay; false if there is no memory. */

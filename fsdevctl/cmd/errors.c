@@ -13,6 +13,7 @@
 #include "lib/files.h"
 #include "lib/json.h"
 #include "lib/keep.h"
+#include "lib/known.h"
 #include "lib/recall.h"
 #include "lib/report.h"
 #include "lib/size.h"
@@ -120,11 +121,16 @@ static enum outcome forget_range(struct device *device, uint64_t start, uint64_t
 	char size[SIZE_TEXT];
 	uint64_t bytes;
 	enum outcome outcome = recall_forget(RECALL_DIR, device, start, end - start, &bytes);
+	int rc;
 
 	audit("%s: what is written down of %#llx+%#llx: %s", device->name, (unsigned long long)start,
 	      (unsigned long long)(end - start), outcome == DONE ? "forgotten" : "not forgotten");
 	if (outcome != DONE)
 		return outcome;
+	rc = known_withdraw(device, start, end - start);
+	if (rc)
+		return say(FAILED, "%s: what the driver was given of it at an enable that failed cannot be taken back: %s",
+			   device->name, strerror(-rc));
 	report_changed();
 	report_number("forgotten", bytes);
 	say_result("%s: %s forgotten", device->name, size_text(size, bytes));

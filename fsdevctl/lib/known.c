@@ -218,14 +218,27 @@ void known_free(struct known *known)
 	memset(known, 0, sizeof(*known));
 }
 
-/* The driver's list of what is remembered, by physical address. */
-static int offer(uint64_t start, uint64_t len, bool doubtful)
+/* The driver's list of what is remembered, by physical address, for a part of a device. */
+static int remember(const struct device *device, uint64_t start, uint64_t len, const char *before,
+		    const char *behind)
 {
-	char text[64];
+	uint64_t end = start + len;
+	int rc = 0;
 
-	snprintf(text, sizeof(text), "%#llx+%#llx%s", (unsigned long long)start,
-		 (unsigned long long)len, doubtful ? "?" : "");
-	return sysfs_write(text, DAX_BUS "/drivers/fsdev/remembered_poison");
+	for (unsigned int i = 0; !rc && i < device->nr_ranges; i++) {
+		const struct device_range *range = &device->ranges[i];
+		uint64_t from = start > range->offset ? start : range->offset;
+		uint64_t to = end < range->offset + range->len ? end : range->offset + range->len;
+		char text[64];
+
+		if (from >= to)
+			continue;
+		snprintf(text, sizeof(text), "%s%#llx+%#llx%s", before,
+			 (unsigned long long)(range->start + (from - range->offset)),
+			 (unsigned long long)(to - from), behind);
+		rc = sysfs_write(text, DAX_BUS "/drivers/fsdev/remembered_poison");
+	}
+	return rc;
 }
 
 /**
@@ -242,19 +255,26 @@ int known_offer(const struct device *device, const struct known *known, bool dou
 {
 	int rc = 0;
 
-	for (unsigned int i = 0; !rc && i < known->count; i++) {
-		uint64_t at = known->bad[i].offset, end = at + known->bad[i].len;
-
-		for (unsigned int j = 0; !rc && j < device->nr_ranges; j++) {
-			const struct device_range *range = &device->ranges[j];
-			uint64_t from = at > range->offset ? at : range->offset;
-			uint64_t to = end < range->offset + range->len ? end : range->offset + range->len;
-
-			if (from < to)
-				rc = offer(range->start + (from - range->offset), to - from, doubtful);
-		}
-	}
+	for (unsigned int i = 0; !rc && i < known->count; i++)
+		rc = remember(device, known->bad[i].offset, known->bad[i].len, "", doubtful ? "?" : "");
 	return rc;
+}
+
+/**
+ * known_withdraw() - take back what the driver was given before it had the device
+ * @device: the device
+ * @start: device offset; a multiple of the page size
+ * @len: bytes
+ *
+ * Only a change of mode that was given up has left something.
+ *
+ * Return: 0, also without a module; a negative errno.
+ */
+int known_withdraw(const struct device *device, uint64_t start, uint64_t len)
+{
+	int rc = remember(device, start, len, "-", "");
+
+	return rc == -ENOENT ? 0 : rc;
 }
 
 /**

@@ -129,6 +129,21 @@ gives "forget: no range of the device" 2 "past the end" fsdevctl errors $dev 1T 
 gives "forget: not with --files" 2 "exclude each other" fsdevctl errors $dev --forget --files
 gives "a range without --forget" 2 "go with --forget" fsdevctl errors $dev 0
 
+# an enable that failed has left with the driver what it was given
+attribute=/sys/bus/dax/drivers/fsdev/remembered_poison
+printf '%#x+0x3000\n' $((start + 500 * 4096)) >$attribute
+gives "forget: what the driver was given" 0 "forgotten" fsdevctl errors $dev $((501 * 4096)) --forget --yes
+is "forget: a page of it" "$(printf '%#x+0x1000 ' $((start + 500 * 4096)) $((start + 502 * 4096)))" "$(sort $attribute | tr '\n' ' ')"
+printf '%#x+0x1000\n' $((start - 4096)) >$attribute
+cp "$record" /tmp/record
+gives "forget: all of it" 0 "8.0 KiB forgotten|8 KiB forgotten" fsdevctl errors $dev --forget --yes
+is "forget: other memory's stays" "$(printf '%#x+0x1000' $((start - 4096)))" "$(cat $attribute)"
+printf -- '-%#x+0x1000\n' $((start - 4096)) >$attribute
+ok "forget: enable" fsdevctl enable $dev
+is "forget: nothing is poisoned" "" "$(bad)"
+ok "forget: disable" fsdevctl disable $dev
+cp /tmp/record "$record"
+
 # what keeps a device out of fsdev mode, and the way out
 cp "$record" /tmp/record
 for damage in 's/^end .*/end 7/' "\$d" 's/^poison /poisoned /' 's/^fsdev-poison 1/fsdev-poison 2/'; do

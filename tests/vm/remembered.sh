@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# lab: --soft-reserved 256M --qemu "-cpu max,-la57,-xsave,-pclmulqdq"
+# lab: --cpus 2 --soft-reserved 256M --qemu "-cpu max,-la57,-xsave,-pclmulqdq"
 # Poison that user space remembers of an earlier binding: it is handed to the driver by physical address before a device is bound,
 # and is poisoned from the first moment on. The driver alone; what fsdevctl makes of it is `ctl-remembered`.
 # shellcheck source=tests/vm/lib.sh
@@ -58,6 +58,14 @@ remember 130+1?
 is "all is remembered, what is certain stays so" "7+512 23+512 64+1 100+2 130+1" "$(remembered)"
 remember -100+2
 is "what is taken away is not" "7+512 23+512 64+1 130+1" "$(remembered)"
+remember 160+1024
+remember 165+1?
+remember -161+512
+is "a part of a range is taken away, and all that lies in it" "7+512 23+512 64+1 130+1 163+256 160+256" \
+	"$(remember -165+1 && remembered)"
+remember -100+32768
+is "and what reaches out of it on neither side" "7+512 23+512 64+1" "$(remembered)"
+remember 130+1
 is "bound" bound "$(bind dax10.0 fsdev)"
 # the two that meet at 16 MiB of the device are one
 is "what lies in the device is poisoned" "0+$MIB $((15 * MIB))+$((MIB + 4096))" \
@@ -82,6 +90,23 @@ is "bound, with a range in doubt" bound "$(bind dax10.0 fsdev)"
 is "of a range in doubt that is poisoned which cannot be read" "$((3 * MIB))+4096 $((4 * MIB))+8192" "$(bad)"
 ok "overwritten again" dd if=/dev/zero of=$disk bs=1M count=8 oflag=direct conv=notrunc
 is "nothing is poisoned any more" "" "$(bad)"
+unbind dax10.0
+
+# a device whose pages in doubt are being read keeps nothing else waiting
+remember 11+2?
+run gate-sleep memory_reads any
+bind dax10.0 fsdev >/tmp/bound &
+binding=$!
+run gate-wait
+rm -f /tmp/answered
+{ remember 131+1 && remembered >/tmp/answered; } &
+for _ in {1..100}; do [ ! -s /tmp/answered ] || break; sleep 0.05; done
+is "while pages in doubt are read" "7+256 24+256 130+1 11+2? 131+1" "$(cat /tmp/answered)"
+run gate-open
+wait $binding
+is "bound when they are read" "bound " "$(cat /tmp/bound) $(bad)"
+wait
+remember -131+1
 unbind dax10.0
 
 # a bind that fails takes nothing over
