@@ -135,7 +135,10 @@ static inline bool compat_direct_map_has(unsigned long pfn)
 	unsigned int level;
 	pte_t *pte;
 
-	/* a page table that 7.x collapses is freed after an interrupt on every processor */
+	/*
+	 * The device's own mapping has these page tables. Those that 7.x collapses map executable
+	 * memory; they are freed after an interrupt on every processor, or a broadcast of its own.
+	 */
 	local_irq_save(flags);
 	pte = lookup_address((unsigned long)pfn_to_kaddr(pfn), &level);
 	present = pte && pte_present(*pte);

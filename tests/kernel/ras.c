@@ -14,12 +14,15 @@
  *   told-last ID PAGE N    what we were told of last are these N pages, out of reach by then
  *   told-once ID PAGE      we have been told of this page, once, and of nothing else
  *   damage ID PAGE         reading back what was written there fails, until "mend-page"
+ *   damage-at PHYS         the same, of a page by its physical address
  *   mend-page
  *   damage-noio            the last copy of that page was made in a memalloc_noio_save() scope
  *   heal-page              it works again; the same, while a task is held up by a gate
  *   told ID COUNT          we have been told that often since the last time
  *   repair-waits ID PAGE   a page without a holder fails as by hardware, and is repaired at once
  *   platform-bad NODE PHYS LEN   the NVDIMM bus of device_dax's node learns that this is bad
+ *   platform-clears        the NVDIMM bus says that it has cleared what it is asked to
+ *   platform-as-it-is      until here
  *   copy-fails ID PAGE CODE   a machine check in a copy of the kernel's own, which it survives;
  *                          CODE is the processor's: 0x134 is one of memory to Intel
  */
@@ -467,9 +470,8 @@ static struct kprobe copy_probe = {
 	.pre_handler = copy_entry,
 };
 
-static int break_page(char **word)
+static int break_pfn(unsigned long pfn)
 {
-	unsigned long page, pfn = page_of(word, &page);
 	int rc;
 
 	if (!pfn || breaking)
@@ -481,6 +483,20 @@ static int break_page(char **word)
 	rc = register_kprobe(&copy_probe);
 	breaking = !rc;
 	return rc;
+}
+
+static int break_page(char **word)
+{
+	unsigned long page;
+
+	return break_pfn(page_of(word, &page));
+}
+
+static int break_at(char **word)
+{
+	u64 phys;
+
+	return kstrtou64(word[0], 0, &phys) ? -EINVAL : break_pfn(PHYS_PFN(phys));
 }
 
 static int damage_noio(char **word)
@@ -588,6 +604,40 @@ static int tell_bus(struct dev_dax *dev_dax, u64 phys, u64 len)
 	return rc;
 }
 
+/* nvdimm_clear_poison(dev, phys, len) begins: it is as if all was cleared */
+static int clear_entry(struct kprobe *probe, struct pt_regs *regs)
+{
+	arch_return(regs, regs_get_kernel_argument(regs, 2));
+	return 1;
+}
+
+static struct kprobe clear_probe;
+static bool clearing;
+
+static int platform_clears(char **word)
+{
+	int rc;
+
+	if (clearing)
+		return -EINVAL;
+	clear_probe = (struct kprobe){
+		.symbol_name = "nvdimm_clear_poison",
+		.pre_handler = clear_entry,
+	};
+	rc = register_kprobe(&clear_probe);
+	clearing = !rc;
+	return rc;
+}
+
+static int platform_as_it_is(char **word)
+{
+	if (!clearing)
+		return -EINVAL;
+	unregister_kprobe(&clear_probe);
+	clearing = false;
+	return 0;
+}
+
 /* The node is that of device_dax. */
 static int platform_bad(char **word)
 {
@@ -606,6 +656,8 @@ static int platform_bad(char **word)
 
 const struct test_verb ras_verbs[] = {
 	{ "platform-bad", 3, platform_bad },
+	{ "platform-clears", 0, platform_clears },
+	{ "platform-as-it-is", 0, platform_as_it_is },
 	{ "fail-random", 2, fail_random_verb },
 	{ "fail-at", 4, fail_at },
 	{ "no-memory", 1, no_memory },
@@ -616,6 +668,7 @@ const struct test_verb ras_verbs[] = {
 	{ "flagged", 2, flagged },
 	{ "told-once", 2, told_once },
 	{ "damage", 2, break_page },
+	{ "damage-at", 1, break_at },
 	{ "mend-page", 0, mend_page },
 	{ "damage-noio", 0, damage_noio },
 	{ "heal-page", 0, heal_page },

@@ -48,6 +48,20 @@ is "what was repaired is good" "" "$(bad)"
 is "and holds what was written" "8 good, 0 wrong, 0 lost" "$(ras-file check "$disk" $((3 * MIB)) 32768 1)"
 
 modprobe fsdev_test
+# A bus that has cleared a page forgets it; where the page then cannot be read, it is told so: else the next bind knew nothing
+run platform-clears || tap_point 1 "the bus clears"
+fsdev-node span "/dev/$dev" add-bad $((5 * MIB)) 4096 0 >/dev/null
+run damage-at $((start + 5 * MIB)) || tap_point 1 "a page cannot be read"
+refused "a page that is cleared and cannot be read stays bad" \
+	dd if=/dev/zero of="$disk" bs=4k count=1 seek=$((5 * 256)) oflag=direct conv=notrunc
+run mend-page
+run platform-as-it-is
+give "$dev" none
+ok "bound once more" give "$dev" fsdev
+is "it is bad still" "$((5 * MIB))+4096" "$(bad)"
+ok "it is overwritten" dd if=/dev/zero of="$disk" bs=4k count=1 seek=$((5 * 256)) oflag=direct conv=notrunc
+is "bad is then" "" "$(bad)"
+
 # Write-back of a page that a process has stored to and that has failed: an emulated processor does not mind what address it
 # flushes, so the addresses are looked at
 for type in xfs ext4; do
