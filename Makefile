@@ -178,6 +178,13 @@ whole: ROUNDS ?= 200
 whole:
 	@tests/long whole "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
 
+## make failures [ROUNDS=N] [SEED=S] [KERNEL=6.12]   pages fail at random while they are used: N injected, N / 10 by machine checks
+failures: KERNEL ?= 6.12
+failures: ROUNDS ?= 1000
+failures:
+	@tests/long ras-storm "$(KERNEL)" "$(ROUNDS)" "$(SEED)"
+	@tests/long ras-checks "$(KERNEL)" "$$((($(ROUNDS) + 9) / 10))" "$(SEED)"
+
 ## make races ROUNDS=N [KERNEL=6.12]            everything at once, for longer
 races: KERNEL ?= 6.12
 races: ROUNDS ?= 1000
@@ -194,4 +201,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab cross demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak whole races power-loss deb repo rpm install install-tool install-headers install-dkms uninstall clean
+.PHONY: help lab cross demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak whole failures races power-loss deb repo rpm install install-tool install-headers install-dkms uninstall clean

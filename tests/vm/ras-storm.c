@@ -3,7 +3,10 @@
  * ras-storm: pages of a device fail at random while they are written, read and cleared, with a
  * model of what each may hold.
  *
- *   ras-storm DISK NODE FIRST PAGES FAILURES SEED
+ *   ras-storm DISK NODE FIRST PAGES FAILURES SEED [ask]
+ *
+ * With "ask" it has another make the failures: it prints "fail OFFSET" for each, and goes on when it
+ * is given a line.
  *
  * Every page has one writer, who reads back what it has written. The page may hold something else
  * only if a failure overlaps the time since the write began: then it may be bad, and if a CLEAR
@@ -30,6 +33,9 @@
 #define PAGE 4096
 #define WORDS (PAGE / sizeof(uint64_t))
 #define WRITERS 2
+
+/* Between two failures that are asked for, in microseconds: repairs may be over by then or not. */
+#define ASK_PAUSE 2500000
 
 /**
  * struct span_count - calls that were made for a page
@@ -221,6 +227,30 @@ static void *clearer(void *argument)
 	return NULL;
 }
 
+/* A failure that another makes. */
+static void ask(uint64_t page)
+{
+	char answer[80];
+
+	atomic_fetch_add(&pages[page].failures.begun, 1);
+	printf("fail %" PRIu64 "\n", (first + page) * PAGE);
+	fflush(stdout);
+	if (!fgets(answer, sizeof(answer), stdin))
+		errx(1, "standard input ends");
+	atomic_fetch_add(&pages[page].failures.ended, 1);
+	atomic_fetch_add(&failed, 1);
+}
+
+static void ask_for_failures(void)
+{
+	uint64_t state = seed * 13 + 7;
+
+	for (uint64_t i = 0; i < failures; i++) {
+		ask(next_random(&state) % nr);
+		usleep(next_random(&state) % ASK_PAUSE);
+	}
+}
+
 static void fail_pages(void)
 {
 	uint64_t state = seed * 13 + 7, done;
@@ -238,9 +268,10 @@ static void fail_pages(void)
 int main(int argc, char **argv)
 {
 	pthread_t writers[WRITERS], clears;
+	bool asks = argc == 8 && !strcmp(argv[7], "ask");
 
-	if (argc != 7)
-		errx(2, "usage: ras-storm DISK NODE FIRST PAGES FAILURES SEED");
+	if (argc != 7 && !asks)
+		errx(2, "usage: ras-storm DISK NODE FIRST PAGES FAILURES SEED [ask]");
 	disk = argv[1];
 	node = argv[2];
 	first = number(argv[3]);
@@ -257,7 +288,10 @@ int main(int argc, char **argv)
 			errx(1, "pthread_create");
 	if (pthread_create(&clears, NULL, clearer, NULL))
 		errx(1, "pthread_create");
-	fail_pages();
+	if (asks)
+		ask_for_failures();
+	else
+		fail_pages();
 	atomic_store(&over, true);
 	for (int i = 0; i < WRITERS; i++)
 		pthread_join(writers[i], NULL);
