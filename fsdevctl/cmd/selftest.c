@@ -1,29 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fsdevctl selftest: does an empty device do all that the driver promises, on this hardware? Each step
- * is one line of a report that can be sent on.
+ * fsdevctl selftest: does an empty device, or a file of a mounted file system, do all that the driver
+ * promises, on this hardware? Each step is one line of a report that can be sent on.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "lib/audit.h"
 #include "lib/content.h"
-#include "lib/json.h"
 #include "lib/mode_switch.h"
 #include "lib/node.h"
 #include "lib/page.h"
 #include "lib/program.h"
 #include "lib/report.h"
-#include "lib/size.h"
-#include "lib/sysfs.h"
+#include "lib/steps.h"
+#include "lib/trial.h"
 #include "lib/users.h"
 
 #define PAGE page_size()
@@ -42,49 +39,6 @@ static const struct opt opts[] = {
 	{ NULL }
 };
 
-/* The report, and how many steps have failed. */
-static FILE *report;
-static unsigned int failed;
-
-__printf(1, 2)
-static void tell(const char *format, ...)
-{
-	va_list args;
-	char *text;
-	int rc;
-
-	va_start(args, format);
-	rc = vasprintf(&text, format, args);
-	va_end(args);
-	if (rc < 0)
-		return;
-	say_result("%s", text);
-	if (report)
-		fprintf(report, "%s\n", text);
-	free(text);
-}
-
-static void step(const char *name, bool good, const char *detail)
-{
-	struct json_object *one = json_object_new_object();
-
-	failed += !good;
-	json_add_text(one, "step", name);
-	json_object_object_add(one, "good", json_object_new_boolean(good));
-	json_add_text(one, "text", detail);
-	report_append("steps", one);
-	tell("%-8s%s%s%s", good ? "ok" : "FAILED", name, detail[0] ? ": " : "", detail);
-	fflush(NULL);
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
-
 static void fill(unsigned char *page, uint64_t offset)
 {
 	for (unsigned int i = 0; i < PAGE; i += 8) {
@@ -101,32 +55,6 @@ static bool is_filled(int disk, unsigned char *page, uint64_t offset)
 
 	fill(want, offset);
 	return pread(disk, page, PAGE, offset) == (ssize_t)PAGE && !memcmp(page, want, PAGE);
-}
-
-static void about(const struct device *device)
-{
-	char version[64], size[SIZE_TEXT];
-	struct fsdev_info info = { 0 };
-	struct utsname kernel;
-	int node = node_open(device, O_RDONLY);
-
-	if (node >= 0) {
-		node_info(node, &info);
-		close(node);
-	}
-	if (uname(&kernel))
-		memset(&kernel, 0, sizeof(kernel));
-	if (sysfs_read(version, sizeof(version), "/sys/module/fsdev/version"))
-		version[0] = '\0';
-	tell("kernel  %s %s", kernel.release, kernel.machine);
-	tell("module  fsdev %s, interface %u", version, info.version);
-	tell("device  %s, %s, %s in %u ranges, align %llu, node %d, %s", device->name, device->kind,
-	     size_text(size, device->size), device->nr_ranges, (unsigned long long)device->align,
-	     device->node, info.flags & FSDEV_INFO_PERSISTENT ? "persistent" : "volatile");
-	for (unsigned int i = 0; i < device->nr_ranges; i++)
-		tell("range   %#llx+%#llx at %#llx", (unsigned long long)device->ranges[i].offset,
-		     (unsigned long long)device->ranges[i].len,
-		     (unsigned long long)device->ranges[i].start);
 }
 
 /* First and last page of each range hold what was written, when all have been written. */
@@ -147,13 +75,13 @@ static void ends(const struct device *device, int disk, unsigned char *page)
 	}
 	if (bad)
 		snprintf(detail, sizeof(detail), "%u of %u pages", bad, 2 * device->nr_ranges);
-	step("both ends of each range", !bad, detail);
+	steps_step("both ends of each range", !bad, detail);
 }
 
 static void speed(const struct device *device, int disk, unsigned char *block)
 {
 	uint64_t bytes = device->size < SPEED_BYTES ? device->size : SPEED_BYTES;
-	double begin = now(), write_time, read_time;
+	double begin = steps_now(), write_time, read_time;
 	char detail[64];
 	bool good = true;
 
@@ -161,18 +89,18 @@ static void speed(const struct device *device, int disk, unsigned char *block)
 	memset(block, 0x5a, BLOCK);
 	for (uint64_t at = 0; at < bytes; at += BLOCK)
 		good &= pwrite(disk, block, BLOCK, at) == (ssize_t)BLOCK;
-	write_time = now() - begin;
-	begin = now();
+	write_time = steps_now() - begin;
+	begin = steps_now();
 	good &= !fsync(disk);
-	snprintf(detail, sizeof(detail), "%.1f ms", (now() - begin) * 1e3);
-	step("flush", good, detail);
-	begin = now();
+	snprintf(detail, sizeof(detail), "%.1f ms", (steps_now() - begin) * 1e3);
+	steps_step("flush", good, detail);
+	begin = steps_now();
 	for (uint64_t at = 0; at < bytes; at += BLOCK)
 		good &= pread(disk, block, BLOCK, at) == (ssize_t)BLOCK;
-	read_time = now() - begin;
+	read_time = steps_now() - begin;
 	snprintf(detail, sizeof(detail), "%.2f GiB/s written, %.2f GiB/s read",
 		 bytes / write_time / (1ull << 30), bytes / read_time / (1ull << 30));
-	step("throughput of one thread", good, bytes ? detail : "the device is too small");
+	steps_step("throughput of one thread", good, bytes ? detail : "the device is too small");
 }
 
 /* A failure is simulated: the page cannot be read, is repaired, and can be used again. */
@@ -183,19 +111,19 @@ static void poison(const struct device *device, int disk, unsigned char *page)
 	ssize_t n;
 
 	if (node < 0) {
-		step("poison", false, node_error(node));
+		steps_step("poison", false, node_error(node));
 		return;
 	}
 	rc = node_span(node, FSDEV_IOC_INJECT, at, PAGE, 0, NULL);
-	step("poison: injected", !rc, rc ? node_error(rc) : "");
+	steps_step("poison: injected", !rc, rc ? node_error(rc) : "");
 	if (!rc) {
 		n = pread(disk, page, PAGE, at);
-		step("poison: a read fails", n < 0 && errno == EIO, "");
+		steps_step("poison: a read fails", n < 0 && errno == EIO, "");
 		rc = node_span(node, FSDEV_IOC_CLEAR, at, PAGE, FSDEV_CLEAR_HELD, NULL);
-		step("poison: repaired", !rc, rc ? node_error(rc) : "");
+		steps_step("poison: repaired", !rc, rc ? node_error(rc) : "");
 		fill(page, at);
 		n = pwrite(disk, page, PAGE, at);
-		step("poison: the page works again", n == (ssize_t)PAGE && is_filled(disk, page, at), "");
+		steps_step("poison: the page works again", n == (ssize_t)PAGE && is_filled(disk, page, at), "");
 	}
 	close(node);
 }
@@ -210,7 +138,7 @@ static void file_system(const struct device *device, const char *type)
 	snprintf(name, sizeof(name), "%s is DAX, with 2 MiB mappings", type);
 	if (rc)
 		snprintf(detail, sizeof(detail), "status %d; is the package of mkfs.%s there?", rc, type);
-	step(name, !rc, detail);
+	steps_step(name, !rc, detail);
 }
 
 static int open_disk(const struct device *device)
@@ -231,22 +159,22 @@ static void wipe(int disk, unsigned char *block)
 static void removal(struct device *device, unsigned char *page)
 {
 	const struct mode_options options = { 0 };
-	double begin = now();
+	double begin = steps_now();
 	char detail[64];
 	bool good;
 	int disk;
 
 	good = mode_switch(device, MODE_DEVDAX, &options) == DONE;
-	snprintf(detail, sizeof(detail), "%.2f s", now() - begin);
-	step("removal", good, detail);
-	begin = now();
+	snprintf(detail, sizeof(detail), "%.2f s", steps_now() - begin);
+	steps_step("removal", good, detail);
+	begin = steps_now();
 	good = mode_switch(device, MODE_FSDEV, &options) == DONE;
-	snprintf(detail, sizeof(detail), "%.2f s", now() - begin);
-	step("binding again", good, detail);
+	snprintf(detail, sizeof(detail), "%.2f s", steps_now() - begin);
+	steps_step("binding again", good, detail);
 	disk = good ? open_disk(device) : -1;
 	if (disk < 0)
 		return;
-	step("what was written is there", is_filled(disk, page, device->size - PAGE), "");
+	steps_step("what was written is there", is_filled(disk, page, device->size - PAGE), "");
 	wipe(disk, page);
 	close(disk);
 }
@@ -265,7 +193,7 @@ static enum outcome test(struct device *device)
 	}
 	audit("%s: selftest", device->name);
 	report_changed();
-	about(device);
+	steps_about(device);
 	speed(device, disk, block);
 	ends(device, disk, block);
 	poison(device, disk, block);
@@ -276,14 +204,12 @@ static enum outcome test(struct device *device)
 	if (disk >= 0) {
 		fill(block, device->size - PAGE);
 		if (pwrite(disk, block, PAGE, device->size - PAGE) != (ssize_t)PAGE || fsync(disk))
-			step("a page before the removal", false, strerror(errno));
+			steps_step("a page before the removal", false, strerror(errno));
 		close(disk);
 		removal(device, block);
 	}
 	free(block);
-	tell("%u steps failed", failed);
-	report_number("failed", failed);
-	return failed ? FOUND : DONE;
+	return DONE;
 }
 
 static enum outcome look_first(const struct device *device)
@@ -312,40 +238,68 @@ static enum outcome look_first(const struct device *device)
 	return DONE;
 }
 
+/* A path that is no device, in a folder that is there: the file that is to be made. */
+static bool names_file(const char *name)
+{
+	struct stat st;
+
+	return strchr(name, '/') && strncmp(name, "/dev/", 5) &&
+		(stat(name, &st) ? errno == ENOENT : S_ISREG(st.st_mode));
+}
+
+/* The device that the folder of a file lies on; @dir has room for all of @path. */
+static enum outcome find_by_file(const char *path, char *dir, struct devices *devices,
+				 struct device **device)
+{
+	char real[PATH_MAX];
+	struct stat st;
+	char *slash;
+
+	snprintf(dir, PATH_MAX, "%s", path);
+	slash = strrchr(dir, '/');
+	slash[slash == dir] = '\0';
+	if (!stat(path, &st))
+		return say(BAD_INPUT, "%s: is there already; name a new file, which is made and removed", path);
+	if (!realpath(dir, real))
+		return say(BAD_INPUT, "%s: there is no folder %s", path, dir);
+	return cmd_one_writable(real, devices, device);
+}
+
 static enum outcome run(int argc, char **argv)
 {
-	struct devices devices;
+	bool is_file = names_file(argv[0]);
+	struct devices devices = { 0 };
 	struct device *device;
-	enum outcome outcome = cmd_one_writable(argv[0], &devices, &device);
-	char question[160];
+	char question[PATH_MAX + 160], dir[PATH_MAX];
+	enum outcome outcome;
 
 	(void)argc;
-	if (outcome == DONE)
+	if (is_file && overwrite)
+		return say(BAD_INPUT, "--overwrite is for a device: nothing of a file system is overwritten");
+	outcome = is_file ? find_by_file(argv[0], dir, &devices, &device) :
+		cmd_one_writable(argv[0], &devices, &device);
+	if (outcome == DONE && !is_file)
 		outcome = look_first(device);
 	if (outcome == DONE) {
-		snprintf(question, sizeof(question),
+		snprintf(question, sizeof(question), is_file ?
+			 "%s: a new file is written, a page of it on %s fails and is repaired, and it is removed" :
 			 "%s: all of it is overwritten: file systems are made, a page fails, and the driver is unbound and bound",
-			 device->name);
+			 is_file ? argv[0] : device->name, device->name);
 		if (dry_run) {
 			say_result("%s", question);
 			say_result("nothing was changed");
 		}
 	}
 	if (outcome == DONE && !dry_run && cmd_agreed(question, yes, &outcome)) {
-		report = report_path ? fopen(report_path, "we") : NULL;
-		if (report_path && !report)
-			outcome = say(FAILED, "--report: cannot write %s: %s", report_path,
-				      strerror(errno));
-		else
-			outcome = test(device);
-		if (report && fclose(report))
-			outcome = say(FAILED, "--report: %s was not written whole", report_path);
+		outcome = steps_begin(report_path);
+		if (outcome == DONE)
+			outcome = steps_end(is_file ? trial_file(device, argv[0]) : test(device), report_path);
 	}
 	devices_free(&devices);
 	return outcome;
 }
 
 const struct command cmd_selftest = {
-	.name = "selftest", .args = "DEV", .opts = opts, .least = 1, .most = 1, .run = run,
-	.help = "try all that the driver promises, on an empty device",
+	.name = "selftest", .args = "DEV|FILE", .opts = opts, .least = 1, .most = 1, .run = run,
+	.help = "try all that the driver promises, on an empty device or in a new file",
 };

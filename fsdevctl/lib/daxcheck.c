@@ -59,7 +59,13 @@ static int open_sample(const char *dir, bool writable, uint64_t len)
 	return fd;
 }
 
-static bool is_dax(int fd)
+/**
+ * daxcheck_dax() - is a file DAX?
+ * @fd: the file
+ *
+ * Return: true if so, as the kernel says.
+ */
+bool daxcheck_dax(int fd)
 {
 	struct statx st;
 
@@ -67,8 +73,16 @@ static bool is_dax(int fd)
 		(st.stx_attributes_mask & st.stx_attributes & STATX_ATTR_DAX);
 }
 
-/* What the first huge mapping is of has to lie together, and begin at a multiple of it in memory. */
-static bool is_huge(const struct device *device, int fd)
+/**
+ * daxcheck_huge() - can a file be mapped by huge mappings?
+ * @device: the device it is on
+ * @fd: the file
+ *
+ * What the first one is of has to lie together, and begin at a multiple of it in memory.
+ *
+ * Return: true if so.
+ */
+bool daxcheck_huge(const struct device *device, int fd)
 {
 	const uint64_t huge = page_huge();
 	struct fiemap *map = calloc(1, sizeof(*map) + sizeof(struct fiemap_extent));
@@ -110,8 +124,8 @@ enum outcome daxcheck(const struct device *device, const char *disk, const char 
 	}
 	if (fd < 0)
 		return say(FAILED, "%s: cannot look at a file below %s: %s", disk, dir, strerror(-fd));
-	dax = is_dax(fd);
-	huge = is_huge(device, fd);
+	dax = daxcheck_dax(fd);
+	huge = daxcheck_huge(device, fd);
 	close(fd);
 	if (!dax)
 		return say(FAILED, "%s: %s is mounted with dax=always, but its files are not DAX; see the kernel log",

@@ -5,6 +5,8 @@
 
 #include "device.h"
 
+bool daxcheck_dax(int fd);
+bool daxcheck_huge(const struct device *device, int fd);
 enum outcome daxcheck(const struct device *device, const char *disk, const char *dir,
 		      const char *type);
 

@@ -69,6 +69,18 @@ for type in xfs ext4 erofs; do
 		fsdevctl mkfs $dev --type $type --force "${from[@]}"
 	is "$type: it stays" fsdev "$(driver_of $dev)"
 	if [ $type = xfs ] || whole; then bad_memory $type; fi
+	if [ $type = erofs ]; then
+		gives "$type: selftest in a file" 1 "cannot be made: Read-only file system" fsdevctl selftest $mnt/trial --yes
+	elif [ $type = xfs ] || whole; then
+		gives "$type: selftest in a file --dry-run" 0 "a page of it on $dev fails.*nothing was changed" \
+			sh -c "fsdevctl selftest $mnt/trial --dry-run | paste -sd' '"
+		gives "$type: selftest in a file" 0 "^0 steps failed" fsdevctl selftest $mnt/trial --yes --report /tmp/report
+		is "$type: selftest in a file: each step" 11 "$(grep -c '^ok ' /tmp/report)"
+		gives "$type: selftest in a file: one that is there" 2 "is there already" fsdevctl selftest $mnt/file --yes
+		gives "$type: selftest in a file: msync fails" 5 "^FAILED +mapping: what is stored is in the file" \
+			strace -f -o /tmp/strace -e trace=msync -e inject=msync:error=EIO fsdevctl selftest $mnt/trial --yes
+		is "$type: selftest in a file: nothing is left of it" "0 file" "$(lists $dev .bad_bytes) $(ls -I lost+found $mnt)"
+	fi
 	if [ $type = xfs ]; then
 		gives "all of it is good" 0 "no errors found" fsdevctl scrub $dev
 		gives "--force says what happens, and does it" 0 "file systems on it shut down" fsdevctl disable $dev --force
@@ -123,5 +135,6 @@ printf 'UUID=%s %s ext4 dax=always,nofail 0 0\n' "$(blkid -p -o value -s UUID $d
 gives "doctor: mounted at boot, and no section" 5 "PROBLEM +$dev: /etc/fstab mounts it on $mnt, and no section" fsdevctl doctor
 is "doctor --json" "found true" "$(fsdevctl doctor --json 2>/dev/null | jq -r '"\(.outcome) \([.checks[]|select(.good|not).text]|any(contains("/etc/fstab mounts it")))"')"
 if [ -e /tmp/fstab ]; then mv /tmp/fstab /etc/fstab; else rm /etc/fstab; fi
+gives "selftest in a file that is not DAX" 5 "^FAILED +the file is DAX: mount with -o dax=always" fsdevctl selftest $mnt/trial --yes
 gives "doctor: a mount without DAX" 5 "$mnt is mounted without dax=always" fsdevctl doctor
 umount $mnt
