@@ -122,7 +122,24 @@ static enum outcome check(const struct conf *conf, const struct devices *devices
 	return outcome;
 }
 
-static enum outcome apply_one(const struct conf *conf, struct device *device)
+/* What a section says of one device may be lost is not said of those that come to match it later. */
+static bool may_overwrite(const struct conf *conf, const struct devices *devices,
+			  const struct device *device, const struct conf_rule *rule)
+{
+	unsigned int matching = 0;
+
+	if (!rule->overwrite || rule->mode != MODE_SYSTEM_RAM)
+		return false;
+	for (unsigned int i = 0; i < devices->count; i++)
+		matching += conf_match(conf, &devices->device[i]) == rule;
+	if (matching > 1)
+		note("%s: [%s] in %s:%u is about %u devices, so its overwrite = yes does not count: it needs a section for each device",
+		     device->name, rule->name, rule->file, rule->line, matching);
+	return matching == 1;
+}
+
+static enum outcome apply_one(const struct conf *conf, const struct devices *devices,
+			      struct device *device)
 {
 	const struct conf_rule *rule = conf_match(conf, device);
 	enum mode before = device->mode;
@@ -138,7 +155,7 @@ static enum outcome apply_one(const struct conf *conf, struct device *device)
 		     device->name);
 		return DONE;
 	}
-	options.overwrite = rule->overwrite;
+	options.overwrite = may_overwrite(conf, devices, device, rule);
 	outcome = rule->mode == MODE_FSDEV && !options.dry_run && device->mode != MODE_FSDEV ?
 		cmd_mark_shared(device, rule->shared) : DONE;
 	if (outcome == DONE)
@@ -160,7 +177,7 @@ static enum outcome apply(const struct conf *conf, const struct devices *devices
 
 		if (one && one != &devices->device[i])
 			continue;
-		outcome = apply_one(conf, &devices->device[i]);
+		outcome = apply_one(conf, devices, &devices->device[i]);
 		if (outcome > worst)
 			worst = outcome;
 	}

@@ -58,6 +58,25 @@ gives "nvdimm: disable" 0 "$nv: devdax" fsdevctl disable "$nv"
 
 gives "doctor: a section that is not followed" 5 "PROBLEM +$nv: \[pmem\] in $conf/20.conf:1 says mode fsdev, and it is in mode devdax" fsdevctl doctor
 gives "doctor: nothing at boot" 5 "the udev rule 59-fsdev.rules is missing" fsdevctl doctor
+# what may be overwritten is said of one device, and not of those that match as well later
+printf '[ram]\nnvdimm-uuid = %s\nmode = system-ram\noverwrite = yes\n' "$uuid" >$conf/20.conf
+rm $conf/10.conf 2>/dev/null
+gives "overwrite: one device" 0 "$nv: from devdax to system-ram" fsdevctl config apply --device "$nv" --dry-run
+printf '[ram]\nnuma-node = %s\nmode = system-ram\noverwrite = yes\n' "$(lists "$nv" .target_node)" >$conf/20.conf
+gives "overwrite: it matches more now" 1 "$nv: there is ext4 on it, which would be lost" fsdevctl config apply --device "$nv" --dry-run
+gives "overwrite: that is said" 1 "\[ram\] in $conf/20.conf:1 is about 2 devices, so its overwrite = yes does not count" fsdevctl config apply --device "$nv" --dry-run
+printf '[pmem]\nnvdimm-uuid = %s\n' "$uuid" >$conf/20.conf
+
+# memory that a driver of the kernel's takes before a section counts; each device has a driver, so kmem takes none here
+policy=/sys/devices/system/memory/auto_online_blocks
+was=$(cat $policy)
+modprobe kmem
+echo online >$policy
+gives "doctor: memory that comes later would be used" 5 "PROBLEM +kmem is loaded and new memory is put online \(online\)" fsdevctl doctor
+echo offline >$policy
+gives "doctor: it would not" 5 "ok +kmem is loaded, and new memory stays offline" fsdevctl doctor --verbose
+is "doctor: then that is no problem" "" "$(fsdevctl doctor | grep 'kmem is loaded')"
+echo "$was" >$policy
 rm $conf/20.conf
 mkdir -p /etc/udev/rules.d && : >/etc/udev/rules.d/59-fsdev.rules
 if [ -e /sys/kernel/btf/vmlinux ]; then
