@@ -49,6 +49,11 @@ gives "enable takes over what the device knows to be bad" 0 "2 bad ranges that t
 is "errors lists both, in whole pages" "1048576 4096
 134217728 4096" "$(fsdevctl errors "$one" --json | jq -r '.[]|"\(.offset) \(.length)"')"
 
+umount /sys/kernel/tracing
+gives "doctor: without tracefs" 5 "PROBLEM +$one: tracefs is not mounted on /sys/kernel/tracing, so the poison list" fsdevctl doctor
+mount -t tracefs none /sys/kernel/tracing
+is "doctor: with it" "" "$(fsdevctl doctor | grep tracefs)"
+
 ok "a second region" cxl create-region -m -t ram -d decoder0.0 -w 1 mem1
 two=$(dax_of region1)
 ok "enable both" fsdevctl enable "$one" "$two"
