@@ -429,8 +429,9 @@ static enum outcome run(int argc, char **argv)
 	}
 	if (!strcmp(what, "check") && geteuid())
 		note("not root: addresses cannot be seen, and sections that name one match nothing");
-	/* a machine without sections: its devices are not looked at */
-	if (conf.rules || !strcmp(what, "check") || !strcmp(what, "add"))
+	/* without sections devices are not looked at, but for a disk, whose links do not hang on a section */
+	if (conf.rules || !strcmp(what, "check") || !strcmp(what, "add") ||
+	    (!strcmp(what, "link") && !strncmp(only, "fsdev", 5)))
 		outcome = carry_out(what, &conf);
 	conf_free(&conf);
 	return outcome;

@@ -51,12 +51,14 @@ mkfs.xfs -q -f -m uuid=6a1b2c3d-0002-4000-8000-00000000abcd -L label-x $disk
 is "after mkfs: by its UUID, without a trigger" fsdev0.0 "$(until_link /dev/disk/by-uuid/6a1b2c3d-0002-4000-8000-00000000abcd)"
 is "after mkfs: by its label" fsdev0.0 "$(until_link /dev/disk/by-label/label-x)"
 is "by its path" fsdev0.0 "$(for link in /dev/disk/by-path/*-fsdev0.0; do until_link "$link"; done)"
+is "by its id, without a section" "fsdev0.0 mem-$(printf %x "$(region_start $dev)")" \
+	"$(until_link "/dev/disk/by-id/dax-mem-$(printf %x "$(region_start $dev)")") $(property $disk ID_SERIAL)"
 is "what it is" "dax fsdev" "$(property $disk ID_BUS) $(property $disk ID_MODEL)"
 
 # partitions: two entries of a table in the PC's form
 wipefs -qa $disk
 {
-	dd if=/dev/zero bs=446 count=1
+	dd if=/dev/zero bs=440 count=1 && printf '\x78\x56\x34\x12\0\0'
 	printf '\0\0\0\0\x83\0\0\0\0\x10\0\0\0\0\x01\0' && dd if=/dev/zero bs=48 count=1
 	printf '\x55\xaa'
 } 2>/dev/null | dd of=$disk conv=notrunc,fsync status=none
@@ -64,6 +66,8 @@ blockdev --rereadpt $disk
 udevadm settle
 mkfs.ext4 -q -F -U 6a1b2c3d-0003-4000-8000-00000000abcd ${disk}p1
 is "a partition: by its UUID" fsdev0.0p1 "$(until_link /dev/disk/by-uuid/6a1b2c3d-0003-4000-8000-00000000abcd)"
+is "a partition: by that UUID of its own" fsdev0.0p1 "$(until_link /dev/disk/by-partuuid/12345678-01)"
+is "a partition: by its id" fsdev0.0p1 "$(until_link "/dev/disk/by-id/dax-mem-$(printf %x "$(region_start $dev)")-part1")"
 is "a partition: rights" "600 root:root" "$(stat -c '%a %U:%G' ${disk}p1)"
 
 # held back: neither the disk nor its partitions are ready; the end of that is announced as new
