@@ -3,6 +3,7 @@
  * fsdevctl attach: the newest image that was published in a device, verified and mounted with DAX.
  */
 #include <errno.h>
+#include <libmount/libmount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,11 @@
 #include "cmd.h"
 #include "lib/daxcheck.h"
 #include "lib/journal.h"
+#include "lib/program.h"
 #include "lib/report.h"
 #include "lib/shared.h"
 #include "lib/sign.h"
+#include "lib/sysfs.h"
 #include "lib/users.h"
 
 static bool check, detach, dry_run;
@@ -59,6 +62,42 @@ static enum outcome unmount_generation(const struct device *device, const char *
 			   device->name, ULL(generation), device->disk, ULL(generation));
 	report_changed();
 	return DONE;
+}
+
+/* The image that is mounted on a folder, by the name of its device-mapper device; false for anything else. */
+static bool mounted_image(const char *dir, char *name, size_t size)
+{
+	struct libmnt_table *mounts = mnt_new_table_from_file("/proc/self/mountinfo");
+	static const char mapper[] = "/dev/mapper/";
+	const char *source = NULL;
+	struct libmnt_fs *fs;
+	char real[PATH_MAX];
+
+	fs = mounts && realpath(dir, real) ? mnt_table_find_target(mounts, real, MNT_ITER_BACKWARD) : NULL;
+	if (fs)
+		source = mnt_fs_get_source(fs);
+	if (source && !strncmp(source, mapper, strlen(mapper)))
+		snprintf(name, size, "%s", source + strlen(mapper));
+	else
+		source = NULL;
+	mnt_unref_table(mounts);
+	return source && !strncmp(name, "fsdev", 5) && strstr(name, "-gen");
+}
+
+/* Its device has left, and may have come back: nothing but the folder says what is attached. */
+static enum outcome detach_left(const char *dir, const char *name)
+{
+	const char *words[] = { "dmsetup", "remove", "--retry", name, NULL };
+
+	if (dry_run) {
+		say_result("%s would be unmounted from %s; nothing was changed", name, dir);
+		return DONE;
+	}
+	if (umount(dir))
+		return say(errno == EBUSY ? IN_USE : FAILED, "%s: %s cannot be unmounted: %s", dir, name,
+			   errno == EBUSY ? "files of it are open" : strerror(errno));
+	report_changed();
+	return program_run(words) ? say(FAILED, "%s: is there still: dmsetup remove %s", name, name) : DONE;
 }
 
 /* The header is signed; it says what the image is. @page is of the header that @seen was read from. */
@@ -196,12 +235,16 @@ static enum outcome attach(struct shared *shared, const char *dir)
 	enum outcome outcome = DONE;
 	struct image image;
 	struct stat st;
+	char left[96];
 
 	report_text("chardev", device->name);
 	report_text("mountpoint", dir);
 	report_number("attached", now);
 	if (detach && check)
 		return say(BAD_INPUT, "--check and --detach exclude each other");
+	if (detach && !now && mounted_image(dir, left, sizeof(left)) &&
+	    !strncmp(left, device->disk, strlen(device->disk)) && left[strlen(device->disk)] == '-')
+		return detach_left(dir, left);
 	if (detach && !now)
 		return say(FAILED, "%s: nothing of %s is attached there", dir, device->name);
 	if (detach && dry_run) {
@@ -251,9 +294,14 @@ static enum outcome run(int argc, char **argv)
 	struct devices devices;
 	struct device *device;
 	struct shared shared;
-	enum outcome outcome = cmd_one_fsdev(argv[0], &devices, &device);
+	enum outcome outcome;
+	char left[96];
 
 	(void)argc;
+	if (detach && !check && mounted_image(argv[1], left, sizeof(left)) &&
+	    !sysfs_there("/sys/class/block/%.*s", (int)(strstr(left, "-gen") - left), left))
+		return detach_left(argv[1], left);
+	outcome = cmd_one_fsdev(argv[0], &devices, &device);
 	if (outcome == DONE && key && access(key, R_OK))
 		outcome = say(BAD_INPUT, "--key '%s': cannot be read: %s", key, strerror(errno));
 	if (outcome == DONE) {
