@@ -19,3 +19,25 @@ debs() {
 dkms_line() {
 	echo "fsdev/$1, $2, x86_64: installed"
 }
+
+# comes WANTED COMMAND...: until it prints that, for two minutes at most; prints what it printed last
+comes() {
+	local wanted=$1 until=$((SECONDS + 120)) got
+
+	shift
+	while got=$("$@" 2>/dev/null); [ "$got" != "$wanted" ] && ((SECONDS < until)); do sleep 0.2; done
+	echo "$got"
+}
+
+# said UNIT...: what these have left in the journal of this boot; a name may be a pattern
+said() {
+	local units=()
+
+	for _; do units+=(-u "$_"); done
+	journalctl -b -q -o cat "${units[@]}"
+}
+
+# state UNIT PROPERTY
+state() {
+	systemctl show -P "$2" "$1"
+}

@@ -10,6 +10,9 @@ top=$(cd -- "$(dirname -- "$0")/../.." && pwd -P)
 modules=/usr/lib/modules/$release
 next=$(cat "$top/build/next")
 
+# the kernel that runs here is not the machine's, whatever uname says
+[ ! -d /sys/kernel/btf ] || mount -t tmpfs none /sys/kernel/btf
+
 # spent SINCE WHAT
 spent() {
 	echo "# $2: $((SECONDS - $1)) s"
