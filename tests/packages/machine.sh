@@ -76,6 +76,25 @@ upgraded() {
 		"$(find "$modules/updates/dkms" -name 'fsdev*' -printf '%f\n' | sed 's/ko.*/ko/' | sort | paste -sd' ')"
 	is "the older one's sources are gone" "/usr/src/fsdev-$version" "$(echo /usr/src/fsdev-*)"
 	is "the tool's version" "fsdevctl $version" "$(fsdevctl --version)"
+	initramfs
+}
+
+# initramfs: as initramfs-tools makes it with the hook, without and with a section
+initramfs() {
+	local config=/etc/initramfs-tools/initramfs.conf record=/var/lib/fsdev/poison/memory-0.poison
+
+	sed -i.before 's/^MODULES=.*/MODULES=list/; s/^COMPRESS=.*/COMPRESS=gzip/' "$config"
+	ok "an initramfs without a section" mkinitramfs -o /tmp/without "$release"
+	is "has nothing of the tool" "" "$(lsinitramfs /tmp/without | grep fsdev)"
+	printf '[any]\naddress = 0x1000\n' >/etc/fsdev.d/any.conf
+	mkdir -p "${record%/*}"
+	echo "fsdev-poison 1" >"$record"
+	ok "an initramfs with a section" mkinitramfs -o /tmp/with "$release"
+	unmkinitramfs /tmp/with /tmp/unpacked
+	is "keeps kmem from being loaded" "blacklist kmem" "$(find /tmp/unpacked -name fsdev-initramfs.conf -exec cat {} +)"
+	is "and has the record of poison" "fsdev-poison 1" "$(find /tmp/unpacked -name "${record##*/}" -exec cat {} +)"
+	mv "$config.before" "$config"
+	rm -r /etc/fsdev.d/any.conf /var/lib/fsdev /tmp/with /tmp/without /tmp/unpacked
 }
 
 # updated: the kernel's own hook builds for the next series
