@@ -143,7 +143,10 @@ static int parse_range(char *text, u64 *start, u64 *len)
 	return 0;
 }
 
-/* "START+LENGTH" adds a range, "START+LENGTH?" one in doubt, "-START+LENGTH" takes away what has it. */
+/*
+ * "START+LENGTH" adds a range, "START+LENGTH?" one in doubt, "-START+LENGTH" takes away what has
+ * it.
+ */
 static ssize_t remembered_poison_store(struct device_driver *driver, const char *text, size_t count)
 {
 	char word[REMEMBERED_TEXT], *range;
