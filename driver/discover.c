@@ -314,6 +314,13 @@ void discover_prepare(struct fsdev *fsdev)
 	INIT_LIST_HEAD(&fsdev->discover.node);
 }
 
+/* What is remembered may be what a CXL device's list says, which has what was repaired as well. */
+static int add_remembered(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	platform_each_unrepaired(fsdev, offset, len, discover_add);
+	return 0;
+}
+
 /**
  * discover_start() - take over known poison, and watch the device's machine checks
  * @fsdev: a device with its page map, which is not yet open for access
@@ -324,7 +331,7 @@ void discover_prepare(struct fsdev *fsdev)
 int discover_start(struct fsdev *fsdev)
 {
 	platform_each_poison(fsdev, discover_add);
-	remembered_each(fsdev, discover_add);
+	remembered_each(fsdev, add_remembered);
 	down_write(&discover_lock);
 	list_add(&fsdev->discover.node, &discover_devices);
 	up_write(&discover_lock);

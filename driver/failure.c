@@ -161,7 +161,7 @@ static void note_lost_pages(const struct fsdev *fsdev, u64 offset, u64 len)
 static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *piece, bool new,
 			   u32 flags)
 {
-	platform_note_poison(fsdev, PFN_PHYS(memory_pfn(fsdev, piece->offset)), piece->len);
+	platform_note_poison(PFN_PHYS(memory_pfn(fsdev, piece->offset)), piece->len);
 	poison_note_mapped(&fsdev->poison, piece->offset, piece->len);
 	failure_log(fsdev, "memory failure at %#llx: device offset %#llx, %llu bytes%s",
 		    piece->phys, piece->offset, piece->len, new ? "" : ", already poisoned");
@@ -364,6 +364,10 @@ static void notify_known(struct fsdev *fsdev, u64 offset, u64 len)
 	mutex_lock(&fsdev->poison.lock);
 	schedule_unmap(fsdev);
 	mutex_unlock(&fsdev->poison.lock);
+	for (u64 at = 0; at < len; at += PAGE_SIZE) {
+		platform_note_poison(PFN_PHYS(memory_pfn(fsdev, offset + at)), PAGE_SIZE);
+		cond_resched();
+	}
 	poison_refill(&fsdev->poison);
 }
 

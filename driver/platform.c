@@ -22,7 +22,7 @@
 /* Bytes that no list of bad blocks is too short for. */
 #define POPULATE_MIN ((u64)(MAX_BADBLOCKS / 2) << SECTOR_SHIFT)
 
-/* Numbers of pages that the NVDIMM bus calls bad, and that were repaired since. */
+/* Numbers of pages that the platform may call bad, and that were repaired since. */
 static DEFINE_XARRAY(platform_repaired);
 
 /**
@@ -207,7 +207,8 @@ int platform_clear(struct fsdev *fsdev, phys_addr_t phys, unsigned int len)
  * @fsdev: the device
  * @phys: physical address of the page; platform_clear() has said -EOPNOTSUPP
  *
- * The NVDIMM bus goes on calling it bad. It is not taken for that when the device is bound again.
+ * The NVDIMM bus, or the poison list of a CXL device, goes on calling it bad. It is not taken for that
+ * when the device is bound again.
  *
  * Context: may sleep; also under I/O.
  */
@@ -215,8 +216,6 @@ void platform_note_repaired(struct fsdev *fsdev, phys_addr_t phys)
 {
 	void *old;
 
-	if (!fsdev->platform.region)
-		return;
 	old = xa_store(&platform_repaired, PHYS_PFN(phys), xa_mk_value(1), GFP_NOIO | __GFP_NOWARN);
 	if (xa_is_err(old))
 		dev_warn_ratelimited(fsdev_dev(fsdev),
@@ -226,20 +225,20 @@ void platform_note_repaired(struct fsdev *fsdev, phys_addr_t phys)
 
 /**
  * platform_note_poison() - forget that pages were repaired
- * @fsdev: the device
  * @phys: physical address of the first, which have failed
  * @len: bytes
  *
  * Context: may sleep.
  */
-void platform_note_poison(struct fsdev *fsdev, phys_addr_t phys, u64 len)
+void platform_note_poison(phys_addr_t phys, u64 len)
 {
 	unsigned long pfn, last = PHYS_PFN(phys + len - 1);
 	void *entry;
 
-	if (fsdev->platform.region)
-		xa_for_each_range(&platform_repaired, pfn, entry, PHYS_PFN(phys), last)
-			xa_erase(&platform_repaired, pfn);
+	if (xa_empty(&platform_repaired))
+		return;
+	xa_for_each_range(&platform_repaired, pfn, entry, PHYS_PFN(phys), last)
+		xa_erase(&platform_repaired, pfn);
 }
 
 /**
@@ -290,8 +289,16 @@ static bool known_repaired(struct fsdev *fsdev, u64 offset)
 	return false;
 }
 
-/* A range that the bus calls bad, but for pages that were repaired since. */
-static void each_bad_range(struct fsdev *fsdev, u64 offset, u64 len, platform_add_t *add)
+/**
+ * platform_each_unrepaired() - walk what of a range that the platform calls bad was not repaired since
+ * @fsdev: a device that is not yet open for access
+ * @offset: device offset in bytes
+ * @len: bytes
+ * @add: called for each piece
+ *
+ * Context: probe, may sleep.
+ */
+void platform_each_unrepaired(struct fsdev *fsdev, u64 offset, u64 len, platform_add_t *add)
 {
 	u64 end = PAGE_ALIGN(offset + len), from = ALIGN_DOWN(offset, PAGE_SIZE), at;
 
@@ -321,8 +328,8 @@ static void each_bad_block(struct fsdev *fsdev, struct badblocks *bb, u64 start,
 		first = compat_badblocks_next(bb, &from, sectors, &bad);
 		if (first >= sectors)
 			return;
-		each_bad_range(fsdev, start + ((u64)first << SECTOR_SHIFT),
-			       (u64)bad << SECTOR_SHIFT, add);
+		platform_each_unrepaired(fsdev, start + ((u64)first << SECTOR_SHIFT),
+					 (u64)bad << SECTOR_SHIFT, add);
 	}
 }
 

@@ -41,8 +41,9 @@ typedef int (platform_add_t)(struct fsdev *fsdev, u64 offset, u64 len);
 int platform_clear(struct fsdev *fsdev, phys_addr_t phys, unsigned int len);
 void platform_note_repaired(struct fsdev *fsdev, phys_addr_t phys);
 void platform_note_lost(struct fsdev *fsdev, phys_addr_t phys);
-void platform_note_poison(struct fsdev *fsdev, phys_addr_t phys, u64 len);
+void platform_note_poison(phys_addr_t phys, u64 len);
 void platform_exit(void);
+void platform_each_unrepaired(struct fsdev *fsdev, u64 offset, u64 len, platform_add_t *add);
 void platform_each_poison(struct fsdev *fsdev, platform_add_t *add);
 
 #endif
