@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Bad memory that the platform knows of already: an NVDIMM's bad blocks (libndctl), a CXL device's
- * poison list (libcxl has the device read it, the kernel reports it as trace events). The driver
- * gets it before the device can be used.
+ * poison list (libcxl has the device read it, the kernel reports it as trace events), also that of
+ * persistent CXL memory, of which the NVDIMM bus hears nothing. The driver gets it before the device
+ * can be used.
  */
 #include <cxl/libcxl.h>
 #include <dirent.h>
@@ -31,13 +32,21 @@ static int add_phys(struct known *known, const struct device *device, uint64_t s
 	for (unsigned int i = 0; len && i < device->nr_ranges; i++) {
 		const struct device_range *range = &device->ranges[i];
 		uint64_t end = range->start + range->len, from, to;
-		struct device_bad *more;
+		struct device_bad *more, *last = known->count ? &known->bad[known->count - 1] : NULL;
 
 		if (start >= end || start + len <= range->start)
 			continue;
 		from = page_down(start > range->start ? start - range->start : 0);
 		to = start + len < end ? start + len - range->start : range->len;
 		to = page_up(to);
+		/* pieces of an interleaved record follow each other */
+		if (last && range->offset + from >= last->offset &&
+		    range->offset + from <= last->offset + last->len) {
+			to = to < range->len ? to : range->len;
+			if (range->offset + to > last->offset + last->len)
+				last->len = range->offset + to - last->offset;
+			continue;
+		}
 		more = realloc(known->bad, (known->count + 1) * sizeof(*more));
 		if (!more)
 			return -ENOMEM;
@@ -85,26 +94,65 @@ static int of_nvdimm(struct known *known, const struct device *device)
 	return rc;
 }
 
-/* One line of the trace: the addresses of a poisoned range as the host sees them. */
-static int of_trace_line(struct known *known, const struct device *device, const char *line)
+/**
+ * struct shape - how a CXL region's addresses lie in its memory devices
+ * @name: of the region
+ * @start: physical address
+ * @granule: so much of one device, then the same of the next
+ * @block: a granule of each
+ * @plain: they come in the same order in each block
+ */
+struct shape {
+	const char *name;
+	uint64_t start, granule, block;
+	bool plain;
+};
+
+/*
+ * A record's bytes follow each other in the memory device, from a physical address on. Where the order
+ * of the devices may be another in each block, all of a block may be meant, but for the first.
+ */
+static int add_record(struct known *known, const struct device *device, const struct shape *shape,
+		      uint64_t start, uint64_t bytes)
+{
+	uint64_t at = (start - shape->start) / shape->block * shape->block;
+	uint64_t place = (start - shape->start) % shape->block / shape->granule * shape->granule;
+	uint64_t n = shape->granule - (start - shape->start) % shape->granule;
+	int rc;
+
+	n = bytes < n ? bytes : n;
+	rc = add_phys(known, device, start, n);
+	while (!rc && (bytes -= n)) {
+		at += shape->block;
+		n = bytes < shape->granule ? bytes : shape->granule;
+		rc = shape->plain ? add_phys(known, device, shape->start + at + place, n) :
+			add_phys(known, device, shape->start + at, shape->block);
+	}
+	return rc;
+}
+
+/* One line of the trace: a poisoned range, where it begins as the host sees it. */
+static int of_trace_line(struct known *known, const struct device *device, const struct shape *shape,
+			 const char *line)
 {
 	const char *hpa = strstr(line, " hpa=0x"), *len = strstr(line, "dpa_length=");
 	const char *region = strstr(line, " region=");
-	size_t name = strlen(device->cxl_region);
+	size_t name = strlen(shape->name);
 	uint64_t start, bytes;
 
 	if (!strstr(line, "cxl_poison:") || !region || !len)
 		return 0;
-	if (strncmp(region + 8, device->cxl_region, name) || region[8 + name] != ' ')
+	if (strncmp(region + 8, shape->name, name) || region[8 + name] != ' ')
 		return 0;
 	bytes = strtoull(len + strlen("dpa_length="), NULL, 0);
 	start = hpa ? strtoull(hpa + 5, NULL, 16) : UINT64_MAX;
 	if (start == UINT64_MAX)
 		return -ENODATA;	/* a kernel that does not translate for the region */
-	return add_phys(known, device, start, bytes);
+	return start < shape->start ? -EINVAL : add_record(known, device, shape, start, bytes);
 }
 
-static int read_trace(struct known *known, const struct device *device, const char *instance)
+static int read_trace(struct known *known, const struct device *device, const struct shape *shape,
+		      const char *instance)
 {
 	char path[PATH_MAX + 8], *line = NULL;
 	size_t room = 0;
@@ -117,34 +165,9 @@ static int read_trace(struct known *known, const struct device *device, const ch
 		return -errno;
 	while (!rc && getline(&line, &room, file) > 0)
 		if (line[0] != '#')
-			rc = of_trace_line(known, device, line);
+			rc = of_trace_line(known, device, shape, line);
 	free(line);
 	fclose(file);
-	return rc;
-}
-
-static int trigger(const struct device *device)
-{
-	struct cxl_decoder *decoder;
-	struct cxl_region *region;
-	struct cxl_ctx *ctx;
-	struct cxl_bus *bus;
-	int rc = cxl_new(&ctx);
-
-	if (rc)
-		return rc;
-	rc = -ENODEV;
-	cxl_bus_foreach(ctx, bus) {
-		struct cxl_port *port = cxl_bus_get_port(bus);
-
-		cxl_decoder_foreach(port, decoder) {
-			cxl_region_foreach(decoder, region) {
-				if (!strcmp(cxl_region_get_devname(region), device->cxl_region))
-					rc = cxl_region_trigger_poison_list(region);
-			}
-		}
-	}
-	cxl_unref(ctx);
 	return rc;
 }
 
@@ -163,7 +186,8 @@ static void drop_instances(void)
 }
 
 /* The list comes as trace events; an instance of our own keeps it apart from other tracing. */
-static int of_cxl(struct known *known, const struct device *device)
+static int of_cxl_region(struct known *known, const struct device *device, struct cxl_region *region,
+			 const struct shape *shape)
 {
 	char instance[PATH_MAX];
 	int rc;
@@ -179,10 +203,55 @@ static int of_cxl(struct known *known, const struct device *device)
 		return -errno;
 	rc = sysfs_write("1", "%s/events/cxl/cxl_poison/enable", instance);
 	if (!rc)
-		rc = trigger(device);
+		rc = cxl_region_trigger_poison_list(region);
 	if (!rc)
-		rc = read_trace(known, device, instance);
+		rc = read_trace(known, device, shape, instance);
 	rmdir(instance);
+	return rc;
+}
+
+static bool has_memory_of(const struct device *device, uint64_t start, uint64_t len)
+{
+	for (unsigned int i = 0; i < device->nr_ranges; i++)
+		if (device->ranges[i].start < start + len &&
+		    start < device->ranges[i].start + device->ranges[i].len)
+			return true;
+	return false;
+}
+
+/* Regions of volatile memory, and of persistent memory, which comes to the device by the NVDIMM bus. */
+static int of_cxl(struct known *known, const struct device *device)
+{
+	struct cxl_decoder *decoder;
+	struct cxl_region *region;
+	struct cxl_ctx *ctx;
+	struct cxl_bus *bus;
+	int rc = cxl_new(&ctx);
+
+	if (rc)
+		return rc;
+	cxl_bus_foreach(ctx, bus) {
+		struct cxl_port *port = cxl_bus_get_port(bus);
+
+		cxl_decoder_foreach(port, decoder) {
+			cxl_region_foreach(decoder, region) {
+				uint64_t granule = cxl_region_get_interleave_granularity(region);
+				const struct shape shape = {
+					.name = cxl_region_get_devname(region),
+					.start = cxl_region_get_resource(region),
+					.granule = granule,
+					.block = granule * cxl_region_get_interleave_ways(region),
+					/* what chooses among host bridges may do so by any arithmetic */
+					.plain = cxl_decoder_get_interleave_ways(decoder) <= 1,
+				};
+
+				if (!rc && shape.block &&
+				    has_memory_of(device, shape.start, cxl_region_get_size(region)))
+					rc = of_cxl_region(known, device, region, &shape);
+			}
+		}
+	}
+	cxl_unref(ctx);
 	return rc;
 }
 
@@ -201,7 +270,7 @@ int known_load(const struct device *device, struct known *known)
 	memset(known, 0, sizeof(*known));
 	if (!strcmp(device->kind, "nvdimm"))
 		rc = of_nvdimm(known, device);
-	else if (!strcmp(device->kind, "cxl"))
+	if (!rc && (!strcmp(device->kind, "nvdimm") || !strcmp(device->kind, "cxl")))
 		rc = of_cxl(known, device);
 	if (rc)
 		known_free(known);
