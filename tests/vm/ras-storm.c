@@ -100,14 +100,16 @@ static bool holds(const uint64_t *words, uint64_t page, uint64_t seq)
 	return !memcmp(words, wanted, PAGE);
 }
 
-/* Part of the write, and part of a CLEAR that ran beside it? */
+/* Part of the write, and part of a CLEAR that ran beside it? Both may store byte by byte. */
 static bool mixed(const uint64_t *words, uint64_t page, uint64_t seq)
 {
-	uint64_t wanted[WORDS];
+	const unsigned char *got = (const unsigned char *)words, *wanted;
+	uint64_t whole[WORDS];
 
-	fill(wanted, page, seq);
-	for (size_t i = 0; i < WORDS; i++)
-		if (words[i] && words[i] != wanted[i])
+	fill(whole, page, seq);
+	wanted = (const unsigned char *)whole;
+	for (size_t i = 0; i < PAGE; i++)
+		if (got[i] && got[i] != wanted[i])
 			return false;
 	return true;
 }
@@ -118,11 +120,27 @@ static bool overlapped(const struct span_count *count, unsigned long before)
 	return atomic_load(&count->begun) > before;
 }
 
-static void complain(uint64_t page, const char *what, uint64_t word)
+/* With what it holds: so many words of the write, zeros and others, and the first of those. */
+static void complain(uint64_t page, const char *what, const uint64_t *words)
 {
-	if (atomic_fetch_add(&taken_back, 1) < 10)
-		printf("page %" PRIu64 ", write %" PRIu64 ": %s (%#" PRIx64 ")\n", page,
-		       pages[page].seq, what, word);
+	const struct page *model = &pages[page];
+	uint64_t wanted[WORDS], other = 0;
+	unsigned int right = 0, zeros = 0;
+
+	if (atomic_fetch_add(&taken_back, 1) >= 10)
+		return;
+	fill(wanted, page, model->seq);
+	for (size_t i = 0; i < WORDS; i++) {
+		right += words[i] == wanted[i];
+		zeros += !words[i];
+		if (!other && words[i] != wanted[i])
+			other = words[i];
+	}
+	printf("page %" PRIu64 ", write %" PRIu64 ": %s: %u of it, %u zeros, %#" PRIx64
+	       "; failures %lu, %lu, %lu, clears %lu, %lu, %lu (before, begun, ended)\n",
+	       page, model->seq, what, right, zeros, other, model->failures_before,
+	       model->failures.begun, model->failures.ended, model->clears_before,
+	       model->clears.begun, model->clears.ended);
 }
 
 /* What the page holds against what it may hold. */
@@ -141,7 +159,7 @@ static void check(int fd, uint64_t page, uint64_t *words)
 		atomic_fetch_add(&lost, 1);
 		return;
 	}
-	complain(page, bad ? "is bad" : "holds something else", bad ? 0 : words[0]);
+	complain(page, bad ? "is bad" : "holds something else", words);
 }
 
 static bool write_page(int fd, uint64_t page, uint64_t seq, uint64_t *words)
