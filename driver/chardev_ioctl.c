@@ -263,6 +263,14 @@ static int add_bad_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
 	return rc;
 }
 
+static int add_listed_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
+{
+	int rc = discover_add_listed(device, offset, len);
+
+	*done = rc ? 0 : len;
+	return rc;
+}
+
 /* @flag: one that the command knows, or 0; with it, @flagged is the step. */
 static long ioctl_span(struct chardev_file *file, void __user *argument, span_step_t *step,
 		       u32 flag, span_step_t *flagged)
@@ -299,7 +307,7 @@ static long ioctl_clear(struct chardev_file *file, void __user *argument)
 
 static long ioctl_add_bad(struct chardev_file *file, void __user *argument)
 {
-	return ioctl_span(file, argument, add_bad_step, 0, NULL);
+	return ioctl_span(file, argument, add_bad_step, FSDEV_ADD_LISTED, add_listed_step);
 }
 
 static long ioctl_inject(struct chardev_file *file, void __user *argument)

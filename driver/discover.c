@@ -192,6 +192,31 @@ int discover_add(struct fsdev *fsdev, u64 offset, u64 len)
 }
 
 /**
+ * discover_add_listed() - mark a range poisoned that is in a list of the platform
+ * @fsdev: the device
+ * @offset: device offset in bytes
+ * @len: bytes
+ *
+ * The list may have what was repaired since: such pages are left out if they can be read. No page is
+ * repaired between that look and its mark.
+ *
+ * Context: may sleep; the device is bound.
+ * Return: 0; -EINVAL if it is empty or not in the device.
+ */
+int discover_add_listed(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	if (!in_device(fsdev, offset, len))
+		return -EINVAL;
+	poison_report_begin(&fsdev->poison);
+	/* a repair that had begun is over and noted when the lock can be had */
+	poison_lock(&fsdev->poison);
+	poison_unlock(&fsdev->poison);
+	platform_each_unrepaired(fsdev, offset, len, discover_add);
+	poison_report_end(&fsdev->poison, false, false);
+	return 0;
+}
+
+/**
  * discover_scrub() - read a range and mark poisoned what cannot be read
  * @fsdev: the device
  * @offset: device offset; a multiple of the page size

@@ -44,6 +44,7 @@ void discover_prepare(struct fsdev *fsdev);
 int discover_start(struct fsdev *fsdev);
 void discover_stop(struct fsdev *fsdev);
 bool discover_read_error(struct fsdev *fsdev, u64 offset);
+int discover_add_listed(struct fsdev *fsdev, u64 offset, u64 len);
 int discover_add(struct fsdev *fsdev, u64 offset, u64 len);
 int discover_scrub(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);
 int discover_inject(struct fsdev *fsdev, u64 offset, u64 len, u64 *done);

@@ -219,7 +219,7 @@ void platform_note_repaired(struct fsdev *fsdev, phys_addr_t phys)
 	old = xa_store(&platform_repaired, PHYS_PFN(phys), xa_mk_value(1), GFP_NOIO | __GFP_NOWARN);
 	if (xa_is_err(old))
 		dev_warn_ratelimited(fsdev_dev(fsdev),
-				     "%#llx was repaired; it will be bad again when the device is bound again: error %d\n",
+				     "%#llx was repaired; it may be bad again when the device is bound again: error %d\n",
 				     (u64)phys, xa_err(old));
 }
 
@@ -291,12 +291,12 @@ static bool known_repaired(struct fsdev *fsdev, u64 offset)
 
 /**
  * platform_each_unrepaired() - walk what of a range that the platform calls bad was not repaired since
- * @fsdev: a device that is not yet open for access
+ * @fsdev: a device that is not yet open for access, or of which no page is being repaired
  * @offset: device offset in bytes
  * @len: bytes
  * @add: called for each piece
  *
- * Context: probe, may sleep.
+ * Context: may sleep.
  */
 void platform_each_unrepaired(struct fsdev *fsdev, u64 offset, u64 len, platform_add_t *add)
 {

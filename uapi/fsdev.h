@@ -168,6 +168,9 @@ struct fsdev_listen {
 /* fsdev_span.flags for FSDEV_IOC_CLEAR: also if the device has another holder */
 #define FSDEV_CLEAR_HELD	0x1U
 
+/* fsdev_span.flags for FSDEV_IOC_ADD_BAD: not what the driver has repaired and can read; from version 4 */
+#define FSDEV_ADD_LISTED	0x1U
+
 /**
  * struct fsdev_span - a part of the device that a command works on
  * @offset: device offset of its first byte; a multiple of the page size
@@ -242,7 +245,9 @@ struct fsdev_event {
  * the poison if that worked; other pages are left alone. For the owner, or with CAP_SYS_ADMIN;
  * -EBUSY if the device has another holder, the block device is claimed or an unbind has begun, and
  * FSDEV_CLEAR_HELD is not set.
- * The others take CAP_SYS_ADMIN. ADD_BAD: marks the span poisoned on behalf of the platform.
+ * The others take CAP_SYS_ADMIN. ADD_BAD: marks the span poisoned on behalf of the platform;
+ * with FSDEV_ADD_LISTED, as its list says, which may have pages that the driver has repaired since:
+ * those are left out if they can be read.
  * INJECT: calls memory_failure() for each page, as a test; the hardware stays fine.
  * SCRUB: reads the span machine-check-safe and marks pages poisoned that cannot be read.
  * INVALIDATE: has the next loads of the span come from the memory, after what this host has stored

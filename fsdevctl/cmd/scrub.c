@@ -14,6 +14,7 @@
 #include "cmd.h"
 #include "lib/journal.h"
 #include "lib/json.h"
+#include "lib/known.h"
 #include "lib/node.h"
 #include "lib/page.h"
 #include "lib/report.h"
@@ -138,6 +139,20 @@ static enum outcome tell(const struct device *device, uint64_t before)
 	return FOUND;
 }
 
+/* What a memory device has listed since `enable`. */
+static void take_listed(const struct device *device)
+{
+	struct known known;
+	int rc = known_load(device, &known);
+
+	if (!rc)
+		rc = known_take(device, &known, true);
+	if (rc && rc != -EOPNOTSUPP)
+		note("%s: what the platform lists as bad cannot be taken over: %s", device->name,
+		     strerror(-rc));
+	known_free(&known);
+}
+
 static enum outcome scrub_device(struct device *device)
 {
 	uint64_t before = device->bad_bytes;
@@ -161,6 +176,8 @@ static enum outcome scrub_device(struct device *device)
 	}
 	if (!rc)
 		rc = scrub(device, node, disk, buffer);
+	if (!rc)
+		take_listed(device);
 	if (!rc)
 		rc = device_bad_load(device);
 	free(buffer);

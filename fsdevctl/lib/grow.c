@@ -378,7 +378,7 @@ static void take_known(const struct growth *growth)
 			known.bad[count++] = known.bad[i];
 	known.count = count;
 	if (!rc)
-		rc = known_take(device, &known);
+		rc = known_take(device, &known, false);
 	if (rc == -EOPNOTSUPP)
 		note("%s: this kernel cannot read the CXL poison list; bad memory shows when it is first used, or by 'fsdevctl scrub %s'",
 		     device->name, device->name);

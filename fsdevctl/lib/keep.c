@@ -100,7 +100,7 @@ void keep_again(const struct device *device)
 	int rc = known_load(device, &platform);
 
 	if (!rc)
-		rc = known_take(device, &platform);
+		rc = known_take(device, &platform, true);
 	tell_platform(device, &platform, rc);
 	known_free(&platform);
 }
@@ -114,7 +114,7 @@ void keep_again(const struct device *device)
  */
 enum outcome keep_taken(struct keep *keep, const struct device *device)
 {
-	int rc = keep->offered ? 0 : known_take(device, &keep->recorded);
+	int rc = keep->offered ? 0 : known_take(device, &keep->recorded, false);
 
 	if (rc)
 		return say(FAILED, "%s: the driver cannot be given poison that is known: %s",
@@ -125,7 +125,7 @@ enum outcome keep_taken(struct keep *keep, const struct device *device)
 		     ", but for pages that can be read: how the last binding ended was not seen" : "");
 	rc = keep->error;
 	if (!rc && !keep->offered)
-		rc = known_take(device, &keep->platform);
+		rc = known_take(device, &keep->platform, false);
 	tell_platform(device, &keep->platform, rc);
 	return DONE;
 }
@@ -253,7 +253,7 @@ enum outcome keep_appended(const struct device *device, uint64_t from)
 			recorded.bad[count++] = recorded.bad[i];
 	recorded.count = count;
 	if (outcome == DONE)
-		rc = known_take(device, &recorded);
+		rc = known_take(device, &recorded, false);
 	known_free(&recorded);
 	if (rc)
 		return say(FAILED, "%s: the driver cannot be given poison that is known: %s",

@@ -350,10 +350,11 @@ int known_withdraw(const struct device *device, uint64_t start, uint64_t len)
  * known_take() - report the driver
  * @device: a device in fsdev mode
  * @known: the list
+ * @listed: but what the driver has repaired; an older module knows nothing of that
  *
  * Return: 0 or a negative errno.
  */
-int known_take(const struct device *device, const struct known *known)
+int known_take(const struct device *device, const struct known *known, bool listed)
 {
 	int fd, rc = 0;
 
@@ -363,8 +364,8 @@ int known_take(const struct device *device, const struct known *known)
 	if (fd < 0)
 		return fd;
 	for (unsigned int i = 0; !rc && i < known->count; i++)
-		rc = node_span(fd, FSDEV_IOC_ADD_BAD, known->bad[i].offset, known->bad[i].len, 0,
-			       NULL);
+		rc = node_span(fd, FSDEV_IOC_ADD_BAD, known->bad[i].offset, known->bad[i].len,
+			       listed ? FSDEV_ADD_LISTED : 0, NULL);
 	close(fd);
 	return rc;
 }

@@ -14,6 +14,6 @@ int known_load(const struct device *device, struct known *known);
 void known_free(struct known *known);
 int known_offer(const struct device *device, const struct known *known, bool doubtful);
 int known_withdraw(const struct device *device, uint64_t start, uint64_t len);
-int known_take(const struct device *device, const struct known *known);
+int known_take(const struct device *device, const struct known *known, bool listed);
 
 #endif

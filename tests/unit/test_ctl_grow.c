@@ -285,9 +285,10 @@ int known_load(const struct device *device, struct known *known)
 }
 
 /* A page that was repaired since the binding must not become bad again. */
-int known_take(const struct device *device, const struct known *known)
+int known_take(const struct device *device, const struct known *known, bool listed)
 {
 	(void)device;
+	(void)listed;
 	for (unsigned int i = 0; i < known->count; i++)
 		assert_true(known->bad[i].offset >= 128 * MIB);
 	world.told += known->count;

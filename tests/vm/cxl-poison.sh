@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# stack: --cxl 256M --cxl 256M --cxl 256M --cxl 256M --cxl-pmem 256M
+# stack: --cxl 512M --cxl 256M --cxl 256M --cxl 256M --cxl-pmem 256M
 # kernels: 6.12 7 (6.1 makes no regions of volatile CXL memory)
 # Poison that CXL memory devices list: it is bad in the right pages of regions over two and four devices, in granules of 256 bytes and
 # 4 KiB, of two regions over the same device, and of persistent memory. What was repaired stays good, though the device lists it.
@@ -58,7 +58,7 @@ region() {
 	shift 3
 	for serial; do devices+=("$(memory_device "$serial")"); done
 	region=$(cxl create-region -m -t ram -d decoder0.0 -w "$ways" -g "$granule" ${size:+-s $size} "${devices[@]}" 2>/tmp/complaint | jq -r .region)
-	like "$name: cxl create-region" "^region" "$region" || cat /tmp/complaint
+	[[ $region == region* ]] || fail "$name: cxl create-region: $(cat /tmp/complaint)"
 	dev=''
 	for _ in {1..100}; do
 		dev=$(fsdevctl list --json | jq -r ".[]|select(.cxl_region == \"$region\").chardev")
@@ -68,9 +68,11 @@ region() {
 	ok "$name: enable" fsdevctl enable "$dev"
 }
 
+# gone NAME: and what is written down of it, which would keep a region of another shape out
 gone() {
 	ok "$1: disable" fsdevctl disable "$dev"
 	ok "$1: destroy-region" cxl destroy-region -f "$region"
+	rm -rf /var/lib/fsdev/poison
 }
 
 while read -r serial address len; do is_listed "$serial" "$address" "$len"; done <<<"$listed"
@@ -94,8 +96,7 @@ for ways in 2 4; do
 done
 
 # Two regions of one size over the same device: of what fails in one of them nothing is bad in the other
-rm -rf /var/lib/fsdev/poison
-size=128M
+size=256M
 region "first half" 1 256 1
 one=$dev one_region=$region
 region "second half" 1 256 1
@@ -127,14 +128,42 @@ ok "repair: disable" fsdevctl disable "$dev"
 ok "repair: enable" fsdevctl enable "$dev"
 is "repair: then it is bad" "$page" "$(bad_pages "$dev")"
 fsdevctl repair "$dev" all --yes >/dev/null
-gone "repair"
+
+# What the device lists later is met by a scrub, and the monitor hears of it; what was repaired stays good. All that is read is
+# emulated byte by byte, so the device is small.
+fsdevctl disable "$dev"
+give "$dev" none
+ok "later: 8 MiB" shape "$dev" 0:8
+ok "later: enable" fsdevctl enable "$dev"
+is "later: nothing is bad" "" "$(bad_pages "$dev")"
+: >/tmp/monitor
+fsdevctl monitor >/tmp/said 2>/tmp/monitor &
+monitor=$!
+until has_line watching /tmp/monitor; do sleep 0.1; done
+is_listed 1 0x600000 64
+# the emulator has it a moment later
+for _ in {1..20}; do
+	fsdevctl scrub "$dev" --quiet >/tmp/scrubbed 2>&1
+	[ -z "$(bad_pages "$dev")" ] || break
+	sleep 0.5
+done
+sed 's/^/# /' /tmp/scrubbed
+is "later: the page that is bad after a scrub" 1536 "$(bad_pages "$dev")"
+for _ in {1..50}; do matches "0x600000" "$(cat /tmp/said)" && break; sleep 0.1; done
+like "later: the monitor has heard of it" "0x600000" "$(cat /tmp/said)"
+kill $monitor
+wait $monitor
+fsdevctl repair "$dev" all --yes >/dev/null
+fsdevctl scrub "$dev" --quiet >/dev/null 2>&1
+is "later: repaired, and scrubbed again" "" "$(bad_pages "$dev")"
+gone "later"
 
 # Persistent memory comes to the device by the NVDIMM bus, which hears nothing of the list
 region=$(cxl create-region -m -t pmem -d decoder0.0 -w 1 "$(memory_device 5)" 2>/tmp/complaint | jq -r .region)
-like "persistent: cxl create-region" "^region" "$region" || cat /tmp/complaint
+[[ $region == region* ]] || fail "persistent: cxl create-region: $(cat /tmp/complaint)"
 ndctl create-namespace -f -m devdax -M mem -r "$(ndctl list -R | jq -r '[.]|flatten|.[0].dev')" >/tmp/namespace 2>&1
 dev=$(jq -r '.daxregion.devices[0].chardev' /tmp/namespace)
-like "persistent: a devdax namespace" "^dax" "$dev" || cat /tmp/namespace
+[[ $dev == dax* ]] || fail "persistent: no devdax namespace: $(cat /tmp/namespace)"
 ok "persistent: enable" fsdevctl enable "$dev"
 is "persistent: the pages that are bad" "$(wanted_pages "$region" $(($(cat "/sys/bus/dax/devices/$dev/mapping0/start" 2>/dev/null || cat "/sys/bus/dax/devices/$dev/resource"))))" \
 	"$(bad_pages "$dev")"
