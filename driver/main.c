@@ -21,6 +21,7 @@
 #include "geometry.h"
 #include "grow.h"
 #include "holder.h"
+#include "kernel_types.h"
 #include "late.h"
 #include "memory.h"
 #include "named.h"
@@ -203,6 +204,9 @@ static int __init fsdev_init(void)
 {
 	int rc;
 
+	rc = kernel_types_check();
+	if (rc)
+		return rc;
 	exports_init(&fsdev_driver.drv);
 	rc = failure_init();
 	if (rc)

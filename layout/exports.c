@@ -191,3 +191,19 @@ int exports_write_prototypes(struct types *types, const struct symvers *symvers,
 			return -1;
 	return 0;
 }
+
+/**
+ * exports_record() - have records of the exported functions
+ * @types: the kernel's types
+ * @symvers: its export list
+ * @records: that they come into
+ */
+void exports_record(const struct types *types, const struct symvers *symvers,
+		    struct records *records)
+{
+	const struct export_rule *rule;
+
+	for (rule = rules; rule < END; rule++)
+		if (is_there(rule, types, symvers))
+			records_add(records, TYPE_RECORD_FUNCTION, rule->name, NULL);
+}

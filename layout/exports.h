@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "records.h"
 #include "symvers.h"
 #include "types.h"
 
@@ -13,5 +14,8 @@ void exports_write_macros(const struct types *types, const struct symvers *symve
 
 int exports_write_prototypes(struct types *types, const struct symvers *symvers, FILE *out,
 			     FILE *err);
+
+void exports_record(const struct types *types, const struct symvers *symvers,
+		    struct records *records);
 
 #endif

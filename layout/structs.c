@@ -433,3 +433,36 @@ int structs_write(struct types *types, FILE *out, FILE *err)
 	}
 	return 0;
 }
+
+struct recording {
+	const char *name;
+	struct records *records;
+};
+
+static bool record_member(const struct place *place, void *context)
+{
+	struct recording *to = context;
+
+	records_add(to->records, TYPE_RECORD_MEMBER, to->name, place->name);
+	return true;
+}
+
+/**
+ * structs_record() - have records of the kernel's private structures
+ * @types: the kernel's types
+ * @records: that they come into: of the members first, which tell more
+ */
+void structs_record(const struct types *types, struct records *records)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(structs); i++) {
+		struct recording to = { .name = structs[i].name, .records = records };
+		__u32 id = types_struct(types, structs[i].name);
+
+		if (!id)
+			continue;
+		types_each_member(types, id, record_member, &to);
+		records_add(records, TYPE_RECORD_STRUCT, structs[i].name, NULL);
+	}
+}

@@ -7,6 +7,7 @@
 #include <linux/livepatch.h>
 #include <linux/module.h>
 
+#include "driver/kernel_types.h"
 #include "livepatch.h"
 
 /* A function of the kernel, the search for its fault, and its replacement. */
@@ -63,6 +64,9 @@ static int __init livepatch_init(void)
 {
 	int rc;
 
+	rc = kernel_types_check();
+	if (rc)
+		return rc;
 	rc = examine_init();
 	if (rc)
 		return rc;

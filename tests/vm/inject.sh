@@ -23,7 +23,7 @@ cannot_fail='
 	fortify_panic __fortify_panic dax_remap_file_range_prep dax_iomap_rw dax_file_unshare dax_zero_range for_each_kernel_tracepoint ftrace_ register_ftrace_function tracepoint_ BUG_func pv_ops
 	__trace_trigger __cpu_online_mask __copy_overflow device_driver_attach __preempt_count cpu_number pcpu_hot this_cpu_off
 	__static_call_update register_module_notifier drain_workqueue system_unbound_wq file_ns_capable fixed_size_llseek
-	get_zeroed_page free_pages kstrtobool arch_wb_cache_pmem bus_for_each_dev kernfs_find_and_get_ns kernfs_put
+	get_zeroed_page free_pages kstrtobool arch_wb_cache_pmem bus_for_each_dev kernfs_find_and_get_ns kernfs_put kernel_kobj
 	sized_strscpy unmap_mapping_pages ihold set_dax_
 	kvfree kfree vfree iput igrab deactivate_super down_ up_ mutex_ __mutex dump_stack _raw_spin __raw_spin wake_up __wake_up
 	run_dax kill_dax kill_dev_dax dax_flush dax_write_cache dax_remove_host dax_holder_notify_failure static_dev_dax
