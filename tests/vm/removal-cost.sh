@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # lab: --icount --cpus 1 --soft-reserved 512M
-# What unbinding costs under a file system with one file mapped, in instructions of the unbinding task. The limit is 1.1 times what it
-# was before file systems that share blocks were supported, and before page faults in progress were waited for: 4.2 million, half of
-# them for 131,072 page structures.
+# What unbinding costs under a file system with one file mapped, in instructions of the unbinding task: the least of three, as an
+# interrupt counts for the task that it meets. The limit is 1.1 times what this script finds with tree 3ee51ee, before file systems
+# that share blocks were supported and page faults in progress were waited for. Half of it is for 131,072 page structures.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
 . "$(dirname -- "$0")/tap.sh"
 
-dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/cost limit=4600000
-# 6.1, whose XFS takes longer to end: a tenth more than the 4.65 million that were measured
-case $(uname -r) in 6.1.*) limit=5100000 ;; esac
+dev=dax0.0 disk=/dev/fsdev0.0 mnt=/mnt/cost ext4=4320000 xfs=4320000
+# whose XFS takes longer to end
+case $(uname -r) in 6.1.*) ext4=4170000 xfs=4420000 ;; esac
 mkdir -p $mnt
 ok "a device of 512 MiB" shape $dev 0:512
 
@@ -21,30 +21,37 @@ cost() {
 	sh -c 'echo "$0" >"/sys/bus/dax/devices/$0/driver/unbind"; read -r n rest <"/proc/$$/schedstat"; echo "$n"' $dev
 }
 
-# one_file TYPE MKFS...
-one_file() {
-	local type=$1 holder n
+# mapped_once MKFS...: a file system with one file that is mapped; what unbinding the device under it costs
+mapped_once() {
+	local holder
 
-	shift
 	give $dev fsdev
-	"$@" $disk
-	ok "$type: mount" mount -o dax=always $disk $mnt
-	dax-file fill $mnt/file 0 $((4 * MIB)) 1
+	"$@" $disk >/dev/null
+	mount -o dax=always $disk $mnt || { echo 0; return; }
+	dax-file fill $mnt/file 0 $((4 * MIB)) 1 >/dev/null
 	sync
 	: >/tmp/hold
 	dax-file hold $mnt/file >/tmp/hold &
 	holder=$!
 	until has_line '^ready' /tmp/hold; do sleep 0.1; done
-	n=$(cost)
+	cost
 	wait $holder
-	echo "# $type, one file mapped: $n instructions"
-	ok "$type: an unbind costs no more than $limit instructions" test "$n" -le $limit
-	is "$type: unbound" none "$(driver_of $dev)"
 	umount $mnt
 }
 
-one_file ext4 mkfs.ext4 -q -F -b 4096
+# one_file TYPE LIMIT MKFS...
+one_file() {
+	local type=$1 limit=$2 n
+
+	shift 2
+	n=$(for _ in 1 2 3; do mapped_once "$@"; done | sort -n | head -n 1)
+	echo "# $type, one file mapped: $n instructions"
+	ok "$type: an unbind costs no more than $limit instructions" test "$n" -gt 1000000 -a "$n" -le "$limit"
+	is "$type: unbound" none "$(driver_of $dev)"
+}
+
+one_file ext4 $ext4 mkfs.ext4 -q -F -b 4096
 # shares blocks, so that its mappings are clamped
-one_file xfs mkfs.xfs -q -f -m reflink=1
-one_file "xfs, no shared blocks" mkfs.xfs -q -f -m reflink=0
+one_file xfs $xfs mkfs.xfs -q -f -m reflink=1
+one_file "xfs, no shared blocks" $xfs mkfs.xfs -q -f -m reflink=0
 finish
