@@ -126,9 +126,15 @@ poisoned_room() {
 	fsdev-node span $node clear 0 $(($(blockdev --getsize64 $disk))) 1 >/dev/null
 }
 
+# ready_sectors: what XFS has made ready for copy-on-write
+ready_sectors() {
+	xfs_io -c fsmap $mnt | awk '/cow reservation/ { n += $NF } /free space/ { any = 1 } END { print any ? n + 0 : "no map" }'
+}
+
 # A copy-on-write that fails or falls back to pages leaves nothing in the file system that comes up later: where a hole is unshared
 # XFS takes what was made ready over it, and the blocks of that hold what they held before. unready WHAT FILE: a hole in the middle.
 unready() {
+	ok "$1: less than 512 KiB is made ready still" test "$(ready_sectors)" -lt 1024
 	ok "$1: a hole" xfs_io -c "fpunch $MIB 256k" "$2"
 	ok "$1: unshared" xfs_io -c "funshare 0 $((2 * MIB))" "$2"
 	is "$1: the hole is one" 0 "$(dd if="$2" bs=64k skip=16 count=4 status=none | tr -d '\0' | wc -c)"
