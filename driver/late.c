@@ -15,9 +15,10 @@
  *     waits.
  *
  * The kernel's fs_put_dax() tells nothing. It gives a reference back, so the references are looked
- * at once a second.
+ * at once a second. A claim that fails has one for a while as well: see late_sample().
  */
 #include <linux/dax.h>
+#include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/module.h>
@@ -33,9 +34,10 @@
  * struct late - a DAX device that a holder of an earlier binding has not released
  * @list: in @late_holders
  * @dax_dev: the device, with a reference
- * @device: its name on the bus
+ * @dev: its device on the bus, with a reference
  * @pins: it has a reference to this module
- * @references: that it had a second after the binding had ended; 0 before that
+ * @settled: the device_lock was free a second ago
+ * @references: that it had with the holder and without failing claims; 0 before that is known
  * @ops: its operations; NULL for a holder that has none
  * @holder: who that is: the name of its operations
  *
@@ -44,8 +46,9 @@
 struct late {
 	struct list_head list;
 	struct dax_device *dax_dev;
-	char device[32];
+	struct device *dev;
 	bool pins;
+	bool settled;
 	int references;
 	const struct dax_holder_operations *ops;
 	char holder[64];
@@ -93,8 +96,7 @@ static bool is_awaited(const struct dax_device *dax_dev)
 
 /*
  * The bus has one reference and @late another. Others may have been leaked by file systems, so
- * fewer than there were with the holder will do as well. Not in the first second: what was looking
- * for the device while it went may have had some.
+ * fewer than there were with the holder will do as well.
  */
 static bool late_is_over(const struct late *late)
 {
@@ -103,8 +105,26 @@ static bool late_is_over(const struct late *late)
 	return now <= 2 || now < late->references || !is_awaited(late->dax_dev);
 }
 
+/*
+ * See how many references there are with the holder. The kernel's fs_dax_get() (7.1) has one while
+ * it waits for the device_lock, which the removal has: counted here, its end would pass for the
+ * holder's. So not before that lock was free, and a second more: to take it is what all of them
+ * wait for.
+ */
+static void late_sample(struct late *late)
+{
+	bool free = device_trylock(late->dev);
+
+	if (free)
+		device_unlock(late->dev);
+	if (free && late->settled)
+		late->references = references_to(late->dax_dev);
+	late->settled = free;
+}
+
 static void late_free(struct late *late)
 {
+	put_device(late->dev);
 	put_dax(late->dax_dev);
 	if (late->pins)
 		module_put(THIS_MODULE);
@@ -128,7 +148,7 @@ static void late_look(struct work_struct *work)
 		if (late_is_over(late))
 			late_forget(late);
 		else if (!late->references)
-			late->references = references_to(late->dax_dev);
+			late_sample(late);
 	}
 	if (!list_empty(&late_holders))
 		schedule_delayed_work(&late_work, HZ);
@@ -190,7 +210,7 @@ static struct late *late_make(struct fsdev *fsdev)
 		snprintf(late->holder, sizeof(late->holder), "%ps", late->ops);
 	else
 		strscpy(late->holder, "a holder that hears of nothing", sizeof(late->holder));
-	strscpy(late->device, dev_name(fsdev_dev(fsdev)), sizeof(late->device));
+	late->dev = get_device(fsdev_dev(fsdev));
 	late->dax_dev = fsdev_bus_dax(fsdev);
 	ihold(dax_inode(late->dax_dev));
 	late->pins = try_module_get(THIS_MODULE);
@@ -297,7 +317,7 @@ void late_unloaded(const struct module *module)
 			continue;
 		if (!late_is_over(late))
 			pr_err("fsdev: %s: module %s is unloaded and has not let go of the DAX device: done for it\n",
-			       late->device, module->name);
+			       dev_name(late->dev), module->name);
 		clear_bit(HOLDER_ORPHAN, &late->dax_dev->flags);
 		late_forget(late);
 	}

@@ -157,6 +157,50 @@ case_direct_marks() {
 	rmmod slotfs
 }
 
+# on_to STEP: lets the removal go on until it begins that step
+on_to() {
+	until dmesg | tail -n +$((log_mark + 1)) | grep -q "removal step $1:"; do
+		run gate-next && run gate-wait || return 1
+	done
+}
+
+# A second claim waits for the device_lock that the unbind has, and has a reference meanwhile: that it gives up is not the first
+# one's release.
+case_claim_that_fails() {
+	local taker second second_mnt=/mnt/second
+
+	if ! grep -qw fs_dax_get /proc/kallsyms || grep -q ' fs_dax_get.*\[fsdev\]' /proc/kallsyms; then
+		skip "a claim that fails" "this kernel has no fs_dax_get() of its own"
+		return
+	fi
+	mkdir -p $second_mnt
+	slotfs
+	echo 'file removal.c +p' >/sys/kernel/debug/dynamic_debug/control
+	mark_log
+	ok "each step of the unbind is held up" run gate-sleep blocked_over any
+	unbind $dev &
+	taker=$!
+	ok "the first one" run gate-wait
+	ok "the DAX device is about to die" on_to 11
+	mount -t slotfs -o files=2 /dev/$dev $second_mnt >/tmp/second 2>&1 &
+	second=$!
+	for _ in {1..100}; do
+		! grep -q fs_dax_get "/proc/$second/stack" || break
+		sleep 0.1
+	done
+	ok "a second claim waits" grep -q fs_dax_get "/proc/$second/stack"
+	ok "the operations are off the bus" on_to 17
+	sleep 3
+	run gate-open
+	wait $taker
+	refused "the second claim" wait $second
+	sleep 3
+	echo 'file removal.c -p' >/sys/kernel/debug/dynamic_debug/control
+	like "the first claim is in the way of a bind" "resource busy" "$(bind $dev fsdev)"
+	umount $mnt
+	rmmod slotfs
+}
+
 begin 10 11
 make_dynamic 10 128 384
 make_dynamic 11 0 128
