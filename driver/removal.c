@@ -32,6 +32,7 @@
 #include "readonly.h"
 #include "removal.h"
 #include "revoke.h"
+#include "shared.h"
 #include "sleep.h"
 #include "trace.h"
 #include "unload.h"
@@ -172,6 +173,8 @@ void removal_run(struct fsdev *fsdev)
 	    !revoke_mappings(fsdev))
 		abandon(fsdev);
 	if (step(fsdev, STAGE_ACCESS, 13, "take the operations off the bus")) {
+		/* while nothing stores, and the memory is mapped */
+		shared_stop(fsdev);
 		late_leave(fsdev);
 		unload_unwatch(fsdev);
 	}

@@ -7,7 +7,8 @@
  *  - what is written to it leaves the caches: blocks and write() before they are complete,
  *    stores through mappings at msync(2) and fsync(2), as on persistent memory;
  *  - what is read from it comes from the memory: cache lines are written back and invalidated
- *    before blocks are read, when a file system asks for an address, and in a page fault.
+ *    before blocks are read, when a file system asks for an address, and in a page fault;
+ *  - an unbind leaves nothing of it in the caches.
  *
  * A load through a mapping that is there already is not seen; FSDEV_IOC_INVALIDATE is for those. A
  * line is written back first, as some architectures drop what they invalidate. Poisoned pages are
@@ -19,6 +20,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "blocked.h"
 #include "device.h"
 #include "memory.h"
 #include "shared.h"
@@ -139,6 +141,24 @@ int shared_start(struct fsdev *fsdev)
 		fsdev->platform.cached = true;
 	}
 	return 0;
+}
+
+/**
+ * shared_stop() - leave nothing of a shared device in this host's caches
+ * @fsdev: a device that nothing stores to any more
+ *
+ * Stores through a mapping whose file was deleted, or that came after the last sync, are in the
+ * caches still. The processor would write them out at some time, over what another host has
+ * written since.
+ *
+ * Context: removal, before the page maps go; may sleep.
+ */
+void shared_stop(struct fsdev *fsdev)
+{
+	if (!fsdev->shared)
+		return;
+	blocked_by(fsdev, "its memory is being written back from the caches, waiting for the last byte");
+	memory_refresh_range(fsdev, 0, memory_size(fsdev));
 }
 
 /**

@@ -13,6 +13,7 @@ struct fsdev;
 extern const struct attribute_group shared_group;
 
 int shared_start(struct fsdev *fsdev);
+void shared_stop(struct fsdev *fsdev);
 void shared_exit(void);
 
 #endif

@@ -126,6 +126,24 @@ inv 28672" "$(awk '$1 ~ /^(wb|inv)$/ { print $1, $3 }' <<<"$one" | head -n 4)"
 	like "past the end" ERANGE "$(fsdev-node span "/dev/$dev" invalidate 0 $((1 << 40)) 0 2>&1)"
 }
 
+# A part of a line that is written by itself would take the rest of it along.
+case_node() {
+	shared
+	is "write() of the node: invalidated, then stored" "wb 3
+inv 3
+nt 3" "$(events dd if=/dev/zero of="/dev/$dev" bs=1 count=1 seek=4097 conv=notrunc | kinds | sed 's/ 1$/ 3/')"
+}
+
+# What a mapping has stored does not come out of the caches after the next host has begun.
+case_unbind() {
+	local one
+
+	shared
+	one=$(events give "$dev" none)
+	is "unbind: all of it, written back" $((256 << 20)) "$(awk '$1 == "wb" { n += $3 } END { print n }' <<<"$one")"
+	is "unbind: and invalidated" $((256 << 20)) "$(awk '$1 == "inv" { n += $3 } END { print n }' <<<"$one")"
+}
+
 # No instruction is spent on that elsewhere.
 case_not_shared() {
 	shared -
