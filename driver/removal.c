@@ -197,7 +197,7 @@ void removal_run(struct fsdev *fsdev)
 		failure_free(fsdev);
 	if (step(fsdev, STAGE_DAX, 19, "put the block device's DAX device"))
 		access_free(fsdev);
-	if (step_always(fsdev, STAGE_CHARDEV, 20, "put what descriptors share"))
+	if (step(fsdev, STAGE_CHARDEV, 20, "put what descriptors share"))
 		chardev_put(fsdev);
 	if (step_always(fsdev, STAGE_PLATFORM, 21, "flush the last stores")) {
 		blocked_by(fsdev, "the last stores are being flushed, waiting for the platform");
