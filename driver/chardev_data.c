@@ -48,6 +48,9 @@ static ssize_t page_store(struct fsdev *device, u64 offset, const void *buffer, 
 
 	smp_rmb(); /* pairs with smp_mb() in repair_locked() in repair.c */
 	if (good) {
+		/* the rest of a cache line goes out with what is stored in it */
+		if (device->shared)
+			memory_refresh_range(device, offset, n);
 		memory_store(device, memory_address(device, offset, &run), buffer, n);
 		return n;
 	}
