@@ -271,8 +271,14 @@ static long shared_access(struct dax_device *dax_dev, pgoff_t pgoff, long nr_pag
 {
 	long n = fsdev_checked_access(dax_dev, pgoff, nr_pages, mode, kaddr, pfn);
 
-	if (n > 0 && kaddr && mode == DAX_ACCESS)
-		memory_refresh(*kaddr, PFN_PHYS(n));
+	if (n <= 0 || !kaddr || mode != DAX_ACCESS)
+		return n;
+	for (u64 done = 0, step; done < PFN_PHYS(n); done += step) {
+		if (done)
+			cond_resched();
+		step = min_t(u64, PFN_PHYS(n) - done, MEMORY_STEP);
+		memory_refresh(*kaddr + done, step);
+	}
 	return n;
 }
 

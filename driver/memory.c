@@ -19,9 +19,6 @@
 /* How much of a page is read at a time: it is on the stack. */
 #define READ_PIECE 256
 
-/* The most bytes that are refreshed without giving the processor up. */
-#define MEMORY_STEP SZ_1M
-
 /* The map of the whole device as it is now. Caller must be in a read-side section of RCU. */
 static const struct rangemap *current_map(const struct fsdev *fsdev)
 {
@@ -260,7 +257,8 @@ void memory_store(const struct fsdev *fsdev, void *to, const void *from, size_t 
 /**
  * memory_refresh() - have the next loads come from the memory, not from this host's caches
  * @mem: address from memory_address()
- * @len: bytes that are contiguous from there on
+ * @len: bytes that are contiguous from there on, at most MEMORY_STEP: the kernel's function takes 32
+ *	bits of them
  *
  * What this host has stored there is written back first. See MEMORY_CAN_REFRESH for what another
  * processor of it stores in between.

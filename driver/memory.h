@@ -5,6 +5,7 @@
 #ifndef FSDEV_MEMORY_H
 #define FSDEV_MEMORY_H
 
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 #include "core/rangemap.h"
@@ -17,6 +18,9 @@ struct fsdev;
  * memory is not shared there.
  */
 #define MEMORY_CAN_REFRESH IS_ENABLED(CONFIG_X86)
+
+/* The most bytes that are refreshed without giving the processor up. */
+#define MEMORY_STEP SZ_1M
 
 void memory_grow(struct fsdev *fsdev, const struct rangemap *map);
 bool memory_has_grown(const struct fsdev *fsdev);

@@ -133,6 +133,20 @@ like "something is left on the device" "operations=set" "$(state 10 operations)"
 ok "let go after it" let_go 10
 is "unbound" "$idle" "$(state 10)"
 ok "one range" shape dax10.0 512:256
+tracing=/sys/kernel/tracing
+[ -e $tracing/trace ] || mount -t tracefs tracefs $tracing
+echo 'p:inv arch_invalidate_pmem size=%si:u64' >$tracing/kprobe_events
+echo dax10.0 >/sys/bus/dax/drivers/fsdev/shared
+is "shared" bound "$(bind dax10.0 fsdev)"
+echo >$tracing/trace
+echo 1 >$tracing/events/kprobes/inv/enable
+points "shared" whole 10 256
+echo 0 >$tracing/events/kprobes/inv/enable
+# the kernel's function takes 32 bits of a length
+is "shared: all of it is invalidated, a MiB at most at once" "268435456 1048576" \
+	"$(sed -nE 's/.*inv: .*size=([0-9]+)$/\1/p' $tracing/trace | awk '{ n += $1; if ($1 > most) most = $1 } END { print n, most }')"
+unbind dax10.0
+echo -dax10.0 >/sys/bus/dax/drivers/fsdev/shared
 is "bound for the last time" bound "$(bind dax10.0 fsdev)"
 points "one range" whole 10 256
 ok "claimed by one that has a page failing" run hold-direct 10
