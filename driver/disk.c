@@ -359,12 +359,9 @@ static void disk_submit_readonly(struct bio *bio)
 {
 	const struct fsdev *fsdev = bio->bi_bdev->bd_disk->private_data;
 
-	/* a flush that writes nothing has nothing to flush */
 	if (op_is_write(bio_op(bio)) && bio_sectors(bio))
 		bio_io_error(bio);
-	else if (op_is_write(bio_op(bio)))
-		bio_endio(bio);
-	else if (fsdev->shared)
+	else if (fsdev->shared && !op_is_write(bio_op(bio)))
 		disk_submit_shared(bio);
 	else
 		disk_submit_bio(bio);

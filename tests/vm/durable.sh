@@ -106,6 +106,23 @@ case_shutdown_flushes() {
 	give "$dev" none
 }
 
+# A disk that is read-only by now may have stores that are not durable yet.
+case_read_only_is_flushed() {
+	local region=/sys/bus/nd/devices/region0/read_only fsdev
+
+	ours
+	echo 1 >"$region"
+	until [ "$(cat "/sys/block/${disk##*/}/ro")" = 1 ]; do sleep 0.1; done
+	fsdev=$(flushes xfs_io -r -c fsync "$disk")
+	is "fsync of a read-only disk" 1 "$fsdev"
+	give "$dev" none
+	echo 0 >"$region"
+	namespace fsdax
+	echo 1 >"$region"
+	is "nd_pmem" "$fsdev" "$(flushes xfs_io -r -c fsync /dev/pmem0)"
+	echo 0 >"$region"
+}
+
 # Clients of /dev/daxX.Y ask the bus's DAX device, which other drivers get back as it was.
 case_bus_device_is_not_synchronous() {
 	ours
