@@ -392,7 +392,7 @@ static const struct block_device_operations disk_shared_fops = {
  * disk_forbid_writes() - make the disk read-only
  * @fsdev: a device with a disk
  *
- * A bio that has begun may go on.
+ * A bio that has begun may go on. An open that has begun is counted when this returns.
  *
  * Context: may sleep; for good.
  */
@@ -400,6 +400,9 @@ void disk_forbid_writes(struct fsdev *fsdev)
 {
 	set_disk_ro(fsdev->disk, true);
 	WRITE_ONCE(fsdev->disk->fops, &disk_readonly_fops);
+	/* disk_opened_checked() is called with it held, and so is the opener counted */
+	mutex_lock(&fsdev->disk->open_mutex);
+	mutex_unlock(&fsdev->disk->open_mutex);
 }
 
 /**
