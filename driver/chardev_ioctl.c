@@ -293,10 +293,14 @@ static long ioctl_span(struct chardev_file *file, void __user *argument, span_st
  */
 static int clear_unheld_step(struct fsdev *device, u64 offset, u64 len, u64 *done)
 {
+	int rc;
+
 	lockdep_assert_held_read(&device->chardev->lock);
-	if (fsdev_holder_exists(device) || device->chardev->leaving || disk_is_claimed(device))
+	if (device->chardev->leaving || disk_hold_off(device, true))
 		return -EBUSY;
-	return repair_range(device, offset, len, done);
+	rc = repair_range(device, offset, len, done);
+	disk_let_in(device, true);
+	return rc;
 }
 
 static long ioctl_clear(struct chardev_file *file, void __user *argument)

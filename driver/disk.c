@@ -520,24 +520,6 @@ fail:
 }
 
 /**
- * disk_is_claimed() - is the block device or a partition of it claimed?
- * @fsdev: a device whose disk stays during the call
- *
- * Context: may sleep; takes the disk's open_mutex.
- * Return: true if it is; it may have changed when this returns.
- */
-bool disk_is_claimed(struct fsdev *fsdev)
-{
-	struct gendisk *disk = fsdev->disk;
-	bool claimed;
-
-	mutex_lock(&disk->open_mutex);
-	claimed = compat_disk_claimed(disk);
-	mutex_unlock(&disk->open_mutex);
-	return claimed;
-}
-
-/**
  * disk_look_for_claims() - bars the bus's DAX device if the block device is claimed, or not
  * @fsdev: a device that is bound, and stays so during the call
  *

@@ -16,7 +16,6 @@ void disk_forbid_writes(struct fsdev *fsdev);
 void disk_hide(struct fsdev *fsdev);
 void disk_delete(struct fsdev *fsdev);
 void disk_put(struct fsdev *fsdev);
-bool disk_is_claimed(struct fsdev *fsdev);
 void disk_look_for_claims(struct fsdev *fsdev);
 int disk_hold_off(struct fsdev *fsdev, bool write);
 void disk_let_in(struct fsdev *fsdev, bool write);

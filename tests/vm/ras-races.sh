@@ -370,6 +370,25 @@ case_put_twice() {
 	run hold-disk 10
 }
 
+# What is not claimed is cleared, and claimed meanwhile: the claim waits, or what fails under it would be cleared as well.
+case_clear_beside_claim() {
+	local clearing claiming
+
+	run let-go 10
+	ok "a gate where a span is cleared" run gate-sleep fsdev:repair_range any
+	fsdev-node span $node clear $((page * 4096)) 4096 0 >/tmp/cleared 2>&1 &
+	clearing=$!
+	ok "it is about to be" run gate-wait
+	mkfs.ext4 -q -F "$disk" 8M >/tmp/claimed 2>&1 &
+	claiming=$!
+	sleep 3
+	ok "a claim of the disk waits" kill -0 $claiming
+	run gate-open
+	ok "it is cleared" wait $clearing
+	ok "the disk can be claimed after that" wait $claiming
+	run hold-disk 10
+}
+
 begin 10
 make_dynamic 10 0 256
 ok "two ranges" shape dax10.0 8:16 64:34
