@@ -262,11 +262,16 @@ bool supers_each(super_call_t *call, void *arg)
  */
 struct file_system_type *supers_get_type(const char *name)
 {
-	struct file_system_type *first = get_fs_type("sysfs"), *type;
+	struct file_system_type *first = get_fs_type("sysfs"), *type = NULL;
 
 	rcu_read_lock();
-	for (type = first; type && strcmp(type->name, name); type = compat_next_type(type))
-		;
+	/* again, as the walk ends early where the type that it stands on is unregistered */
+	for (int walks = 0; walks < 2; walks++) {
+		for (type = first; type && strcmp(type->name, name); type = compat_next_type(type))
+			;
+		if (type)
+			break;
+	}
 	if (type && !try_module_get(type->owner))
 		type = NULL;
 	rcu_read_unlock();
