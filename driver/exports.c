@@ -137,6 +137,8 @@ static long whole_device(struct fsdev *fsdev, void **kaddr)
 			 poison_bytes(&fsdev->poison));
 		return -EIO;
 	}
+	if (fsdev->shared)
+		memory_refresh_range(fsdev, 0, size);
 	*kaddr = address;
 	return size;
 }

@@ -142,7 +142,6 @@ echo >$tracing/trace
 echo 1 >$tracing/events/kprobes/inv/enable
 points "shared" whole 10 256
 echo 0 >$tracing/events/kprobes/inv/enable
-# the kernel's function takes 32 bits of a length
 is "shared: all of it is invalidated, a MiB at most at once" "268435456 1048576" \
 	"$(sed -nE 's/.*inv: .*size=([0-9]+)$/\1/p' $tracing/trace | awk '{ n += $1; if ($1 > most) most = $1 } END { print n, most }')"
 unbind dax10.0

@@ -126,6 +126,17 @@ inv 28672" "$(awk '$1 ~ /^(wb|inv)$/ { print $1, $3 }' <<<"$one" | head -n 4)"
 	like "past the end" ERANGE "$(fsdev-node span "/dev/$dev" invalidate 0 $((1 << 40)) 0 2>&1)"
 }
 
+# The kernel's function takes 32 bits of a length, and does not give the processor up.
+case_long_read() {
+	local one
+
+	shared
+	ok "a file system" filesystem
+	one=$(events dd "if=$mnt/file" of=/dev/null bs=4M)
+	ok "read(): all of the file is invalidated" [ "$(awk '$1 == "inv" { n += $3 } END { print n + 0 }' <<<"$one")" -ge $((4 << 20)) ]
+	is "read(): a MiB at most at once" 1048576 "$(awk '$1 == "inv" { print $3 }' <<<"$one" | sort -n | tail -n 1)"
+}
+
 # A part of a line that is written by itself would take the rest of it along.
 case_node() {
 	shared
