@@ -197,8 +197,8 @@ int discover_add(struct fsdev *fsdev, u64 offset, u64 len)
  * @offset: device offset in bytes
  * @len: bytes
  *
- * The list may have what was repaired since: such pages are left out if they can be read. No page is
- * repaired between that look and its mark.
+ * The list may have what was repaired since: such pages are left out if they can be read. No page
+ * is repaired between that look and its mark.
  *
  * Context: may sleep; the device is bound.
  * Return: 0; -EINVAL if it is empty or not in the device.

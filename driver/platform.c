@@ -207,8 +207,8 @@ int platform_clear(struct fsdev *fsdev, phys_addr_t phys, unsigned int len)
  * @fsdev: the device
  * @phys: physical address of the page; platform_clear() has said -EOPNOTSUPP
  *
- * The NVDIMM bus, or the poison list of a CXL device, goes on calling it bad. It is not taken for that
- * when the device is bound again.
+ * The NVDIMM bus, or the poison list of a CXL device, goes on calling it bad. It is not taken for
+ * that when the device is bound again.
  *
  * Context: may sleep; also under I/O.
  */
@@ -290,7 +290,7 @@ static bool known_repaired(struct fsdev *fsdev, u64 offset)
 }
 
 /**
- * platform_each_unrepaired() - walk what of a range that the platform calls bad was not repaired since
+ * platform_each_unrepaired() - walk what was not repaired of a range that the platform calls bad
  * @fsdev: a device that is not yet open for access, or of which no page is being repaired
  * @offset: device offset in bytes
  * @len: bytes

@@ -168,7 +168,7 @@ struct fsdev_listen {
 /* fsdev_span.flags for FSDEV_IOC_CLEAR: also if the device has another holder */
 #define FSDEV_CLEAR_HELD	0x1U
 
-/* fsdev_span.flags for FSDEV_IOC_ADD_BAD: not what the driver has repaired and can read; from version 4 */
+/* ... for FSDEV_IOC_ADD_BAD: not what the driver has repaired and can read; from version 4 */
 #define FSDEV_ADD_LISTED	0x1U
 
 /**
