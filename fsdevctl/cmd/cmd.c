@@ -209,13 +209,35 @@ void cmd_report_switch(const struct device *device, enum mode before)
 	report_append("devices", one);
 }
 
+/* As the user says, or else its section. The driver of a device that is bound has been told. */
+static enum outcome mark_shared(const struct device *device, const struct mode_options *options)
+{
+	const struct conf_rule *rule;
+	bool shared = options->shared;
+	struct conf conf;
+	int rc = 0;
+
+	if (device->mode == MODE_FSDEV)
+		return DONE;
+	if (!options->shared && !options->unshared) {
+		rc = cmd_conf_load(&conf, CONF_DIR);
+		rule = rc ? NULL : conf_match(&conf, device);
+		shared = rule && rule->shared;
+		conf_free(&conf);
+	}
+	if (rc)
+		return say(FAILED, "%s: the configuration cannot be read, so whether its memory is shared is unknown: give --shared or --no-shared",
+			   device->name);
+	return cmd_mark_shared(device, shared);
+}
+
 /* One device of cmd_switch(), which has another mode now. */
 static enum outcome switch_one(struct device *device, enum mode to,
 			       const struct mode_options *options)
 {
 	enum mode before = device->mode;
 	enum outcome outcome = to == MODE_FSDEV && !options->dry_run ?
-		cmd_mark_shared(device, options->shared) : DONE;
+		mark_shared(device, options) : DONE;
 
 	if (outcome == DONE)
 		outcome = mode_switch(device, to, options);

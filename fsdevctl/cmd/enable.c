@@ -12,6 +12,7 @@ static const char *timeout;
 static const struct opt opts[] = {
 	{ "force", OPT_FLAG, NULL, &options.force, "also where a process uses the device; says what happens" },
 	{ "shared", OPT_FLAG, NULL, &options.shared, "other hosts write to the memory, and no hardware keeps caches coherent" },
+	{ "no-shared", OPT_FLAG, NULL, &options.unshared, "none does, also where the configuration says 'shared = yes'" },
 	{ "timeout", OPT_TEXT, "SECONDS", &timeout, "from system-ram: give up taking its memory offline after so long" },
 	{ "dry-run", OPT_FLAG, NULL, &options.dry_run, "say what would be done, change nothing" },
 	REPORT_OPT,
@@ -21,6 +22,9 @@ static const struct opt opts[] = {
 static enum outcome run(int argc, char **argv)
 {
 	enum outcome outcome = cmd_seconds(timeout, &options.timeout);
+
+	if (options.shared && options.unshared)
+		return say(BAD_INPUT, "--shared and --no-shared exclude each other");
 
 	return outcome == DONE ? cmd_switch(argc, argv, MODE_FSDEV, &options) : outcome;
 }

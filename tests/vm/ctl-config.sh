@@ -25,6 +25,21 @@ gives "config apply" 0 "$dev: fsdev, by \[weights\]" fsdevctl config apply
 is "config apply: the mode" fsdev "$(driver_of $dev)"
 is "config link" "FSDEV_NAME=weights FSDEV_CLAIM=fsdev FSDEV_SERIAL=mem-108000000" "$(fsdevctl config link --device $dev | paste -sd" ")"
 
+# memory that other hosts write, by its section: `enable` follows it as well
+gives "config: disable" 0 "$dev: devdax" fsdevctl disable $dev
+printf 'shared = yes\n' >>$conf/10.conf
+for how in "" --no-shared --shared ""; do
+	# shellcheck disable=SC2086  # or none
+	fsdevctl enable $dev $how 2>/dev/null
+	is "shared = yes: enable $how" "$([ "$how" = --no-shared ] && echo null || echo true)" "$(lists $dev .shared)"
+	fsdevctl disable $dev 2>/dev/null
+done
+printf '[a]\ncolour = red\n' >$conf/20.conf
+gives "enable: the configuration has mistakes" 1 "whether its memory is shared is unknown: give --shared or --no-shared" fsdevctl enable $dev
+gives "enable: that it asks for" 0 "$dev: fsdev" fsdevctl enable $dev --no-shared
+rm $conf/20.conf
+sed -i '/^shared/d' $conf/10.conf
+
 # a device with a UUID of its own, as kernels with CXL's dynamic capacity have it
 tag=f00dcafe-1234-4a0f-9d7c-5f0e6d1f6a11
 modprobe fsdev_test
