@@ -21,13 +21,14 @@
 #include "lib/sysfs.h"
 #include "lib/users.h"
 
-static bool check, detach, dry_run;
+static bool check, detach, force, dry_run;
 static const char *key;
 
 static const struct opt opts[] = {
 	{ "check", OPT_FLAG, NULL, &check, "only say which generations there are" },
 	{ "detach", OPT_FLAG, NULL, &detach, "unmount what is attached there" },
 	{ "key", OPT_TEXT, "KEY", &key, "only if it is signed so that openssl verifies it with this public key" },
+	{ "force", OPT_FLAG, NULL, &force, "also from a newer generation to an older one" },
 	{ "dry-run", OPT_FLAG, NULL, &dry_run, "verify, say what would be done, change nothing" },
 	REPORT_OPT,
 	{ NULL }
@@ -197,16 +198,22 @@ static enum outcome mount_image(const struct device *device, const struct image 
 				const char *dir, uint64_t old)
 {
 	char name[96], path[128], apart[] = STATE_DIR "/attach.XXXXXX";
+	bool there = shared_map_is(device, image);
 	enum outcome outcome;
-	int rc;
+	int rc = 0;
 
 	shared_map_name(device, image->generation, name, sizeof(name));
 	snprintf(path, sizeof(path), "/dev/mapper/%s", name);
+	/* of a publisher or an attach that was killed: writable, or of another image */
+	if (!there && shared_map_there(device, image->generation) &&
+	    shared_unmap(device, image->generation))
+		return say(IN_USE, "%s: %s is there, is not of the image that is published, and is in use",
+			   device->name, path);
 	if ((mkdir(STATE_DIR, 0755) && errno != EEXIST) || !mkdtemp(apart))
 		return say(FAILED, "%s: cannot make a folder below " STATE_DIR ": %s", device->name,
 			   strerror(errno));
-	rc = shared_map_there(device, image->generation) ? 0 :
-		shared_map(device, image->generation, image->offset, image->len, true);
+	if (!there)
+		rc = shared_map_image(device, image);
 	if (rc)
 		outcome = say(FAILED, "%s: cannot make a device of the image: %s", device->name,
 			      rc == -ENOENT ? "apt install dmsetup" : "dmsetup failed");
@@ -217,13 +224,41 @@ static enum outcome mount_image(const struct device *device, const struct image 
 		umount(apart);
 	}
 	rmdir(apart);
-	if (outcome != DONE && !rc)
+	if (outcome != DONE && !rc && !there)
 		shared_unmap(device, image->generation);
 	if (outcome == DONE) {
 		report_changed();
 		report_number("attached", image->generation);
 		say_result("%s: generation %llu on %s", device->name, ULL(image->generation), dir);
 	}
+	return outcome;
+}
+
+/* A newer one may be there, which this host cannot see. */
+static void tell_unreadable(const struct shared *shared)
+{
+	for (unsigned int slot = 0; slot < 2; slot++)
+		if (shared->unreadable[slot])
+			note("%s: header %u cannot be read (%s), and may be of a newer generation",
+			     shared->device->name, slot, strerror(-shared->unreadable[slot]));
+}
+
+/* What is attached has the number of what is published. */
+static enum outcome attached_already(struct shared *shared, const struct image *image, const char *dir)
+{
+	const char *name = shared->device->name;
+	enum outcome outcome;
+
+	if (!shared_map_is(shared->device, image))
+		return say(FAILED, "%s: generation %llu is attached there, and is not the image of that number that is published: fsdevctl attach %s %s --detach",
+			   dir, ULL(image->generation), name, dir);
+	/* it may have been attached without a key, or by another */
+	outcome = key ? verify(shared, image) : DONE;
+	if (outcome == DONE)
+		note("%s: generation %llu is attached already", dir, ULL(image->generation));
+	else
+		note("%s: generation %llu is attached there all the same: fsdevctl attach %s %s --detach",
+		     dir, ULL(image->generation), name, dir);
 	return outcome;
 }
 
@@ -257,6 +292,7 @@ static enum outcome attach(struct shared *shared, const char *dir)
 	outcome = shared_check_version(shared);
 	if (outcome != DONE)
 		return outcome;
+	tell_unreadable(shared);
 	if (!newest)
 		return say(FAILED, "%s: nothing whole is published there: fsdevctl publish DIR %s",
 			   device->name, device->name);
@@ -266,18 +302,17 @@ static enum outcome attach(struct shared *shared, const char *dir)
 	if (check) {
 		say_result("%s: generation %llu is published, %llu is attached", device->name,
 			   ULL(image.generation), ULL(now));
-		return now == image.generation ? DONE : FOUND;
+		if (now == image.generation && shared_map_is(device, &image))
+			return DONE;
+		if (now == image.generation)
+			note("%s: what is attached is another image of that number", dir);
+		return FOUND;
 	}
-	if (now == image.generation) {
-		/* it may have been attached without a key, or by another */
-		outcome = key ? verify(shared, &image) : DONE;
-		if (outcome == DONE)
-			note("%s: generation %llu is attached already", dir, ULL(now));
-		else
-			note("%s: generation %llu is attached there all the same: fsdevctl attach %s %s --detach",
-			     dir, ULL(now), device->name, dir);
-		return outcome;
-	}
+	if (now == image.generation)
+		return attached_already(shared, &image, dir);
+	if (now > image.generation && !force)
+		return say(FAILED, "%s: generation %llu is attached there, and what is published is older, generation %llu: --force goes back",
+			   dir, ULL(now), ULL(image.generation));
 	if (stat(dir, &st) ? !dry_run && mkdir(dir, 0755) : !S_ISDIR(st.st_mode))
 		return say(BAD_INPUT, "'%s' is no folder and cannot be made one", dir);
 	outcome = verify(shared, &image);

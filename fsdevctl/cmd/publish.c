@@ -3,10 +3,8 @@
  * fsdevctl publish: the files of a folder as an EROFS image in memory that hosts share, as its next
  * generation. image.h has the layout, and why a host may die at any point.
  */
-#include <blkid/blkid.h>
 #include <endian.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +15,8 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "lib/attempt.h"
+#include "lib/content.h"
 #include "lib/form.h"
 #include "lib/interrupt.h"
 #include "lib/journal.h"
@@ -80,6 +80,12 @@ static int read_token(struct shared *shared, uint64_t *seen)
 	return rc;
 }
 
+/* An image that is being written. */
+struct writing {
+	struct shared *shared;
+	uint64_t generation;
+};
+
 static bool keeps_claim(void *arg)
 {
 	uint64_t seen;
@@ -87,13 +93,15 @@ static bool keeps_claim(void *arg)
 	return !interrupt_seen() && (read_token(arg, &seen) || seen == token);
 }
 
-static int write_claim(struct shared *shared)
+/* An area that has become another host's is not written any more, also not by the page cache. */
+static bool keeps_writing(void *arg)
 {
-	struct image_claim claim;
+	const struct writing *writing = arg;
 
-	who_we_are(&claim);
-	image_claim_encode(&claim, shared->page);
-	return shared_write_page(shared, IMAGE_CLAIM);
+	if (keeps_claim(writing->shared))
+		return true;
+	shared_stop(writing->shared->device, writing->generation);
+	return false;
 }
 
 /* By the protocol of lib/publisher.c; the claim of @dead is no one's. */
@@ -101,19 +109,24 @@ static enum outcome take_claim(struct shared *shared, uint64_t dead)
 {
 	struct image_claim own;
 	struct publisher publisher;
-	uint64_t seen = 0;
+	uint64_t seen = 0, looked = 0;
 	int rc = 0;
 
 	who_we_are(&own);
 	publisher_start(&publisher, own.token, dead);
 	while (!rc && !interrupt_seen() && publisher.step != PUBLISHER_HELD &&
 	       publisher.step != PUBLISHER_REFUSED) {
-		if (publisher.step == PUBLISHER_WRITE)
-			rc = write_claim(shared);
-		else if (publisher.step == PUBLISHER_WAIT)
+		if (publisher.step == PUBLISHER_WRITE) {
+			image_claim_encode(&own, shared->page);
+			if (publisher_late(&publisher, looked, milliseconds()))
+				continue;
+			rc = shared_write_page(shared, IMAGE_CLAIM);
+		} else if (publisher.step == PUBLISHER_WAIT) {
 			usleep(PUBLISHER_SETTLE * 1000);
-		else
+		} else {
+			looked = milliseconds();
 			rc = read_token(shared, &seen);
+		}
 		publisher_done(&publisher, seen);
 	}
 	/* a signal ends usleep(), so that a claim may not have stood for long enough */
@@ -130,17 +143,16 @@ static enum outcome take_claim(struct shared *shared, uint64_t dead)
 static enum outcome look_at_claim(struct shared *shared, uint64_t *dead)
 {
 	const char *name = shared->device->name;
-	struct image_claim other, own;
+	struct image_claim other;
 	int rc = shared_read_page(shared, IMAGE_CLAIM);
 
-	if (rc)
-		return say(FAILED, "%s: cannot be read: %s", name, strerror(-rc));
 	*dead = 0;
+	if (rc)
+		return say(FAILED, "%s: its claim cannot be read or written: %s", name, strerror(-rc));
 	if (!image_claim_decode(&other, shared->page))
 		return DONE;
-	who_we_are(&own);
 	*dead = other.token;
-	if (!strcmp(own.boot, other.boot) && kill(other.pid, 0) && errno == ESRCH) {
+	if (attempt_died(shared->device, other.token)) {
 		note("%s: publishing was cut off here before; what it left is overwritten", name);
 		return DONE;
 	}
@@ -153,25 +165,71 @@ static enum outcome look_at_claim(struct shared *shared, uint64_t *dead)
 		   name, other.host, (unsigned long long)other.pid);
 }
 
-/* Something else than images is there. */
-static enum outcome look_for_others(const struct shared *shared)
+/*
+ * What is made on the disk later than an image changes the first page, which is a header or zeros; what
+ * was there before it may have left traces elsewhere.
+ */
+static bool first_page_kept(struct shared *shared)
 {
-	blkid_probe probe;
-	char path[64];
-	const char *type;
-	enum outcome outcome = DONE;
+	if (shared->good[0] || shared->unreadable[0])
+		return true;
+	if (shared_read_page(shared, 0))
+		return false;
+	for (unsigned int i = 0; i < IMAGE_PAGE; i++)
+		if (shared->page[i])
+			return false;
+	return true;
+}
 
-	if (force || shared_newest(shared))
+/* Something else than images is there, or that cannot be known. */
+static enum outcome look_for_others(struct shared *shared)
+{
+	const struct device *device = shared->device;
+	char found[64];
+	int rc;
+
+	if (force || (shared_newest(shared) && first_page_kept(shared)))
 		return DONE;
-	snprintf(path, sizeof(path), "/dev/%s", shared->device->disk);
-	probe = blkid_new_probe_from_filename(path);
-	if (!probe)
-		return say(FAILED, "%s: cannot be read: %s", path, strerror(errno));
-	if (!blkid_do_fullprobe(probe) &&
-	    !blkid_probe_lookup_value(probe, "TYPE", &type, NULL))
-		outcome = say(FAILED, "%s: there is %s on it already; --force overwrites it", path, type);
-	blkid_free_probe(probe);
-	return outcome;
+	rc = content_look_beside(device, found, sizeof(found));
+	/* a page that cannot be read may be a header, and the other one is whole */
+	if (rc && !shared_newest(shared))
+		return say(FAILED, "/dev/%s: cannot be read (%s), so what would be lost is unknown; 'fsdevctl repair %s' makes bad pages good, --force goes on",
+			   device->disk, strerror(-rc), device->name);
+	if (!rc && found[0])
+		return say(FAILED, "/dev/%s: there is %s on it already; --force overwrites it",
+			   device->disk, found);
+	return DONE;
+}
+
+/* A header that cannot be read may be of the newest generation, which other hosts have attached. */
+static enum outcome look_at_unreadable(const struct shared *shared)
+{
+	const char *name = shared->device->name;
+
+	for (unsigned int slot = 0; slot < 2; slot++) {
+		if (!shared->unreadable[slot])
+			continue;
+		if (!force)
+			return say(FAILED, "%s: header %u cannot be read (%s), and may be of the newest generation: --force writes it anew, over the image that it was of",
+				   name, slot, strerror(-shared->unreadable[slot]));
+		note("%s: header %u cannot be read, and is written anew", name, slot);
+	}
+	return DONE;
+}
+
+/* Its slot is that of the older image; or of a header that cannot be read, which writing repairs. */
+static uint64_t next_generation(const struct shared *shared)
+{
+	uint64_t next = shared->last + 1;
+
+	for (unsigned int slot = 0; slot < 2; slot++) {
+		if (!shared->unreadable[slot])
+			continue;
+		/* that header may have had the next number */
+		next += 2;
+		next += next % 2 != slot;
+	}
+	return next;
 }
 
 /*
@@ -186,7 +244,14 @@ static uint64_t overwritten_by(const struct shared *shared, const struct user *u
 
 	if (made && has == generation)
 		return 0;
-	return shared->other_version || has % 2 == generation % 2 ? has : 0;
+	return shared->other_version || shared->other_size || has % 2 == generation % 2 ? has : 0;
+}
+
+/* It is the device-mapper device of a generation, or uses one. */
+static bool is_generation(const struct device *device, const struct user *user)
+{
+	return shared_generation_of(device, user->where) ||
+		(user->kind == USER_HOLDER && shared_generation_of(device, user->what));
 }
 
 static enum outcome look_at_users(const struct shared *shared, uint64_t generation)
@@ -207,9 +272,8 @@ static enum outcome look_at_users(const struct shared *shared, uint64_t generati
 				      device->name, (unsigned long long)has);
 			continue;
 		}
-		/* what is attached is made of the other slot */
-		if (user->kind == USER_HOLDER || user->kind == USER_STALE || strstr(user->where, "mapper") ||
-		    strstr(user->where, "/dev/dm-"))
+		/* what is attached is made of the other slot; any other volume may lie anywhere */
+		if (user->kind == USER_STALE || is_generation(device, user))
 			continue;
 		user_text(user, text, sizeof(text));
 		outcome = say(IN_USE, "%s: in use: %s", device->name, text);
@@ -269,13 +333,14 @@ static int fill_image(struct shared *shared, struct image *image, const char *pa
 {
 	const char *words[FORM_WORDS];
 	unsigned int n = form_words(words, "erofs", shared->device->size);
+	struct writing writing = { shared, image->generation };
 	int rc;
 
 	words[n++] = path;
 	words[n++] = dir;
 	words[n] = NULL;
 	/* a host that was taken for dead wakes up, and does not go on */
-	rc = program_run_while(words, keeps_claim, shared);
+	rc = program_run_while(words, keeps_writing, &writing);
 	if (!rc)
 		rc = image_len(shared, image->offset, &image->len);
 	if (!rc && image->len > image_area_size(shared->device->size))
@@ -297,8 +362,7 @@ static int write_image(struct shared *shared, struct image *image, const char *d
 	/* of a process that died while writing; in use, if what writes the image has outlived it */
 	rc = shared_map_there(device, generation) ? shared_unmap(device, generation) : 0;
 	if (!rc)
-		rc = shared_map(device, generation, image->offset, image_area_size(device->size),
-				false);
+		rc = shared_map_area(device, image);
 	if (rc)
 		return rc;
 	rc = fill_image(shared, image, path, dir);
@@ -351,13 +415,21 @@ static int write_header(struct shared *shared, struct image *image)
 	return rc ? rc : write_claimed(shared, image->generation % 2 * IMAGE_PAGE);
 }
 
-/* The steps, in the order that keeps the other slot whole. The claim is held. */
+/*
+ * The steps, in the order that keeps the other slot whole. The claim is held. What is no header of ours
+ * in the other slot is wiped: the images of another layout or device are lost, wherever they lie, and no
+ * program is to find what was on the disk before.
+ */
 static int write_all(struct shared *shared, struct image *image, const char *dir)
 {
-	int rc;
+	unsigned int slot = image->generation % 2;
+	int rc = 0;
 
 	memset(shared->page, 0, IMAGE_PAGE);
-	rc = write_claimed(shared, image->generation % 2 * IMAGE_PAGE);
+	if (!shared->good[!slot])
+		rc = write_claimed(shared, !slot * IMAGE_PAGE);
+	if (!rc)
+		rc = write_claimed(shared, slot * IMAGE_PAGE);
 	if (!rc)
 		rc = write_image(shared, image, dir);
 	if (!rc)
@@ -383,14 +455,15 @@ static const char *reason(int rc)
 /* What the next generation is, as the headers say now, and that it may be written. */
 static enum outcome plan(struct shared *shared, struct image *image)
 {
-	const struct image *newest = shared_newest(shared);
 	enum outcome outcome = force ? DONE : shared_check_version(shared);
 
+	if (outcome == DONE)
+		outcome = look_at_unreadable(shared);
 	if (outcome != DONE)
 		return outcome;
 	memset(image, 0, sizeof(*image));
 	image->device_size = shared->device->size;
-	image->generation = newest ? newest->generation + 1 : 1;
+	image->generation = next_generation(shared);
 	image->offset = image_area(image->generation, shared->device->size);
 	outcome = look_at_users(shared, image->generation);
 	return outcome == DONE ? look_for_others(shared) : outcome;
@@ -431,8 +504,10 @@ static enum outcome publish(struct shared *shared, const char *dir)
 	const struct device *device = shared->device;
 	char size[SIZE_TEXT];
 	enum outcome outcome;
+	struct image_claim claim;
 	struct image image;
 	uint64_t dead = 0;
+	int own;
 
 	outcome = plan(shared, &image);
 	if (outcome == DONE)
@@ -450,11 +525,19 @@ static enum outcome publish(struct shared *shared, const char *dir)
 			   size_text(size, image_area_size(device->size)));
 		return DONE;
 	}
+	/* chooses the token */
+	who_we_are(&claim);
+	own = attempt_begin(device, token, dead);
+	if (own == -EWOULDBLOCK)
+		return say(IN_USE, "%s: another process of this host is publishing", device->name);
+	if (own < 0)
+		return say(FAILED, "%s: cannot write below " STATE_DIR ": %s", device->name, strerror(-own));
 	/* other hosts would find the claim of a process that a signal has ended */
 	interrupt_watch(0);
 	outcome = publish_claimed(shared, &image, dir, dead);
 	release_claim(shared);
 	interrupt_default();
+	close(own);
 	return outcome;
 }
 

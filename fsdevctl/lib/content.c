@@ -23,7 +23,7 @@
 #define END_BYTES (1ull << 20)
 
 /* What images there are, or NULL. */
-static const char *images(int fd, uint64_t device_size)
+static const char *images(int fd)
 {
 	uint8_t page[IMAGE_PAGE];
 	struct image image;
@@ -31,7 +31,7 @@ static const char *images(int fd, uint64_t device_size)
 	for (unsigned int slot = 0; slot < 2; slot++) {
 		if (pread(fd, page, sizeof(page), slot * IMAGE_PAGE) != sizeof(page))
 			continue;
-		if (image_decode(&image, page, device_size, slot))
+		if (image_read(&image, page))
 			return "published images";
 		if (image_other_version(page))
 			return "published images of another layout";
@@ -39,7 +39,7 @@ static const char *images(int fd, uint64_t device_size)
 	return NULL;
 }
 
-static int probe(int fd, uint64_t device_size, char *found, size_t size)
+static int probe(int fd, bool also_images, char *found, size_t size)
 {
 	blkid_probe probe = blkid_new_probe();
 	const char *value, *found_images;
@@ -47,7 +47,7 @@ static int probe(int fd, uint64_t device_size, char *found, size_t size)
 
 	if (!probe)
 		return -ENOMEM;
-	found_images = images(fd, device_size);
+	found_images = also_images ? images(fd) : NULL;
 	if (found_images) {
 		snprintf(found, size, "%s", found_images);
 		blkid_free_probe(probe);
@@ -106,15 +106,7 @@ static int copy_ends(const struct device *device, int to)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
-/**
- * content_look() - find out what lies on a device
- * @device: the device
- * @found: what it is, empty for nothing that is known
- * @size: room there
- *
- * Return: 0; -EOPNOTSUPP in a mode in which its memory cannot be read; another negative errno.
- */
-int content_look(const struct device *device, char *found, size_t size)
+static int look(const struct device *device, bool also_images, char *found, size_t size)
 {
 	char path[64];
 	int fd, rc = 0;
@@ -123,6 +115,9 @@ int content_look(const struct device *device, char *found, size_t size)
 	if (device->mode == MODE_FSDEV && device->disk[0]) {
 		snprintf(path, sizeof(path), "/dev/%.40s", device->disk);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
+		/* another host may have overwritten what the page cache holds */
+		if (fd >= 0)
+			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	} else if (device->mode == MODE_DEVDAX) {
 		fd = memfd_create("content", MFD_CLOEXEC);
 		if (fd >= 0 && ftruncate(fd, device->size))
@@ -135,7 +130,33 @@ int content_look(const struct device *device, char *found, size_t size)
 	if (fd < 0)
 		return -errno;
 	if (!rc)
-		rc = probe(fd, device->size, found, size);
+		rc = probe(fd, also_images, found, size);
 	close(fd);
 	return rc;
+}
+
+/**
+ * content_look() - find out what lies on a device
+ * @device: the device
+ * @found: what it is, empty for nothing that is known
+ * @size: room there
+ *
+ * Return: 0; -EOPNOTSUPP in a mode in which its memory cannot be read; another negative errno.
+ */
+int content_look(const struct device *device, char *found, size_t size)
+{
+	return look(device, true, found, size);
+}
+
+/**
+ * content_look_beside() - find out what lies on a device besides published images
+ * @device: the device
+ * @found: what it is, empty for nothing that is known
+ * @size: room there
+ *
+ * Return: as content_look().
+ */
+int content_look_beside(const struct device *device, char *found, size_t size)
+{
+	return look(device, false, found, size);
 }

@@ -8,5 +8,6 @@
 struct device;
 
 int content_look(const struct device *device, char *found, size_t size);
+int content_look_beside(const struct device *device, char *found, size_t size);
 
 #endif

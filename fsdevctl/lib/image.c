@@ -78,16 +78,13 @@ void image_encode(const struct image *image, uint8_t page[IMAGE_PAGE])
 }
 
 /**
- * image_decode() - read a header
+ * image_read() - read a header, of whichever device
  * @image: what it says
  * @page: its bytes
- * @device_size: bytes of the device it was read from
- * @slot: which slot it was read from
  *
- * Return: whether it is a good one.
+ * Return: whether it is a whole header of this layout.
  */
-bool image_decode(struct image *image, const uint8_t page[IMAGE_PAGE], uint64_t device_size,
-		  unsigned int slot)
+bool image_read(struct image *image, const uint8_t page[IMAGE_PAGE])
 {
 	uint8_t sum[SHA256_BYTES];
 
@@ -101,11 +98,38 @@ bool image_decode(struct image *image, const uint8_t page[IMAGE_PAGE], uint64_t 
 	image->device_size = get(page + 40);
 	image->time = get(page + 48);
 	memcpy(image->sum, page + 56, SHA256_BYTES);
-	return image->generation && image->generation % 2 == slot &&
-		image->device_size == device_size &&
+	return image->generation && image->generation <= UINT64_MAX / 2;
+}
+
+/**
+ * image_fits() - compare a header with the place where it was found
+ * @image: what it says
+ * @device_size: bytes of the device it was read from
+ * @slot: which slot it was read from
+ *
+ * Return: whether its image can lie there.
+ */
+bool image_fits(const struct image *image, uint64_t device_size, unsigned int slot)
+{
+	return image->generation % 2 == slot && image->device_size == device_size &&
 		image->offset == image_area(image->generation, device_size) &&
 		image->len && image->len % IMAGE_PAGE == 0 &&
 		image->len <= image_area_size(device_size);
+}
+
+/**
+ * image_decode() - read a header
+ * @image: what it says
+ * @page: its bytes
+ * @device_size: bytes of the device it was read from
+ * @slot: which slot it was read from
+ *
+ * Return: whether it is a good one.
+ */
+bool image_decode(struct image *image, const uint8_t page[IMAGE_PAGE], uint64_t device_size,
+		  unsigned int slot)
+{
+	return image_read(image, page) && image_fits(image, device_size, slot);
 }
 
 /**

@@ -12,7 +12,8 @@
  * written, and its header is written last. A host that dies on the way leaves the other slot as it
  * was. Headers are little-endian and carry their own checksum; a signature stands behind it.
  *
- * A change of all this is another version of the layout, which hosts of this one refuse.
+ * A change of all this is another version of the layout, which hosts of this one refuse. So they
+ * refuse whole headers of a device of another size, as the areas lie elsewhere there.
  */
 #ifndef FSDEVCTL_IMAGE_H
 #define FSDEVCTL_IMAGE_H
@@ -58,6 +59,8 @@ struct image_claim {
 uint64_t image_area_size(uint64_t device_size);
 uint64_t image_area(uint64_t generation, uint64_t device_size);
 void image_encode(const struct image *image, uint8_t page[IMAGE_PAGE]);
+bool image_read(struct image *image, const uint8_t page[IMAGE_PAGE]);
+bool image_fits(const struct image *image, uint64_t device_size, unsigned int slot);
 bool image_decode(struct image *image, const uint8_t page[IMAGE_PAGE], uint64_t device_size,
 		  unsigned int slot);
 uint64_t image_other_version(const uint8_t page[IMAGE_PAGE]);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,7 +55,7 @@ static int run(const char * const *argv, bool quiet, bool (*keep)(void *arg), vo
 {
 	FILE *said = tmpfile();
 	int status = 0, rc;
-	pid_t pid;
+	pid_t pid, parent = getpid();
 
 	fflush(NULL);
 	pid = fork();
@@ -64,6 +65,8 @@ static int run(const char * const *argv, bool quiet, bool (*keep)(void *arg), vo
 		return -errno;
 	}
 	if (!pid) {
+		if (keep && (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent))
+			_exit(126);
 		if (said)
 			dup2(fileno(said), STDERR_FILENO);
 		/* there may be JSON on it */
@@ -89,6 +92,8 @@ static int run(const char * const *argv, bool quiet, bool (*keep)(void *arg), vo
  * @argv: its words; it is looked for in PATH
  * @keep: asked now and then; the program is killed when it says no. NULL to let it run
  * @arg: passed to @keep
+ *
+ * With @keep it does not outlive this process either.
  *
  * What it says is passed on only if it fails: mkfs programs complain of what memory is not.
  *

@@ -37,6 +37,24 @@ bool publisher_in_time(uint64_t looked, uint64_t now)
 }
 
 /**
+ * publisher_late() - look again, if it is too late to write
+ * @publisher: the attempt
+ * @looked: when its last look began, in milliseconds of a clock that goes on in sleep
+ * @now: the time on that clock
+ *
+ * Another publisher may have come in between, which a store would take the claim from.
+ *
+ * Return: whether there is another look to be taken in place of the store.
+ */
+bool publisher_late(struct publisher *publisher, uint64_t looked, uint64_t now)
+{
+	if (publisher->step != PUBLISHER_WRITE || publisher_in_time(looked, now))
+		return false;
+	publisher->step = PUBLISHER_LOOK;
+	return true;
+}
+
+/**
  * publisher_done() - say that the step was done, and get the next one
  * @publisher: the attempt; its member step is what to do next
  * @seen: after a look, the claim's token, 0 for none

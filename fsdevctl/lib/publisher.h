@@ -42,6 +42,7 @@ struct publisher {
 
 void publisher_start(struct publisher *publisher, uint64_t token, uint64_t ignored);
 void publisher_done(struct publisher *publisher, uint64_t seen);
+bool publisher_late(struct publisher *publisher, uint64_t looked, uint64_t now);
 bool publisher_in_time(uint64_t looked, uint64_t now);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,26 +89,46 @@ int shared_write_page(struct shared *shared, uint64_t offset)
  * shared_read_headers() - read both headers anew
  * @shared: the open device
  *
- * Return: 0 or a negative errno; a header that is not good is no error.
+ * Return: 0, or a negative errno if neither can be read; a header that is not good is no error.
  */
 int shared_read_headers(struct shared *shared)
 {
 	shared->other_version = 0;
+	shared->other_size = 0;
+	shared->last = 0;
 	for (unsigned int slot = 0; slot < 2; slot++) {
-		int rc = shared_read_page(shared, slot * IMAGE_PAGE);
+		struct image *image = &shared->image[slot];
 
-		if (rc)
-			return rc;
+		shared->good[slot] = false;
+		shared->unreadable[slot] = shared_read_page(shared, slot * IMAGE_PAGE);
+		if (shared->unreadable[slot])
+			continue;
 		if (image_other_version(shared->page))
 			shared->other_version = image_other_version(shared->page);
-		shared->good[slot] = image_decode(&shared->image[slot], shared->page,
-						  shared->device->size, slot);
+		if (!image_read(image, shared->page))
+			continue;
+		if (image->generation > shared->last)
+			shared->last = image->generation;
+		shared->good[slot] = image_fits(image, shared->device->size, slot);
+		if (!shared->good[slot])
+			shared->other_size = image->device_size;
 	}
-	return 0;
+	return shared->unreadable[0] ? shared->unreadable[1] : 0;
+}
+
+static enum outcome check_size(const struct shared *shared)
+{
+	const struct device *device = shared->device;
+
+	if (!shared->other_size)
+		return DONE;
+	return say(FAILED, "%s: its images are of a device of %llu bytes, and it has %llu: 'fsdevctl publish DIR %s --force' overwrites them",
+		   device->name, (unsigned long long)shared->other_size,
+		   (unsigned long long)device->size, device->name);
 }
 
 /**
- * shared_check_version() - refuse images of another layout
+ * shared_check_version() - refuse images of another layout, or of a device of another size
  * @shared: the open device
  *
  * Return: DONE, or FAILED after saying so.
@@ -114,7 +136,7 @@ int shared_read_headers(struct shared *shared)
 enum outcome shared_check_version(const struct shared *shared)
 {
 	if (!shared->other_version)
-		return DONE;
+		return check_size(shared);
 	return say(FAILED, "%s: its images have layout %llu, and this fsdevctl has layout %u: use the version that published them, or 'fsdevctl publish DIR %s --force', which overwrites them",
 		   shared->device->name, (unsigned long long)shared->other_version, IMAGE_VERSION,
 		   shared->device->name);
@@ -189,7 +211,8 @@ void shared_map_name(const struct device *device, uint64_t generation, char *nam
 uint64_t shared_generation_of(const struct device *device, const char *path)
 {
 	static const char mapper[] = "/dev/mapper/";
-	char name[96], start[64];
+	char name[96], start[64], own[96];
+	uint64_t generation;
 	int len;
 
 	if (!strncmp(path, mapper, strlen(mapper)))
@@ -198,7 +221,11 @@ uint64_t shared_generation_of(const struct device *device, const char *path)
 		 sysfs_read(name, sizeof(name), "/sys/class/block/%s/dm/name", path + strlen("/dev/")))
 		return 0;
 	len = snprintf(start, sizeof(start), "%s-gen", device->disk);
-	return strncmp(name, start, len) ? 0 : strtoull(name + len, NULL, 10);
+	if (strncmp(name, start, len))
+		return 0;
+	generation = strtoull(name + len, NULL, 10);
+	shared_map_name(device, generation, own, sizeof(own));
+	return strcmp(name, own) ? 0 : generation;
 }
 
 /**
@@ -217,27 +244,106 @@ bool shared_map_there(const struct device *device, uint64_t generation)
 	return !access(path, F_OK);
 }
 
+/* Of one image alone, so that a device is known to be of it; at most 128 bytes. */
+static void map_uuid(const struct device *device, const struct image *image, char *uuid, size_t size)
+{
+	size_t used = snprintf(uuid, size, "FSDEV-%.24s-%llu-", device->disk,
+			       (unsigned long long)image->generation);
+
+	for (unsigned int i = 0; i < SHA256_BYTES && used < size; i++)
+		used += snprintf(uuid + used, size - used, "%02x", image->sum[i]);
+}
+
+/* A file of the device-mapper device's folder in sysfs, as text; empty where it cannot be read. */
+static void map_attribute(const struct stat *st, const char *file, char *text, size_t size)
+{
+	if (sysfs_read(text, size, "/sys/dev/block/%u:%u/%s", major(st->st_rdev),
+		       minor(st->st_rdev), file))
+		text[0] = '\0';
+}
+
 /**
- * shared_map() - make a block device of a range, for DAX, through device-mapper
- * @device: the device
- * @generation: names it
- * @offset: where it starts
- * @len: its bytes
- * @read_only: it cannot be written
+ * shared_map_is() - compare the device-mapper device of a generation with an image
+ * @device: the device it lies in
+ * @image: the image
  *
- * Return: 0, a negative errno, or dmsetup's exit status after its own message.
+ * Return: true if it is of that image, read-only and of its length.
  */
-int shared_map(const struct device *device, uint64_t generation, uint64_t offset, uint64_t len,
-	       bool read_only)
+bool shared_map_is(const struct device *device, const struct image *image)
+{
+	char name[96], path[128], uuid[129], text[160];
+	struct stat st;
+
+	shared_map_name(device, image->generation, name, sizeof(name));
+	snprintf(path, sizeof(path), "/dev/mapper/%s", name);
+	if (stat(path, &st) || !S_ISBLK(st.st_mode))
+		return false;
+	map_uuid(device, image, uuid, sizeof(uuid));
+	map_attribute(&st, "dm/uuid", text, sizeof(text));
+	if (strcmp(text, uuid))
+		return false;
+	map_attribute(&st, "ro", text, sizeof(text));
+	if (strcmp(text, "1"))
+		return false;
+	map_attribute(&st, "size", text, sizeof(text));
+	return strtoull(text, NULL, 10) == image->len / 512;
+}
+
+static int map(const struct device *device, const struct image *image, uint64_t len, const char *uuid)
 {
 	char name[96], table[160];
 	const char *words[] = { "dmsetup", "create", name, "--table", table,
-				read_only ? "--readonly" : NULL, NULL };
+				uuid ? "--readonly" : NULL, "--uuid", uuid, NULL };
+
+	shared_map_name(device, image->generation, name, sizeof(name));
+	snprintf(table, sizeof(table), "0 %llu linear /dev/%s %llu", (unsigned long long)len / 512,
+		 device->disk, (unsigned long long)image->offset / 512);
+	return program_run(words);
+}
+
+/**
+ * shared_map_area() - make a block device of the area of an image, to write it
+ * @device: the device
+ * @image: generation and offset of the image
+ *
+ * Return: 0, a negative errno, or dmsetup's exit status after its own message.
+ */
+int shared_map_area(const struct device *device, const struct image *image)
+{
+	return map(device, image, image_area_size(device->size), NULL);
+}
+
+/**
+ * shared_map_image() - make a read-only block device of an image, for DAX
+ * @device: the device
+ * @image: the image
+ *
+ * Return: 0, a negative errno, or dmsetup's exit status after its own message.
+ */
+int shared_map_image(const struct device *device, const struct image *image)
+{
+	char uuid[129];
+
+	map_uuid(device, image, uuid, sizeof(uuid));
+	return map(device, image, image->len, uuid);
+}
+
+/**
+ * shared_stop() - have every write fail that goes through a generation's block device
+ * @device: the device
+ * @generation: names it
+ *
+ * What a program has written to the page cache of the block device is discarded by that: its memory
+ * is another host's now. Without --noflush dmsetup would write it first.
+ */
+void shared_stop(const struct device *device, uint64_t generation)
+{
+	char name[96];
+	const char *words[] = { "dmsetup", "wipe_table", "--force", "--noflush", "--nolockfs", name, NULL };
 
 	shared_map_name(device, generation, name, sizeof(name));
-	snprintf(table, sizeof(table), "0 %llu linear /dev/%s %llu", (unsigned long long)len / 512,
-		 device->disk, (unsigned long long)offset / 512);
-	return program_run(words);
+	if (program_run(words))
+		note("%s: writes to %s cannot be stopped", device->name, name);
 }
 
 /**

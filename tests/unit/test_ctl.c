@@ -22,6 +22,7 @@
 #include "fsdevctl/lib/image.h"
 #include "fsdevctl/lib/opts.h"
 #include "fsdevctl/lib/page.h"
+#include "fsdevctl/lib/publisher.h"
 #include "fsdevctl/lib/size.h"
 #include "fsdevctl/lib/table.h"
 #include "fsdevctl/lib/text.h"
@@ -613,6 +614,24 @@ static void sums_of_ranges(void **state)
 	free(all);
 }
 
+/* What follows from a look is written in time, or there is another look. */
+static void publisher_times(void **state)
+{
+	struct publisher publisher;
+
+	(void)state;
+	publisher_start(&publisher, 7, 0);
+	assert_false(publisher_late(&publisher, 0, 10 * PUBLISHER_SLOWEST));
+	publisher_done(&publisher, 0);
+	assert_int_equal(publisher.step, PUBLISHER_WRITE);
+	assert_false(publisher_late(&publisher, 1000, 1000 + PUBLISHER_SLOWEST));
+	assert_int_equal(publisher.step, PUBLISHER_WRITE);
+	assert_true(publisher_late(&publisher, 1000, 1001 + PUBLISHER_SLOWEST));
+	assert_int_equal(publisher.step, PUBLISHER_LOOK);
+	publisher_done(&publisher, 8);
+	assert_int_equal(publisher.step, PUBLISHER_REFUSED);
+}
+
 static void image_headers(void **state)
 {
 	const uint64_t size = 64 * MIB;
@@ -636,8 +655,14 @@ static void image_headers(void **state)
 	assert_memory_equal(&seen, &image, sizeof(seen));
 	assert_false(image_decode(&seen, page, size, 0));
 	assert_false(image_decode(&seen, page, size + 2 * MIB, 1));
+	/* whole, for another device or slot */
+	assert_true(image_read(&seen, page));
+	assert_true(image_fits(&seen, size, 1));
+	assert_false(image_fits(&seen, size + 2 * MIB, 1));
+	assert_false(image_fits(&seen, size, 0));
 	for (unsigned int i = 0; i < 8 + 6 * 8 + 2 * SHA256_BYTES; i++) {
 		page[i] ^= 1;
+		assert_false(image_read(&seen, page));
 		assert_false(image_decode(&seen, page, size, 1));
 		page[i] ^= 1;
 	}
@@ -790,6 +815,7 @@ int main(void)
 		cmocka_unit_test(sums),
 		cmocka_unit_test(sums_of_ranges),
 		cmocka_unit_test(image_headers),
+		cmocka_unit_test(publisher_times),
 		cmocka_unit_test(texts_from_elsewhere),
 		cmocka_unit_test(a_bad_number_is_one_mistake),
 		cmocka_unit_test(daxctls_configuration),
