@@ -183,13 +183,17 @@ static void grow_tell(struct growth *growth, const struct rangemap *before)
 
 	swap(fsdev->geometry, growth->geometry);
 	growth->map = NULL;
+	/*
+	 * A request that the larger disk lets through finds the larger map: the block layer reads
+	 * the capacity in no read-side section, so a lookup that begins after it may use an earlier
+	 * load of the map. Pairs with rcu_dereference() in current_map() in memory.c.
+	 */
+	synchronize_rcu();
 	disk_grow(fsdev);
 	event_post(fsdev->events, FSDEV_EVENT_GROWN, 0, old, size);
 	failure_tell_early(fsdev);
 	dev_info(fsdev_dev(fsdev), "grown by %llu MiB to %llu MiB in %u ranges\n",
 		 (size - old) >> 20, size >> 20, memory_ranges(fsdev));
-	if (before)
-		synchronize_rcu();
 	kvfree(before);
 }
 
