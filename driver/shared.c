@@ -89,7 +89,8 @@ static ssize_t shared_store(struct device_driver *driver, const char *text, size
 	name = strim(word);
 	if (!strstarts(name + (*name == '-'), "dax"))
 		return -EINVAL;
-	if (!MEMORY_CAN_REFRESH)
+	/* to say that none is shared is true everywhere */
+	if (!MEMORY_CAN_REFRESH && *name != '-')
 		return -EOPNOTSUPP;
 	mutex_lock(&shared_lock);
 	if (*name == '-')
