@@ -8,6 +8,7 @@ top_dir=$(dirname -- "$lab_dir")
 FSDEV_LAB=${FSDEV_LAB:-/var/cache/fsdev-lab}
 root=$FSDEV_LAB/root
 cross=$FSDEV_LAB/cross
+arm64=$FSDEV_LAB/arm64
 # the series of kernels, of which lab/kernels is the one list
 lab_series=$(grep -vE '^(#|$)' "$lab_dir/kernels" | paste -sd' ')
 # series for which the module is only built, where the archives have their headers
@@ -52,6 +53,18 @@ cross_ready() {
 	[ "$(cat "$cross/stamp" 2>/dev/null)" = "$(cross_stamp)" ]
 }
 
+# the kernels of lab/kernels.cross that guests of arm64 have
+arm64_kernels=$(grep -E '^[^#]* arm64' "$lab_dir/kernels.cross" | tr ' ' '-' | paste -sd' ')
+
+# arm64_ready: lab/arm64 has made its emulator and the guests' root from this recipe.
+arm64_stamp() {
+	echo "$(stamp_of "$lab_dir/packages.arm64" "$lab_dir/arm64") $(cross_stamp)"
+}
+
+arm64_ready() {
+	[ "$(cat "$arm64/stamp" 2>/dev/null)" = "$(arm64_stamp)" ]
+}
+
 # release_of SERIES: the full release of the lab's kernel of that series, such as 6.12 -> 6.12.94+deb13-amd64; of an
 # instrumented one that tests/debug/kernel has made, such as 6.12-kasan; or of one that lab/cross has, such as 7-arm64.
 release_of() {
@@ -65,4 +78,9 @@ release_of() {
 # boot_stamp: what the initramfs of every kernel was made from.
 boot_stamp() {
 	stamp_of "$lab_dir/init" "$lab_dir/initramfs" "$FSDEV_LAB/stamp"
+}
+
+# boot_stamp_arm64: the same of those of arm64.
+boot_stamp_arm64() {
+	stamp_of "$lab_dir/init" "$lab_dir/initramfs.arm64" "$arm64/stamp"
 }
