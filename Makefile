@@ -48,6 +48,10 @@ test:
 test-stack:
 	@REPEAT="$(REPEAT)" tests/run --stack --kernels "$(KERNELS)" --suites "$(SUITES)" --cases "$(CASES)"
 
+## make test-arm64 [KERNELS="6.12 7 7-16k"]   guests of arm64: bind, file systems, failing pages, removal; makes their root first
+test-arm64:
+	@tests/arm64 $(if $(filter command%,$(origin KERNELS)),$(KERNELS))
+
 ## make check                   the quick part: no root, no guest, no lab; what this machine lacks a tool for is skipped
 check:
 	@tests/check
@@ -201,4 +205,4 @@ power-loss:
 clean:
 	rm -rf build
 
-.PHONY: help lab cross demo tour module check test test-stack test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak whole failures races power-loss deb repo rpm install install-tool install-headers install-dkms uninstall clean
+.PHONY: help lab cross demo tour module check test test-stack test-arm64 test-boot release-check lint test-mutants test-packages test-debug bench soak reflink-soak whole failures races power-loss deb repo rpm install install-tool install-headers install-dkms uninstall clean

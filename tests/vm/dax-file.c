@@ -27,7 +27,9 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#ifdef __x86_64__
 #include <x86intrin.h>
+#endif
 
 #include "mapped.h"
 #include "program.h"
@@ -214,16 +216,16 @@ static int cmd_verify(char **argv)
 
 static uint64_t phys_of(const volatile void *addr)
 {
-	uint64_t entry;
+	uint64_t entry, page = sysconf(_SC_PAGESIZE);
 	int fd = open_file("/proc/self/pagemap", O_RDONLY);
 
-	if (pread(fd, &entry, sizeof(entry), (uintptr_t)addr / PAGE * sizeof(entry)) !=
+	if (pread(fd, &entry, sizeof(entry), (uintptr_t)addr / page * sizeof(entry)) !=
 	    sizeof(entry))
 		err(1, "/proc/self/pagemap");
 	close(fd);
 	if (!(entry >> 63))
 		errx(1, "the page is not present");
-	return (entry & ((1ULL << 55) - 1)) * PAGE;
+	return (entry & ((1ULL << 55) - 1)) * page;
 }
 
 /* phys FILE OFFSET: the physical address that the offset has when it is mapped. */
@@ -741,8 +743,13 @@ static int cmd_short_write(char **argv)
 static void flush_lines(const char *addr, size_t len)
 {
 	for (size_t at = 0; at < len; at += 64)
+#ifdef __x86_64__
 		_mm_clflush(addr + at);
 	_mm_sfence();
+#else
+		asm volatile("dc cvac, %0" : : "r"(addr + at) : "memory");
+	asm volatile("dsb ish" : : : "memory");
+#endif
 }
 
 /*

@@ -4,7 +4,10 @@
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 # no locale: a dozen files for each program that starts
-export PATH=$top/build/vm:$PATH LC_ALL=C
+programs=$top/build/vm
+# a guest of another machine has its own
+[ "$HOSTTYPE" = x86_64 ] || programs=$top/build/$HOSTTYPE/vm:$top/build/$HOSTTYPE
+export PATH=$programs:$PATH LC_ALL=C
 MIB=$((1 << 20))
 
 fail() {
