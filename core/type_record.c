@@ -275,27 +275,6 @@ static u32 hash_type(const struct type_info *info, u32 id, u32 hash, unsigned in
 	return hash;
 }
 
-static u32 hash_members(const struct type_info *info, const struct btf_type *type, u32 hash,
-			unsigned int depth)
-{
-	if (depth >= DEPTH)
-		return hash;
-	for (u32 i = 0; i < INFO_VLEN(type->info); i++) {
-		struct member member = member_of(type, i);
-		const struct btf_type *inner = type_of(info, member.type);
-		const char *name = name_at(info, member.name);
-
-		hash = hash_text(hash, name);
-		hash = hash_number(hash, member.bit);
-		hash = hash_byte(hash, member.width);
-		if (!*name && is_composite(inner))
-			hash = hash_members(info, inner, hash, depth + 1);
-		else
-			hash = hash_type(info, member.type, hash, 0);
-	}
-	return hash;
-}
-
 /* Also a member of an anonymous structure or union inside, as C lets one name it. */
 static bool find_member(const struct type_info *info, const struct btf_type *type,
 			const char *name, struct member *found, unsigned int depth)
@@ -418,7 +397,6 @@ bool type_record_measure(const struct type_info *info, u32 id, struct type_recor
 		return false;
 	if (record->kind == TYPE_RECORD_STRUCT) {
 		record->value = type->size;
-		record->hash = hash_members(info, type, HASH_START, 0);
 		return true;
 	}
 	hash_name(record->name, &size);

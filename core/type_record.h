@@ -15,7 +15,7 @@
 
 /**
  * enum type_record_kind - what a record is of
- * @TYPE_RECORD_STRUCT: a structure: its size in bytes, and a hash of all its members
+ * @TYPE_RECORD_STRUCT: a structure: its size in bytes
  * @TYPE_RECORD_MEMBER: a member of one: its place in bits, and a hash of its type
  * @TYPE_RECORD_FUNCTION: a function: its number of parameters, and a hash of its type
  */

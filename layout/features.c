@@ -28,6 +28,7 @@ static const struct member members[] = {
 	{ "folio", "pgmap" },
 	{ "folio", "share" },
 	{ "queue_limits", "features" },
+	{ "bin_attribute", "read_new" },
 	{ "block_device", "bd_super" },
 	{ "block_device", "bd_mapping" },
 	{ "block_device_operations", "rw_page" },

@@ -6,13 +6,59 @@
 #include "complain.h"
 #include "records.h"
 
-/* What the public headers define, and the driver reads, writes or hands out. */
-static const char *const structures[] = {
-	"address_space", "badblocks", "bin_attribute", "bio", "block_device",
-	"block_device_operations", "dax_holder_operations", "dax_operations", "dev_pagemap",
-	"dev_pagemap_ops", "device", "device_driver", "file", "file_system_type", "folio", "gendisk",
-	"inode", "iomap", "iomap_iter", "iomap_ops", "iov_iter", "kiocb", "module", "page",
-	"queue_limits", "request_queue", "super_block", "super_operations",
+/*
+ * What the driver uses of what public headers define: of structures that it makes or has arrays of,
+ * the size as well. The rest of them may change: distributors put members into holes.
+ */
+static const struct {
+	const char *name;
+	bool sized;
+	const char *members[24];
+} structures[] = {
+	{ "address_space", false, { "host", "flags", "i_mmap", "nrpages", "a_ops" } },
+	{ "badblocks", true, { "dev", "count", "unacked_exist", "shift", "page", "changed", "lock",
+		"sector", "size" } },
+	{ "bin_attribute", false, { "attr", "size", "private", "read", "read_new" } },
+	{ "bio", false, { "bi_bdev", "bi_opf", "bi_status", "bi_iter", "bi_end_io", "bi_private",
+		"bi_vcnt", "bi_io_vec" } },
+	{ "block_device", false, { "bd_start_sect", "bd_nr_sectors", "bd_disk", "bd_queue",
+		"bd_dev", "bd_inode", "bd_mapping", "bd_openers", "bd_super", "bd_holder",
+		"bd_holder_lock", "bd_holder_ops", "bd_fsfreeze_count", "bd_device" } },
+	{ "block_device_operations", true, { "submit_bio", "open", "release", "rw_page", "ioctl",
+		"owner" } },
+	{ "dax_holder_operations", true, { "notify_failure" } },
+	{ "dax_operations", true, { "direct_access", "dax_supported", "zero_page_range",
+		"recovery_write" } },
+	{ "dev_pagemap", true, { "altmap", "ref", "done", "type", "flags", "vmemmap_shift", "ops",
+		"owner", "nr_range", "range", "ranges" } },
+	{ "dev_pagemap_ops", true, { "page_free", "folio_free", "memory_failure" } },
+	{ "device", true, { "kobj", "parent", "p", "type", "bus", "driver", "driver_data", "mutex",
+		"numa_node", "devt", "class", "groups", "release" } },
+	{ "device_driver", true, { "name", "bus", "owner", "shutdown", "groups", "p" } },
+	{ "file", false, { "f_mode", "f_op", "f_mapping", "f_inode", "f_flags", "f_path", "f_pos",
+		"private_data" } },
+	{ "file_system_type", false, { "name", "fs_flags", "owner", "next", "list", "fs_supers" } },
+	{ "folio", true, { "flags", "mapping", "index", "share", "pgmap", "_refcount", "_mapcount",
+		"page" } },
+	{ "gendisk", false, { "major", "first_minor", "minors", "disk_name", "part_tbl", "part0",
+		"fops", "queue", "private_data", "flags", "state", "bb", "open_mutex" } },
+	{ "inode", false, { "i_mode", "i_flags", "i_op", "i_sb", "i_mapping", "i_ino", "i_rdev",
+		"i_size", "i_state", "i_rwsem", "i_count", "i_fop", "i_data", "i_cdev", "i_private",
+		"i_sb_list" } },
+	{ "iomap", false, { "addr", "offset", "length", "type", "flags", "bdev", "dax_dev" } },
+	{ "iomap_iter", false, { "inode", "pos", "len", "flags", "iomap", "srcmap" } },
+	{ "iomap_ops", true, { "iomap_begin", "iomap_end" } },
+	{ "iov_iter", true, { "iter_type", "data_source", "iov_offset", "count", "nr_segs" } },
+	{ "kiocb", false, { "ki_filp", "ki_pos", "ki_flags" } },
+	{ "module", false, { "state", "name", "mkobj" } },
+	{ "page", true, { "flags", "mapping", "index", "share", "pgmap", "compound_head",
+		"_refcount", "_mapcount" } },
+	{ "queue_limits", false, { "features", "logical_block_size", "physical_block_size",
+		"max_hw_sectors" } },
+	{ "request_queue", false, { "queue_flags", "limits" } },
+	{ "super_block", false, { "s_list", "s_type", "s_op", "s_flags", "s_root", "s_umount",
+		"s_count", "s_active", "s_bdev", "s_fs_info", "s_id", "s_writers", "s_inodes",
+		"s_inode_list_lock", "s_instances", "s_blocksize" } },
 };
 
 /* What the driver hooks by name, and so takes the arguments of. */
@@ -54,10 +100,15 @@ void records_add(struct records *records, enum type_record_kind kind, const char
  */
 void records_add_public(struct records *records)
 {
+	const char *const *member;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(structures); i++)
-		records_add(records, TYPE_RECORD_STRUCT, structures[i], NULL);
+	for (i = 0; i < ARRAY_SIZE(structures); i++) {
+		for (member = structures[i].members; *member; member++)
+			records_add(records, TYPE_RECORD_MEMBER, structures[i].name, *member);
+		if (structures[i].sized)
+			records_add(records, TYPE_RECORD_STRUCT, structures[i].name, NULL);
+	}
 	for (i = 0; i < ARRAY_SIZE(hooked); i++)
 		records_add(records, TYPE_RECORD_FUNCTION, hooked[i], NULL);
 }
