@@ -283,7 +283,8 @@ static bool known_repaired(struct fsdev *fsdev, u64 offset)
 
 	if (!xa_load(&platform_repaired, pfn))
 		return false;
-	if (memory_reads(fsdev, offset))
+	/* where reading what has failed cannot be survived the list is believed */
+	if (COMPAT_COPY_SURVIVES && memory_reads(fsdev, offset))
 		return true;
 	xa_erase(&platform_repaired, pfn);
 	return false;
@@ -307,12 +308,12 @@ void platform_each_unrepaired(struct fsdev *fsdev, u64 offset, u64 len, platform
 		return;
 	}
 	for (at = from; at < end; at += PAGE_SIZE) {
+		cond_resched();
 		if (!known_repaired(fsdev, at))
 			continue;
 		if (from < at)
 			add(fsdev, from, at - from);
 		from = at + PAGE_SIZE;
-		cond_resched();
 	}
 	if (from < end)
 		add(fsdev, from, end - from);
