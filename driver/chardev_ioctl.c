@@ -70,7 +70,7 @@ static void fill_info(struct chardev_file *file, struct fsdev *device, struct fs
 	info->align = device->dev_dax->align;
 	info->page_size = PAGE_SIZE;
 	info->holder = holder_kind(file, device);
-	info->commands = FSDEV_CAN_CLEAR | FSDEV_CAN_ADD_BAD |
+	info->commands = FSDEV_CAN_CLEAR | FSDEV_CAN_ADD_BAD | FSDEV_CAN_ADD_LISTED |
 			 (COMPAT_COPY_SURVIVES ? FSDEV_CAN_SCRUB : 0) |
 			 (MEMORY_CAN_REFRESH ? FSDEV_CAN_INVALIDATE : 0) |
 			 (COMPAT_CAN_INJECT ? FSDEV_CAN_INJECT : 0);
@@ -283,7 +283,7 @@ static long ioctl_span(struct chardev_file *file, void __user *argument, span_st
 		return rc;
 	/* of what is known to be bad the holder is notified at once */
 	rc = walk_span(file->chardev, &span, span.flags ? flagged : step,
-		       step == add_bad_step ? span.len : SPAN_STEP);
+		       step == add_bad_step && !span.flags ? span.len : SPAN_STEP);
 	return put_argument(argument, &span, sizeof(span)) ?: rc;
 }
 

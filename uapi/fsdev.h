@@ -44,6 +44,7 @@
 #define FSDEV_CAN_INJECT	0x4U
 #define FSDEV_CAN_SCRUB		0x8U
 #define FSDEV_CAN_INVALIDATE	0x10U
+#define FSDEV_CAN_ADD_LISTED	0x20U
 
 /**
  * struct fsdev_info - properties and state of a device
