@@ -143,11 +143,13 @@ static enum outcome tell(const struct device *device, uint64_t before)
 static void take_listed(const struct device *device)
 {
 	struct known known;
-	int rc = known_load(device, &known);
+	int unread = known_load_late(device, &known), rc = known_take(device, &known, true);
 
-	if (!rc)
-		rc = known_take(device, &known, true);
-	if (rc && rc != -EOPNOTSUPP)
+	rc = rc ?: unread;
+	if (rc == -ENOTTY)
+		note("%s: what memory devices list as bad is not taken over: the module is older than this program, load the new one",
+		     device->name);
+	else if (rc && rc != -EOPNOTSUPP)
 		note("%s: what the platform lists as bad cannot be taken over: %s", device->name,
 		     strerror(-rc));
 	known_free(&known);

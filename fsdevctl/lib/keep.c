@@ -97,11 +97,12 @@ static void tell_platform(const struct device *device, const struct known *platf
 void keep_again(const struct device *device)
 {
 	struct known platform;
-	int rc = known_load(device, &platform);
+	int unread = known_load(device, &platform), rc = known_take(device, &platform, true);
 
-	if (!rc)
-		rc = known_take(device, &platform, true);
-	tell_platform(device, &platform, rc);
+	/* what an older module has repaired is bad again then, as with the program of its age */
+	if (rc == -ENOTTY)
+		rc = known_take(device, &platform, false);
+	tell_platform(device, &platform, rc ?: unread);
 	known_free(&platform);
 }
 

@@ -39,8 +39,8 @@ static int add_phys(struct known *known, const struct device *device, uint64_t s
 		from = page_down(start > range->start ? start - range->start : 0);
 		to = start + len < end ? start + len - range->start : range->len;
 		to = page_up(to);
-		/* pieces of an interleaved record follow each other */
-		if (last && range->offset + from >= last->offset &&
+		/* pieces of an interleaved record follow each other; a range's own stay its own */
+		if (last && last->offset >= range->offset && range->offset + from >= last->offset &&
 		    range->offset + from <= last->offset + last->len) {
 			to = to < range->len ? to : range->len;
 			if (range->offset + to > last->offset + last->len)
@@ -261,20 +261,36 @@ static int of_cxl(struct known *known, const struct device *device)
  * @known: what is known, in device offsets, whole pages; freed by known_free()
  *
  * Return: 0, also where the platform keeps no list for such a device; -EOPNOTSUPP where this
- * kernel cannot read the list; another negative errno where it could not be read.
+ * kernel cannot read a list; another negative errno where one could not be read. What could be read
+ * is in @known also then.
  */
 int known_load(const struct device *device, struct known *known)
 {
-	int rc = 0;
+	int rc = 0, of_devices = 0;
 
 	memset(known, 0, sizeof(*known));
 	if (!strcmp(device->kind, "nvdimm"))
 		rc = of_nvdimm(known, device);
-	if (!rc && (!strcmp(device->kind, "nvdimm") || !strcmp(device->kind, "cxl")))
-		rc = of_cxl(known, device);
-	if (rc)
-		known_free(known);
-	return rc;
+	if (!strcmp(device->kind, "nvdimm") || !strcmp(device->kind, "cxl"))
+		of_devices = of_cxl(known, device);
+	return rc ?: of_devices;
+}
+
+/**
+ * known_load_late() - ask the memory devices for what they have listed since a device was bound
+ * @device: the device, in fsdev mode
+ * @known: as known_load()
+ *
+ * The lists of CXL devices alone. What the NVDIMM bus lists later the driver hears of itself, and
+ * a page of it may have been repaired, and cleared there, since its list was read.
+ *
+ * Return: as known_load().
+ */
+int known_load_late(const struct device *device, struct known *known)
+{
+	memset(known, 0, sizeof(*known));
+	return strcmp(device->kind, "nvdimm") && strcmp(device->kind, "cxl") ? 0 :
+								 of_cxl(known, device);
 }
 
 /**
@@ -350,12 +366,14 @@ int known_withdraw(const struct device *device, uint64_t start, uint64_t len)
  * known_take() - report the driver
  * @device: a device in fsdev mode
  * @known: the list
- * @listed: but what the driver has repaired; an older module knows nothing of that
+ * @listed: but what the driver has repaired
  *
- * Return: 0 or a negative errno.
+ * Return: 0; -ENOTTY if @listed and the driver, which is older, knows nothing of that; another
+ * negative errno.
  */
 int known_take(const struct device *device, const struct known *known, bool listed)
 {
+	struct fsdev_info info;
 	int fd, rc = 0;
 
 	if (!known->count)
@@ -363,6 +381,10 @@ int known_take(const struct device *device, const struct known *known, bool list
 	fd = node_open(device, O_RDWR);
 	if (fd < 0)
 		return fd;
+	if (listed)
+		rc = node_info(fd, &info);
+	if (!rc && listed && !(info.commands & FSDEV_CAN_ADD_LISTED))
+		rc = -ENOTTY;
 	for (unsigned int i = 0; !rc && i < known->count; i++)
 		rc = node_span(fd, FSDEV_IOC_ADD_BAD, known->bad[i].offset, known->bad[i].len,
 			       listed ? FSDEV_ADD_LISTED : 0, NULL);

@@ -11,6 +11,7 @@ struct known {
 };
 
 int known_load(const struct device *device, struct known *known);
+int known_load_late(const struct device *device, struct known *known);
 void known_free(struct known *known);
 int known_offer(const struct device *device, const struct known *known, bool doubtful);
 int known_withdraw(const struct device *device, uint64_t start, uint64_t len);
