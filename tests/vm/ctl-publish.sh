@@ -50,6 +50,19 @@ ok "... neither has unmounted it" mountpoint -q $mnt
 is "attach --check --json" "false true" "$(fsdevctl attach $dev $mnt --check --json | jq -r '"\(.changed) \(.attached == .published)"')"
 gives "detach" 0 "" fsdevctl attach $dev $mnt --detach
 
+# the device leaves under what is attached, and does not come back, or does
+for back in no yes; do
+	fsdevctl attach $dev $mnt >/dev/null
+	fsdevctl disable $dev --force 2>/dev/null
+	[ $back = no ] || fsdevctl enable $dev 2>/dev/null
+	gives "the device has left, back: $back: detach --dry-run" 0 "(fsdev0.0-gen2|generation 2) would be unmounted from $mnt" \
+		fsdevctl attach $dev $mnt --detach --dry-run
+	gives "the device has left, back: $back: detach" 0 "" fsdevctl attach $dev $mnt --detach
+	refused "the device has left, back: $back: nothing is mounted" mountpoint -q $mnt
+	is "the device has left, back: $back: nor made of it" "" "$(ls -d /dev/mapper/fsdev0.0-gen* 2>/dev/null)"
+	fsdevctl enable $dev 2>/dev/null
+done
+
 if ! whole; then
 	fsdevctl disable $dev 2>/dev/null
 	return
