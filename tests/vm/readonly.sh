@@ -64,7 +64,7 @@ becomes_ro() {
 tries() {
 	local file=$mnt/file sum
 
-	sum=$(sha256sum <"$1")
+	sum=$(dax-file sum "$1")
 	echo "read-only: $(cat "/sys/block/${1##*/}/ro")"
 	echo "mount for writing: $(mount -w -o dax=always "$1" "$mnt" 2>/dev/null && echo yes && umount "$mnt" || echo no)"
 	echo "write: $(dd if=/dev/zero of="$1" bs=4k count=1 oflag=direct 2>/dev/null && echo yes || echo no)"
@@ -74,7 +74,7 @@ tries() {
 	echo "mount again for writing: $(mount -o remount,rw "$mnt" 2>/dev/null && echo yes || echo no)"
 	echo "file for writing: $( (: >>"$file") 2>/dev/null && echo yes || echo no)"
 	umount "$mnt"
-	echo "the bytes: $([ "$(sha256sum <"$1")" = "$sum" ] && echo "as before" || echo changed)"
+	echo "the bytes: $([ "$(dax-file sum "$1")" = "$sum" ] && echo "as before" || echo changed)"
 }
 
 case_unarmed() {

@@ -354,11 +354,11 @@ refusal() {
 
 	run remap-taken || fail "cannot take the function"
 	mkfs.xfs -q -f -m rmapbt=1,reflink=1 -l size=64m $disk
-	before=$(sha256sum $disk)
+	before=$(dax-file sum $disk)
 	refused "refusal: XFS that shares blocks" mount -o dax=always $disk $mnt
 	like "refusal: the log says why, and what to do" "fsdev $dev: mount.*refused.*mkfs.xfs -m reflink=0" \
 		"$(dmesg | tail -n 20)"
-	is "refusal: nothing was written" "$before" "$(sha256sum $disk)"
+	is "refusal: nothing was written" "$before" "$(dax-file sum $disk)"
 	refused "refusal: device-mapper" dmsetup create vol --table "0 65536 linear $disk 0"
 	mkfs.xfs -q -f -m rmapbt=1,reflink=0 -l size=64m $disk
 	ok "refusal: XFS that does not" mount -o dax=always $disk $mnt
