@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -123,30 +124,50 @@ static int place(const struct trial *trial, uint64_t at, uint64_t *offset)
 	return rc;
 }
 
+/* Longer than the driver takes, on a machine with other work as well. */
+#define TAKEN_MS 10000
+
 static void on_sigbus(int number)
 {
 	(void)number;
 	_exit(0);
 }
 
-/* A process that has the page mapped, and loads from it when the pipe says so: status 0 by SIGBUS. */
-static pid_t start_reader(const struct trial *trial, uint64_t at, int pipes[2])
+/*
+ * A process that has the page mapped when this returns, and loads from it when the socket is
+ * closed: status 0 by SIGBUS. Of an injected failure the kernel signals only those that ask for it;
+ * from the others the driver takes the page a moment later.
+ */
+static pid_t start_reader(const struct trial *trial, uint64_t at, int *ours)
 {
 	volatile unsigned char *map;
+	int sockets[2];
 	char byte;
-	pid_t child = pipe(pipes) ? -1 : fork();
+	pid_t child;
 
-	if (child)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
+		return -1;
+	child = fork();
+	if (child) {
+		close(sockets[1]);
+		*ours = sockets[0];
+		/* 0 if it has ended, which its status says */
+		if (child > 0 && read(*ours, &byte, 1) < 0)
+			steps_tell("poison: cannot hear of the process that maps it: %s", strerror(errno));
 		return child;
+	}
+	close(sockets[0]);
 	signal(SIGBUS, on_sigbus);
 	map = map_file(trial, MAP_SHARED);
 	if (map == MAP_FAILED)
 		_exit(2);
 	byte = map[at];
-	close(pipes[1]);
-	if (read(pipes[0], &byte, 1) < 0)
+	if (write(sockets[1], &byte, 1) != 1 || read(sockets[1], &byte, 1) < 0)
 		_exit(2);
-	byte = map[at];
+	for (int ms = 0; ms < TAKEN_MS; ms++) {
+		byte = map[at];
+		usleep(1000);
+	}
 	_exit(1);
 }
 
@@ -154,9 +175,9 @@ static pid_t start_reader(const struct trial *trial, uint64_t at, int pipes[2])
 static void poison(const struct trial *trial)
 {
 	uint64_t at = BLOCK + PAGE, offset = 0;
-	int pipes[2], status = -1, node = node_open(trial->device, O_RDWR);
+	int end = -1, status = -1, node = node_open(trial->device, O_RDWR);
 	int rc = node < 0 ? node : place(trial, at, &offset);
-	pid_t reader = rc ? 0 : start_reader(trial, at, pipes);
+	pid_t reader = rc ? 0 : start_reader(trial, at, &end);
 	ssize_t n;
 
 	if (reader < 0)
@@ -164,11 +185,10 @@ static void poison(const struct trial *trial)
 	if (!rc)
 		rc = node_span(node, FSDEV_IOC_INJECT, offset, PAGE, 0, NULL);
 	steps_step("poison: injected", !rc, rc ? node_error(rc) : "");
-	if (reader > 0) {
-		close(pipes[1]);
+	if (end >= 0)
+		close(end);
+	if (reader > 0)
 		waitpid(reader, &status, 0);
-		close(pipes[0]);
-	}
 	if (!rc) {
 		steps_step("poison: a process that has it mapped gets SIGBUS",
 			   WIFEXITED(status) && !WEXITSTATUS(status), "");
@@ -177,6 +197,8 @@ static void poison(const struct trial *trial)
 		n = pread(trial->fd, trial->buffer, PAGE, at + PAGE);
 		steps_step("poison: the page beside it is good",
 			   n == (ssize_t)PAGE && trial->buffer[0] == 0x5a, "");
+		/* some kernels say once that what was stored there is lost */
+		steps_tell("poison: fsync: %s", fsync(trial->fd) ? strerror(errno) : "no error");
 		memset(trial->buffer, 0x69, PAGE);
 		n = pwrite(trial->fd, trial->buffer, PAGE, at);
 		steps_step("poison: repaired by an overwrite", n == (ssize_t)PAGE && !fsync(trial->fd),
