@@ -12,10 +12,11 @@
  *               holder's once it has been notified of the removal
  *  flags        DAXDEV_ALIVE of the kernel, and two bits of ours
  *
- * No lock protects them. Every change is a compare-and-exchange, or is made by the only removal or,
- * under holder_lock(), the only release. Claims, releases and notifications run inside read-side
- * sections of the DAX core's SRCU domain (dax_read_lock()); a removal sets a bit that makes new
- * ones fail and then drains the domain, as synchronize_srcu() does.
+ * No lock protects them. Every change is a compare-and-exchange, or is made by the only claim whose
+ * own has succeeded, by the only removal or, under holder_lock(), by the only release. Claims,
+ * releases and notifications run inside read-side sections of the DAX core's SRCU domain
+ * (dax_read_lock()); a removal sets a bit that makes new ones fail and then drains the domain, as
+ * synchronize_srcu() does.
  *
  * Invariants:
  *

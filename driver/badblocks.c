@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Bad blocks: a listener of the poison set that mirrors it in the block device's list. It is for
- * people: a failing page is shown once its holder has been notified, unless it is repaired by then.
+ * people: a failing page is shown once its holder has been notified, unless it is repaired by then;
+ * one that a read of the driver has found at once.
  *
  * The kernel's list has MAX_BADBLOCKS entries and shows the first ranges; pages beyond them are
  * poisoned all the same. A full list is filled anew and not added to: 6.12 would widen its first

@@ -52,7 +52,8 @@ struct gendisk;
  * @shared: other hosts write to it, and no hardware keeps caches coherent
  * @past_caches: stores have to leave the caches, for either reason
  * @pages: of the device, as it was at probe
- * @grown: the map of all of it since it has grown, RCU-published by memory_grow(); or NULL
+ * @grown: the map of all of it since it has grown, RCU-published by memory_grow(), with the
+ *	device_lock held; or NULL
  * @failure: what follows reports of failing pages
  * @discover: discovery of poison
  * @badblocks: what the block device shows of the poison

@@ -17,7 +17,7 @@
 /* A DAX device without memory; see holder_drain(). */
 static struct dax_device *drain_device;
 
-static DEFINE_SPINLOCK(release_lock);
+static DEFINE_SPINLOCK(release_lock);	/* keeps releases apart; see core/holder.h */
 
 /*
  * The kernel's sections are private to it. To kill a device waits for them, and whose device that

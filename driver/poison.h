@@ -13,15 +13,16 @@
  *      steps of poison_add_fast(), whose caller notifies the holder after both. A page that the
  *      device has grown by has none: direct access looks for it in the set.
  *  P2. Between poison_lock() and poison_unlock() the pending slot is empty and closed: who has the
- *      lock in this way finds every poisoned page in the set, and no page is added beside it.
+ *      lock in this way finds every poisoned page in the set, and no page is added beside it. Who
+ *      takes it by mutex_lock() alone may miss one.
  *  P3. A reader looks at the pending slot and then at the set; poison_lock() inserts into the set
  *      and then empties the slot. So every reader finds the page in one of the two.
  *  P4. While pages are unreported, or discover.c reports one, the pending slot stays closed: the
  *      report takes the page from there under the lock, and not if it was repaired before.
- *  P5. Listeners are called with the lock held: for pages that poison_remove() takes out at once,
- *      for a merged pending page by poison_unlock(), for pages that poison_add() or
- *      poison_add_known() has added by poison_update_listeners(), which the caller calls when the
- *      holder has been notified.
+ *  P5. Listeners are called with the lock held: for pages that poison_remove() takes out, or that a
+ *      read of the driver has found (poison_add_found()), at once, for a merged pending page by
+ *      poison_unlock(), for pages that poison_add() or poison_add_known() has added by
+ *      poison_update_listeners(), which the caller calls when the holder has been notified.
  *  P6. Repair does not begin while a report is in progress, or the page's flag or the direct map
  *      may change yet: see poison_report_end().
  *  P7. Between poison_lock() and poison_unlock() no allocation waits for I/O: a file system may be

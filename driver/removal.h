@@ -13,13 +13,13 @@ struct fsdev;
  * enum removal_stage - how far probe has come: what there is to undo
  * @STAGE_CREATED: struct fsdev
  * @STAGE_PARENT: parent_precede()
- * @STAGE_PLATFORM: platform_start()
+ * @STAGE_PLATFORM: platform_start(), shared_start()
  * @STAGE_CHARDEV: chardev_create()
  * @STAGE_DAX: access_create()
  * @STAGE_POISON: failure_prepare(); direct_map_get(), which is not undone
  * @STAGE_PAGEMAP: pagemap_create(); page maps are mapped, or some of them
  * @STAGE_DISCOVER: discover_start()
- * @STAGE_ACCESS: access_start()
+ * @STAGE_ACCESS: access_start(), unload_watch()
  * @STAGE_COMMANDS: chardev_attach()
  * @STAGE_BADBLOCKS: badblocks_mirror_start()
  * @STAGE_DISK: disk_add()
@@ -45,7 +45,7 @@ enum removal_stage {
 
 /**
  * struct removal - the removal of a device
- * @stage: written by probe only
+ * @stage: written by probe only; protected by the device_lock
  * @abandoned: the removal has been given up, as the machine goes down; nothing of the device is
  *	freed. Written by the unbinding task only
  */

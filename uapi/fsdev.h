@@ -200,7 +200,7 @@ struct fsdev_span {
 /* fsdev_event.flags of a failure */
 #define FSDEV_EVENT_ACTION_REQUIRED	0x1U	/* a processor was using the data */
 #define FSDEV_EVENT_SIMULATED		0x2U	/* a test: the hardware is fine */
-#define FSDEV_EVENT_KNOWN		0x4U	/* reported by FSDEV_IOC_ADD_BAD */
+#define FSDEV_EVENT_KNOWN		0x4U	/* from a list, not by a failure */
 #define FSDEV_EVENT_READ		0x8U	/* found by a read of the driver */
 
 /**
