@@ -139,7 +139,7 @@ int __init kernel_types_check(void)
 	char *btf;
 	int rc;
 
-	if (!file || !file->size) {
+	if (!file || kernfs_type(node) != KERNFS_FILE || !file->size) {
 		pr_err("%s: this kernel has no type information in /sys/kernel/btf/vmlinux to compare the module with\n",
 		       THIS_MODULE->name);
 		kernfs_put(node);
@@ -149,6 +149,9 @@ int __init kernel_types_check(void)
 	rc = btf ? kernel_types_copy(file, btf) : -ENOMEM;
 	if (!rc)
 		rc = kernel_types_read(btf, file->size);
+	if (rc && rc != -ENOEXEC)
+		pr_err("%s: this kernel's type information cannot be read: error %d\n",
+		       THIS_MODULE->name, rc);
 	kvfree(btf);
 	kernfs_put(node);
 	return rc;
