@@ -257,8 +257,8 @@ void memory_store(const struct fsdev *fsdev, void *to, const void *from, size_t 
 /**
  * memory_refresh() - have the next loads come from the memory, not from this host's caches
  * @mem: address from memory_address()
- * @len: bytes that are contiguous from there on, at most MEMORY_STEP: the kernel's function takes 32
- *	bits of them
+ * @len: bytes that are contiguous from there on, at most MEMORY_STEP: the kernel's function takes
+ *	32 bits of them
  *
  * What this host has stored there is written back first. See MEMORY_CAN_REFRESH for what another
  * processor of it stores in between.

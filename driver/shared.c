@@ -158,7 +158,8 @@ void shared_stop(struct fsdev *fsdev)
 {
 	if (!fsdev->shared)
 		return;
-	blocked_by(fsdev, "its memory is being written back from the caches, waiting for the last byte");
+	blocked_by(fsdev,
+		   "its memory is being written back from the caches, waiting for the last byte");
 	memory_refresh_range(fsdev, 0, memory_size(fsdev));
 }
 
