@@ -17,6 +17,7 @@
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/timekeeping.h>
 
 #include "fsdev_test.h"
 
@@ -50,6 +51,8 @@ static unsigned long gate_sleep_in(unsigned long a, unsigned long b, unsigned lo
 
 static int gate_entry(struct kprobe *probe, struct pt_regs *regs)
 {
+	u64 end;
+
 	if (READ_ONCE(gate_passing) == current) {
 		WRITE_ONCE(gate_passing, NULL);
 		return 0;
@@ -61,9 +64,13 @@ static int gate_entry(struct kprobe *probe, struct pt_regs *regs)
 		instruction_pointer_set(regs, (unsigned long)gate_sleep_in);
 		return 1;
 	}
-	/* interrupts stay on: a probe at a function's entry is one of ftrace */
-	for (int ms = 0; ms < GATE_LONGEST_MS && READ_ONCE(gate_closed); ms++)
-		mdelay(1);
+	/*
+	 * Interrupts stay on: a probe at a function's entry is one of ftrace. By the clock, as a
+	 * delay is short on a processor whose speed was measured while the host had other work.
+	 */
+	end = ktime_get_mono_fast_ns() + GATE_LONGEST_MS * (u64)NSEC_PER_MSEC;
+	while (READ_ONCE(gate_closed) && ktime_get_mono_fast_ns() < end)
+		cpu_relax();
 	return 0;
 }
 
