@@ -36,7 +36,7 @@ static int drop_entry(struct kprobe *probe, struct pt_regs *regs)
 		return 0;
 	WRITE_ONCE(drop_held, true);
 	for (int ms = 0; ms < DROP_MS && !READ_ONCE(drop_go); ms++)
-		mdelay(1);
+		spin_ms(1);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <linux/list.h>
 #include <linux/memremap.h>
 #include <linux/seq_file.h>
+#include <linux/timekeeping.h>
 #include <linux/types.h>
 
 #define TEST_WORDS 8
@@ -239,5 +240,17 @@ void geometry_exit(void);
 /* inject.c */
 extern const struct test_verb inject_verbs[];
 void inject_exit(void);
+
+/*
+ * Wait without sleeping, by the clock: a delay is short on a processor whose speed was measured
+ * while the host had other work. Context: any.
+ */
+static inline void spin_ms(u64 ms)
+{
+	u64 end = ktime_get_mono_fast_ns() + ms * NSEC_PER_MSEC;
+
+	while (ktime_get_mono_fast_ns() < end)
+		cpu_relax();
+}
 
 #endif

@@ -25,7 +25,7 @@ static int late_entry(struct kprobe *probe, struct pt_regs *regs)
 {
 	if (!READ_ONCE(late_seen)) {
 		WRITE_ONCE(late_seen, true);
-		mdelay(LATE_MS);
+		spin_ms(LATE_MS);
 	}
 	return 0;
 }
