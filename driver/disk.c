@@ -18,6 +18,7 @@
 #include "disk.h"
 #include "fstype.h"
 #include "holder.h"
+#include "kill.h"
 #include "memory.h"
 #include "platform.h"
 #include "poison.h"
@@ -300,18 +301,23 @@ static void disk_released(struct gendisk *disk)
 		fsdev_holder_unbar(fsdev);
 }
 
-/* Mappings are clamped before a file system that needs it, or device-mapper, has the disk. */
+/*
+ * Mappings are clamped before a file system that needs it, or device-mapper, has the disk; signals
+ * are put off before one that may become the holder has.
+ */
 static int disk_opened_clamped(struct gendisk *disk, bool claims)
 {
 	struct fsdev *fsdev = disk->private_data;
+	bool unseen = COMPAT_DISK_CLAIM_UNSEEN && fstype_has_partitions(disk);
 	int rc = disk_opened(disk, claims);
 
 	if (rc)
 		return rc;
 	if (claims)
 		WRITE_ONCE(fsdev->failure.reach, fstype_reach(fsdev, disk));
-	if (!(COMPAT_DISK_CLAIM_UNSEEN && fstype_has_partitions(disk)) &&
-	    (!claims || !fstype_may_share(fsdev, disk)))
+	if (unseen || (claims && fstype_may_hold(fsdev, disk)))
+		kill_hook();
+	if (!unseen && (!claims || !fstype_may_share(fsdev, disk)))
 		return 0;
 	rc = clamp_get(fsdev);
 	if (rc)

@@ -29,6 +29,7 @@
 #include "failure.h"
 #include "fstype.h"
 #include "holder.h"
+#include "kill.h"
 #include "memory.h"
 #include "pagemap.h"
 #include "platform.h"
@@ -220,6 +221,8 @@ static u64 note_early(struct fsdev *fsdev, u64 phys, u64 len)
 static __always_inline int notify_holder(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
 {
 	u64 end = READ_ONCE(fsdev->failure.reach);
+	struct kill_batch batch;
+	int rc;
 
 	if (unlikely(offset + len > end)) {
 		/* it may have grown */
@@ -228,7 +231,10 @@ static __always_inline int notify_holder(struct fsdev *fsdev, u64 offset, u64 le
 			return -EOPNOTSUPP;
 		len = min(len, end - offset);
 	}
-	return fsdev_holder_notify(fsdev, offset, len, mf_flags);
+	kill_begin(&batch);
+	rc = fsdev_holder_notify(fsdev, offset, len, mf_flags);
+	kill_end(fsdev, &batch, offset, len);
+	return rc;
 }
 
 /*

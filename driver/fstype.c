@@ -31,13 +31,20 @@
 #define EXT4_MAGIC_AT (1024 + 0x38)
 #define EROFS_MAGIC_AT 1024
 
+/* ext4 and EROFS do not hold the DAX device. */
+static bool fstype_holds(const void *start)
+{
+	return be32_to_cpup(start) == XFS_MAGIC ||
+	       (le16_to_cpup(start + EXT4_MAGIC_AT) != EXT4_SUPER_MAGIC &&
+		le32_to_cpup(start + EROFS_MAGIC_AT) != EROFS_SUPER_MAGIC_V1);
+}
+
 static bool fstype_shares(const void *start)
 {
 	unsigned int version = be16_to_cpup(start + XFS_VERSION_AT) & XFS_VERSION_MASK;
 
 	if (be32_to_cpup(start) != XFS_MAGIC)
-		return le16_to_cpup(start + EXT4_MAGIC_AT) != EXT4_SUPER_MAGIC &&
-		       le32_to_cpup(start + EROFS_MAGIC_AT) != EROFS_SUPER_MAGIC_V1;
+		return fstype_holds(start);
 	/* version 4 has no such files, and no feature word; 5 has both */
 	return version != 4 && (be32_to_cpup(start + XFS_RO_COMPAT_AT) & XFS_RO_COMPAT_REFLINK);
 }
@@ -155,6 +162,30 @@ u64 fstype_reach(const struct fsdev *fsdev, struct gendisk *disk)
 	return fstype_xfs_end(fsdev, U64_MAX);
 }
 
+/* Is one of the file systems such as @is says? Also where that is not known. */
+static bool fstype_any(struct fsdev *fsdev, struct gendisk *disk, bool (*is)(const void *start))
+{
+	bool parts = fstype_has_partitions(disk), any = false;
+	struct block_device *part;
+	unsigned long index;
+	void *start;
+
+	start = kmalloc(FSTYPE_BYTES, GFP_KERNEL);
+	if (!start)
+		return true;
+	/* what was written through the page cache is what a mount will read */
+	xa_for_each(&disk->part_tbl, index, part)
+		any |= sync_blockdev(part) != 0;
+	xa_for_each(&disk->part_tbl, index, part) {
+		/* a disk with partitions begins with their table */
+		if (parts && !index)
+			continue;
+		any |= !fstype_read(fsdev, part->bd_start_sect << SECTOR_SHIFT, start) || is(start);
+	}
+	kfree(start);
+	return any;
+}
+
 /**
  * fstype_may_share() - can files of a disk's user share blocks?
  * @fsdev: the device
@@ -166,29 +197,28 @@ u64 fstype_reach(const struct fsdev *fsdev, struct gendisk *disk)
 bool fstype_may_share(struct fsdev *fsdev, struct gendisk *disk)
 {
 	const void *claimer = READ_ONCE(disk->part0->bd_claiming);
-	struct block_device *part;
-	unsigned long index;
-	bool parts = fstype_has_partitions(disk), share = false;
-	void *start;
 
 	if (!claimer || fstype_claimed_by_dm(claimer))
 		return true;
-	if (fstype_claimed_by_process(disk, claimer))
-		return false;
-	start = kmalloc(FSTYPE_BYTES, GFP_KERNEL);
-	if (!start)
+	return !fstype_claimed_by_process(disk, claimer) && fstype_any(fsdev, disk, fstype_shares);
+}
+
+/**
+ * fstype_may_hold() - can a disk's user become the holder of the DAX device?
+ * @fsdev: the device
+ * @disk: its disk, which is being claimed
+ *
+ * Device-mapper does not, whatever is above it.
+ *
+ * Context: open of the disk, whose open_mutex is held; may sleep.
+ * Return: false only if it or each of its partitions has a file system that does not.
+ */
+bool fstype_may_hold(struct fsdev *fsdev, struct gendisk *disk)
+{
+	const void *claimer = READ_ONCE(disk->part0->bd_claiming);
+
+	if (!claimer)
 		return true;
-	/* what was written through the page cache is what a mount will read */
-	xa_for_each(&disk->part_tbl, index, part)
-		share |= sync_blockdev(part) != 0;
-	xa_for_each(&disk->part_tbl, index, part) {
-		/* a disk with partitions begins with their table */
-		if (parts && !index)
-			continue;
-		if (!fstype_read(fsdev, part->bd_start_sect << SECTOR_SHIFT, start) ||
-		    fstype_shares(start))
-			share = true;
-	}
-	kfree(start);
-	return share;
+	return !fstype_claimed_by_dm(claimer) && !fstype_claimed_by_process(disk, claimer) &&
+	       fstype_any(fsdev, disk, fstype_holds);
 }

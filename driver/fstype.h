@@ -13,6 +13,7 @@ struct gendisk;
 bool fstype_has_partitions(struct gendisk *disk);
 u64 fstype_xfs_end(const struct fsdev *fsdev, u64 end);
 u64 fstype_reach(const struct fsdev *fsdev, struct gendisk *disk);
+bool fstype_may_hold(struct fsdev *fsdev, struct gendisk *disk);
 bool fstype_may_share(struct fsdev *fsdev, struct gendisk *disk);
 
 #endif

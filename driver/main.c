@@ -21,6 +21,7 @@
 #include "geometry.h"
 #include "grow.h"
 #include "holder.h"
+#include "kill.h"
 #include "kernel_types.h"
 #include "late.h"
 #include "memory.h"
@@ -248,6 +249,7 @@ driver:	/* devices may have been bound, and unbound again */
 discover:
 	discover_exit();
 	clamp_exit();
+	kill_exit();
 readonly:
 	readonly_exit();
 sleep:
@@ -273,6 +275,7 @@ static void __exit fsdev_exit(void)
 	parent_exit();
 	discover_exit();
 	clamp_exit();
+	kill_exit();
 	direct_map_exit();
 	late_exit();
 	sleep_exit();

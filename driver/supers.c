@@ -43,11 +43,16 @@ static void super_end(struct work_struct *work)
 	kfree(end);
 }
 
-/*
- * Gives up a superblock that was kept active. Where it was unmounted meanwhile, the rest of the
- * unmount is left to a worker: it may have to wait for a disk that has nothing to do with us.
+/**
+ * super_put() - give up a superblock that was kept active
+ * @sb: that
+ *
+ * Where it was unmounted meanwhile, the rest of the unmount is left to a worker: it may have to
+ * wait for a disk that has nothing to do with us.
+ *
+ * Context: may sleep.
  */
-static void super_put(struct super_block *sb)
+void super_put(struct super_block *sb)
 {
 	struct super_end *end;
 

@@ -18,6 +18,7 @@ void supers_exit(void);
 bool supers_of_type(struct file_system_type *type, super_call_t *call, void *arg);
 bool supers_each(super_call_t *call, void *arg);
 struct file_system_type *supers_get_type(const char *name);
+void super_put(struct super_block *sb);
 bool super_each_file(struct super_block *sb, file_call_t *call, void *arg);
 bool super_has_swap(struct super_block *sb);
 bool super_has_writer(struct super_block *sb);

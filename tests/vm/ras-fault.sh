@@ -1,0 +1,180 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# lab: --cpus 2 --soft-reserved 512M --append log_buf_len=4M
+# A page of an XFS fails while a fault, a truncation or an unmount of its file is under way, each of which is held up just there
+# (tests/kernel/gate.c). Neither waits for the other for good, and no good page is taken for the one that failed.
+# shellcheck disable=SC2317  # cases are called by name
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/vm/tap.sh
+. "$(dirname -- "$0")/tap.sh"
+# shellcheck source=tests/vm/kernel-lib.sh
+. "$(dirname -- "$0")/kernel-lib.sh"
+# shellcheck source=tests/vm/ras-lib.sh
+. "$(dirname -- "$0")/ras-lib.sh"
+
+dev=dax10.0 disk=/dev/fsdev10.0 node=/dev/dax10.0 mnt=/mnt/fault held=''
+mkdir -p $mnt
+# what 6.1 says of a page that two files have read: upstream/dax-shared-read-fault.md
+case $(uname -r) in
+# shellcheck disable=SC2034  # for finish
+6.1.*) stock_complaint='WARNING: CPU: [0-9]+ PID: [0-9]+ at fs/dax.c:(380 dax_insert_entry|404 dax_disassociate_entry)' ;;
+esac
+
+# A file of a MiB, and another one that shares its blocks. After the mount no page of them is in memory. On 6.1 they are DAX only
+# until then: upstream/xfs-notify-cached-file.md
+before_case() {
+	mkfs.xfs -q -f -m rmapbt=1,reflink=1 $disk || fail "mkfs.xfs"
+	mount -o dax=always $disk $mnt || fail "mount"
+	dax-file fill $mnt/file 0 $MIB 1
+	dax-file fill $mnt/alone 0 $MIB 2
+	fallocate -l $MIB $mnt/unwritten
+	cp --reflink=always $mnt/file $mnt/copy
+	if ! kernel_is 6.1; then
+		umount $mnt
+		mount -o dax=always $disk $mnt || fail "mount"
+	fi
+	at=$(blocks $mnt/file 40960)
+}
+
+after_case() {
+	run gate-open
+	# it has no lock of its own any more
+	is "the file system lives" ok "$(touch $mnt/new 2>&1 && echo ok)"
+	umount $mnt
+	fsdev-node span $node clear "$at" 4096 0 >/dev/null
+	is "bad is then" "" "$(bad)"
+}
+
+# fails OFFSET: the page at that device offset fails, in the background; $failing
+fails() {
+	fsdev-node inject $node "$1" 4096 >/tmp/failed &
+	failing=$!
+}
+
+# ends PID: does it within ten seconds?
+ends() {
+	for _ in {1..200}; do
+		kill -0 "$1" 2>/dev/null || return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+# fault_beside FUNCTION FILE OFFSET TOUCH...: while a fault of the file is held up at the function, with its page's entry locked, the
+# page fails
+fault_beside() {
+	local function=$1 file=$2 offset=$3 toucher
+
+	shift 3
+	at=$(blocks "$file" "$offset")
+	ok "a gate at $function" run gate-sleep "$function" any
+	"$@" >/tmp/touched 2>&1 &
+	toucher=$!
+	ok "a fault is held up at $function" run gate-wait
+	fails "$at"
+	# it gets as far as it can
+	ends $failing
+	run gate-open
+	ok "the fault ends" ends $toucher
+	ok "the failure is handled" ends $failing
+	is "it was one" "ok, 4096 bytes" "$(cat /tmp/failed)"
+	wait $toucher 2>/dev/null
+	status=$?
+}
+
+# XFS asks whether the block is shared, which it does not on 6.1, while it walks who has it.
+case_read() {
+	kernel_is 6.1 && return
+	hold /tmp/1 $mnt/copy
+	fault_beside xfs_reflink_trim_around_shared $mnt/file 40960 ras-file touch $mnt/file 40960
+	is "bad is" "$at+4096" "$(bad)"
+	like "who faulted is told" "^SIGBUS (AR|ADRERR) at 40960" "$(cat /tmp/touched)"
+	let_go
+	like "another that has the page mapped, by the other file" "^SIGBUS (AO|AR|ADRERR) at 40960" "$(tail -n 1 /tmp/1)"
+}
+
+# It makes the page's own copy.
+case_copy() {
+	hold /tmp/1 $mnt/copy
+	fault_beside xfs_reflink_allocate_cow $mnt/file 40960 xfs_io -c "mmap -rw 0 1m" -c "mwrite -S 1 40960 4096" $mnt/file
+	is "bad is" "$at+4096" "$(bad)"
+	is "who faulted is told, as there is nothing to copy" 135 $status
+	let_go
+	like "another that has the page mapped, by the other file" "^SIGBUS (AO|AR|ADRERR) at 40960" "$(tail -n 1 /tmp/1)"
+}
+
+# It makes an unwritten block a written one, and zeroes it, which repairs it.
+case_first_write() {
+	fault_beside xfs_iomap_write_direct $mnt/unwritten 40960 xfs_io -c "mmap -rw 0 1m" -c "mwrite -S 1 40960 4096" $mnt/unwritten
+	is "bad is" "" "$(bad)"
+	is "who faulted goes on" 0 $status
+}
+
+# 6.1 calls for files with a page cache as well, and shuts down where that is refused.
+case_page_cache() {
+	umount $mnt
+	mount -o dax=inode $disk $mnt
+	cat $mnt/file >/dev/null
+	is "the file has a page cache" no "$(dax-file is-dax $mnt/file)"
+	fails "$at"
+	wait $failing
+	is "bad is" "$at+4096" "$(bad)"
+}
+
+# What is longer under way than a moment keeps no failure from being handled.
+case_locked() {
+	ok "a gate in a truncation, with faults locked out" run gate-sleep xfs_free_file_space any
+	xfs_io -c "fpunch 0 4096" $mnt/file &
+	puncher=$!
+	ok "it is held up" run gate-wait
+	fails "$at"
+	ok "the failure is handled meanwhile" ends $failing
+	like "the log says of whom it was not told" "inode $(stat -c %i $mnt/file) is locked: processes that map a failed page of it are not signalled" \
+		"$(dmesg | grep 'is locked:' | tail -n 1)"
+	run gate-open
+	wait $puncher
+	is "bad is" "$at+4096" "$(bad)"
+	is "the page cannot be read" EIO "$(ras-file read $mnt/copy 40960 4096 | grep -o EIO)"
+}
+
+# Between XFS's walk and the signals the file gets another page there.
+case_another_page() {
+	hold /tmp/1 $mnt/copy
+	ok "a gate between XFS and the signals" run gate-sleep fsdev:kill_batch_run any
+	fails "$at"
+	ok "XFS has told who has the page" run gate-wait
+	xfs_io -c "fpunch 40960 4096" -c "pwrite -q -S 1 40960 4096" $mnt/file
+	ok "the file has another page there" test "$at" != "$(blocks $mnt/file 40960)"
+	hold /tmp/2 $mnt/file
+	run gate-open
+	ok "the failure is handled" ends $failing
+	sleep 0.5
+	is "who has the new page mapped goes on" ready "$(paste -sd' ' /tmp/2)"
+	let_go
+	like "who has the old one mapped is told" "^SIGBUS (AO|AR|ADRERR) at 40960" "$(tail -n 1 /tmp/1)"
+	is "the new one is no failed page" read "$(ras-file touch $mnt/file 40960)"
+}
+
+# The file system is unmounted between XFS's walk and the signals.
+case_unmount() {
+	cat $mnt/file >/dev/null
+	ok "a gate between XFS and the signals" run gate-sleep fsdev:kill_batch_run any
+	fails "$at"
+	ok "XFS has told who has the page" run gate-wait
+	umount $mnt
+	run gate-open
+	ok "the failure is handled" ends $failing
+	is "bad is" "$at+4096" "$(bad)"
+	# a worker unmounts it
+	for _ in {1..100}; do ! mount -o dax=always $disk $mnt 2>/dev/null || break; sleep 0.05; done
+	ok "it can be mounted again" mountpoint -q $mnt
+}
+
+# else only the task that meets a failed page is signalled, and what several files have is unmapped from no other
+echo 1 >/proc/sys/vm/memory_failure_early_kill
+begin 10
+make_dynamic 10 0 512
+ok "three ranges" shape dax10.0 0:16 24:16 48:400
+is "bound" bound "$(bind dax10.0 fsdev)"
+run_cases
