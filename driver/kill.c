@@ -30,7 +30,6 @@
 
 #include "compat/revoke.h"
 #include "device.h"
-#include "failure.h"
 #include "kill.h"
 #include "memory.h"
 #include "redirect.h"
@@ -163,9 +162,9 @@ static void kill_file_run(struct fsdev *fsdev, const struct kill_file *file, u64
 
 	while (!filemap_invalidate_trylock_shared(mapping)) {
 		if (!kill_waits(until)) {
-			failure_log(fsdev,
-				    "%s: inode %llu is locked: processes that map a failed page of it are not signalled",
-				    file->inode->i_sb->s_id, (u64)file->inode->i_ino);
+			dev_warn_ratelimited(fsdev_dev(fsdev),
+					     "%s: inode %llu is locked: processes that map a failed page of it are not signalled\n",
+					     file->inode->i_sb->s_id, (u64)file->inode->i_ino);
 			return;
 		}
 	}
