@@ -15,6 +15,10 @@
  * that failed. It stays that until the processes are signalled, as the file's invalidate_lock keeps
  * it from being truncated, and a fault does not copy from it, since it is poisoned.
  *
+ * What has the file or the page locked may wait for this very report, as a write that repairs the
+ * page does. So it is waited for a moment only; then the page is unmapped, and processes that need
+ * it fault and are signalled by that.
+ *
  * In other tasks, as those that notify holders of other drivers, mf_dax_kill_procs() is itself.
  */
 #include <linux/dax.h>
@@ -26,6 +30,7 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/static_call.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "compat/revoke.h"
@@ -35,8 +40,8 @@
 #include "redirect.h"
 #include "supers.h"
 
-/* For truncations and faults that keep files or pages of them locked. */
-#define KILL_PATIENCE HZ
+/* For what keeps files or pages of them locked, in a batch. */
+#define KILL_PATIENCE (HZ / 2)
 #define KILL_POLL_US 100
 
 /**
@@ -46,9 +51,11 @@
  * @index: first page in the file
  * @nr: pages
  * @mf_flags: for mf_dax_kill_procs()
+ * @put: gives the last reference up
  */
 struct kill_file {
 	struct list_head node;
+	struct work_struct put;
 	struct inode *inode;
 	pgoff_t index;
 	unsigned long nr;
@@ -56,6 +63,8 @@ struct kill_file {
 };
 
 struct kill_slot kill_slots[KILL_SLOTS];
+
+static struct workqueue_struct *kill_queue;
 
 /* Written under kill_lock; what it has not been seen by is signalled at once. */
 bool kill_hooked;
@@ -131,6 +140,18 @@ static struct redirect_set kill_set = {
 	.nr = ARRAY_SIZE(kill_functions),
 };
 
+/**
+ * kill_wait_slot() - wait until kill_begin() may find a slot
+ *
+ * A slot is given back before anything is waited for but the holder's walk.
+ *
+ * Context: may sleep.
+ */
+noinline void kill_wait_slot(void)
+{
+	usleep_range(KILL_POLL_US, 2 * KILL_POLL_US);
+}
+
 static bool kill_waits(unsigned long until)
 {
 	if (time_after(jiffies, until))
@@ -139,41 +160,97 @@ static bool kill_waits(unsigned long until)
 	return true;
 }
 
-/* Has a page of a file, whose invalidate_lock is held, failed with those of the batch? */
-static bool kill_page_failed(const struct fsdev *fsdev, struct address_space *mapping,
-			     pgoff_t index, u64 offset, u64 len, unsigned long until)
+/* Unlocked, or KILL_PATIENCE is over. */
+static void *kill_entry(struct address_space *mapping, pgoff_t index, unsigned long until)
 {
 	void *entry = xa_load(&mapping->i_pages, index);
-	unsigned long pfn, nr;
-	u64 at;
 
 	/* a fault that is under way may have passed the check for poison before the page failed */
 	while (compat_dax_locked(entry) && kill_waits(until))
 		entry = xa_load(&mapping->i_pages, index);
+	return entry;
+}
+
+/* Has an entry's page failed with those of the batch? */
+static bool kill_entry_failed(const struct fsdev *fsdev, const void *entry, pgoff_t index,
+			      u64 offset, u64 len)
+{
+	unsigned long pfn, nr;
+	u64 at;
+
 	return compat_dax_entry(entry, &pfn, &nr) &&
 	       memory_offset(fsdev, PFN_PHYS(pfn + (index & (nr - 1))), &at) && at >= offset &&
 	       at - offset < len;
+}
+
+/*
+ * Signals for the pages of a file that are in memory. Returns false if one stayed locked. Caller
+ * must hold the file's invalidate_lock.
+ */
+static bool kill_pages(const struct fsdev *fsdev, const struct kill_file *file, u64 offset, u64 len,
+		       unsigned long until)
+{
+	struct address_space *mapping = file->inode->i_mapping;
+	unsigned long index = file->index, last = index + file->nr - 1;
+	bool all = true;
+
+	while (xa_find(&mapping->i_pages, &index, last, XA_PRESENT)) {
+		void *entry = kill_entry(mapping, index, until);
+
+		if (compat_dax_locked(entry))
+			all = false;
+		else if (kill_entry_failed(fsdev, entry, index, offset, len))
+			static_call(kill_dax_procs)(mapping, index, 1, file->mf_flags);
+		if (index++ == last)
+			break;
+		cond_resched();
+	}
+	return all;
 }
 
 static void kill_file_run(struct fsdev *fsdev, const struct kill_file *file, u64 offset, u64 len,
 			  unsigned long until)
 {
 	struct address_space *mapping = file->inode->i_mapping;
+	bool locked, all = false;
 
-	while (!filemap_invalidate_trylock_shared(mapping)) {
-		if (!kill_waits(until)) {
-			dev_warn_ratelimited(fsdev_dev(fsdev),
-					     "%s: inode %llu is locked: processes that map a failed page of it are not signalled\n",
-					     file->inode->i_sb->s_id, (u64)file->inode->i_ino);
-			return;
-		}
+	do {
+		locked = filemap_invalidate_trylock_shared(mapping);
+	} while (!locked && kill_waits(until));
+	if (locked) {
+		all = kill_pages(fsdev, file, offset, len, until);
+		filemap_invalidate_unlock_shared(mapping);
 	}
-	for (unsigned long i = 0; i < file->nr; i++) {
-		if (kill_page_failed(fsdev, mapping, file->index + i, offset, len, until))
-			static_call(kill_dax_procs)(mapping, file->index + i, 1, file->mf_flags);
-		cond_resched();
+	if (all)
+		return;
+	unmap_mapping_pages(mapping, file->index, file->nr, false);
+	dev_warn_ratelimited(fsdev_dev(fsdev),
+			     "%s: inode %llu is locked: a failed page of it is unmapped, and its processes are signalled when they need it\n",
+			     file->inode->i_sb->s_id, (u64)file->inode->i_ino);
+}
+
+static void kill_put_last(struct work_struct *work)
+{
+	struct kill_file *file = container_of(work, struct kill_file, put);
+	struct super_block *sb = file->inode->i_sb;
+
+	iput(file->inode);
+	super_put(sb);
+	kfree(file);
+}
+
+/* What evicts the inode may wait, for pages of it that are in use or for a frozen file system. */
+static void kill_put(struct kill_file *file)
+{
+	struct super_block *sb = file->inode->i_sb;
+
+	if (!atomic_add_unless(&file->inode->i_count, -1, 1)) {
+		INIT_WORK(&file->put, kill_put_last);
+		queue_work(kill_queue, &file->put);
+		return;
 	}
-	filemap_invalidate_unlock_shared(mapping);
+	super_put(sb);
+	kfree(file);
 }
 
 /**
@@ -187,17 +264,12 @@ static void kill_file_run(struct fsdev *fsdev, const struct kill_file *file, u64
  */
 noinline void kill_batch_run(struct fsdev *fsdev, struct kill_batch *batch, u64 offset, u64 len)
 {
-	/* not for longer: memory_failure() has its mutex */
 	unsigned long until = jiffies + KILL_PATIENCE;
 	struct kill_file *file, *next;
 
 	list_for_each_entry_safe(file, next, &batch->files, node) {
-		struct super_block *sb = file->inode->i_sb;
-
 		kill_file_run(fsdev, file, offset, len, until);
-		iput(file->inode);
-		super_put(sb);
-		kfree(file);
+		kill_put(file);
 	}
 }
 
@@ -223,7 +295,19 @@ void kill_hook(void)
 }
 
 /**
- * kill_exit() - take the hook off
+ * kill_init() - set up
+ *
+ * Context: loading the module.
+ * Return: 0 or -ENOMEM.
+ */
+int __init kill_init(void)
+{
+	kill_queue = alloc_workqueue("fsdev_kill", WQ_UNBOUND, 0);
+	return kill_queue ? 0 : -ENOMEM;
+}
+
+/**
+ * kill_exit() - take the hook off, and undo kill_init()
  *
  * Context: unloading the module, when no device is bound; may sleep.
  */
@@ -231,4 +315,5 @@ void kill_exit(void)
 {
 	redirect_remove(&kill_set);
 	synchronize_rcu_tasks();	/* of another driver, asking kill_wants() */
+	destroy_workqueue(kill_queue);
 }

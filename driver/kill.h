@@ -39,27 +39,37 @@ struct kill_slot {
 extern struct kill_slot kill_slots[KILL_SLOTS];
 extern bool kill_hooked;
 
+void kill_wait_slot(void);
+
+static __always_inline struct kill_slot *kill_take_slot(void)
+{
+	for (struct kill_slot *slot = kill_slots; slot < kill_slots + KILL_SLOTS; slot++)
+		if (!READ_ONCE(slot->task) && !cmpxchg(&slot->task, NULL, current))
+			return slot;
+	return NULL;
+}
+
 /**
  * kill_begin() - put signals off until kill_end()
  * @batch: is filled by the holder's calls of mf_dax_kill_procs()
  *
- * Without the hook, and with all slots taken, they are not.
+ * Without the hook they are not.
  *
- * Context: before the holder is notified, in the same task.
+ * Context: before the holder is notified, in the same task; may sleep.
  */
 static __always_inline void kill_begin(struct kill_batch *batch)
 {
 	batch->slot = NULL;
 	if (!READ_ONCE(kill_hooked))
 		return;
-	for (struct kill_slot *slot = kill_slots; slot < kill_slots + KILL_SLOTS; slot++) {
-		if (READ_ONCE(slot->task) || cmpxchg(&slot->task, NULL, current))
-			continue;
-		INIT_LIST_HEAD(&batch->files);
-		slot->batch = batch;
-		batch->slot = slot;
-		return;
+	for (;;) {
+		batch->slot = kill_take_slot();
+		if (likely(batch->slot))
+			break;
+		kill_wait_slot();
 	}
+	INIT_LIST_HEAD(&batch->files);
+	batch->slot->batch = batch;
 }
 
 void kill_batch_run(struct fsdev *fsdev, struct kill_batch *batch, u64 offset, u64 len);
@@ -86,6 +96,7 @@ static __always_inline void kill_end(struct fsdev *fsdev, struct kill_batch *bat
 }
 
 void kill_hook(void);
+int kill_init(void);
 void kill_exit(void);
 
 #endif

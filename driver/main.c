@@ -224,9 +224,12 @@ static int __init fsdev_init(void)
 	rc = readonly_init(&fsdev_driver.drv);
 	if (rc)
 		goto sleep;
-	rc = clamp_init();
+	rc = kill_init();
 	if (rc)
 		goto readonly;
+	rc = clamp_init();
+	if (rc)
+		goto kill;
 	discover_init();
 	rc = unload_init();
 	if (rc)
@@ -249,6 +252,7 @@ driver:	/* devices may have been bound, and unbound again */
 discover:
 	discover_exit();
 	clamp_exit();
+kill:
 	kill_exit();
 readonly:
 	readonly_exit();

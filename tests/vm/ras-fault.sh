@@ -122,18 +122,23 @@ case_page_cache() {
 	is "bad is" "$at+4096" "$(bad)"
 }
 
-# What is longer under way than a moment keeps no failure from being handled.
+# What is longer under way than a moment keeps no failure from being handled, and no process keeps the page mapped.
 case_locked() {
+	hold /tmp/1 $mnt/copy
+	hold /tmp/2 $mnt/file
 	ok "a gate in a truncation, with faults locked out" run gate-sleep xfs_free_file_space any
 	xfs_io -c "fpunch 0 4096" $mnt/file &
 	puncher=$!
 	ok "it is held up" run gate-wait
 	fails "$at"
 	ok "the failure is handled meanwhile" ends $failing
-	like "the log says of whom it was not told" "inode $(stat -c %i $mnt/file) is locked: processes that map a failed page of it are not signalled" \
+	like "another that has the page mapped, by the other file" "^SIGBUS (AO|AR|ADRERR) at 40960" "$(tail -n 1 /tmp/1)"
+	like "the log says which file was locked" "inode $(stat -c %i $mnt/file) is locked: a failed page of it is unmapped" \
 		"$(dmesg | grep 'is locked:' | tail -n 1)"
 	run gate-open
 	wait $puncher
+	let_go
+	like "who has it mapped by that one faults then" "^SIGBUS (AR|ADRERR) at 40960" "$(tail -n 1 /tmp/2)"
 	is "bad is" "$at+4096" "$(bad)"
 	is "the page cannot be read" EIO "$(ras-file read $mnt/copy 40960 4096 | grep -o EIO)"
 }

@@ -74,7 +74,7 @@ struct device {
 	struct old_mount old[MOUNTS];
 };
 
-enum task { LOAD, READ, STORE, WRITE, BUSY, QUIET, QUIT };
+enum task { LOAD, READ, STORE, WRITE, BUSY, QUIT };
 
 struct request {
 	enum task task;
@@ -369,8 +369,7 @@ static void __attribute__((noreturn)) keeper_main(const struct keeper *k, int fd
 			break;
 		}
 		case BUSY:
-		case QUIET:
-			busy = request.task == BUSY;
+			busy = true;
 			break;
 		case QUIT:
 			_exit(0);
@@ -435,13 +434,6 @@ static void drop_keepers(int device)
 	for (int i = 0; i < KEEPERS; i++)
 		if (keepers[i].pid && keepers[i].device == device && !keepers[i].old)
 			drop_keeper(&keepers[i]);
-}
-
-static void quiet(int device, bool on)
-{
-	for (int i = 0; i < KEEPERS; i++)
-		if (keepers[i].pid && keepers[i].device == device && keepers[i].busy)
-			ask(&keepers[i], on ? QUIET : BUSY, 0, 0);
 }
 
 /* at the same place of 2 MiB in memory as in the file, so that entries of 2 MiB can be mapped */
@@ -1577,9 +1569,6 @@ static void fail_page(struct device *d)
 	say(" fail%d:%" PRIu64, number, page);
 	early_kill = any(2);
 	put_text("/proc/sys/vm/memory_failure_early_kill", early_kill ? "1" : "0");
-	/* xfs-notify-fault-deadlock.md: a fault beside it may hang, and all failures with it */
-	if (d->xfs)
-		quiet(numbered(d), true);
 	if (how == 2)
 		good = fail_mapped(d, number, page);
 	else
@@ -1622,8 +1611,6 @@ static void fail_page(struct device *d)
 			usleep(10000);
 		}
 	}
-	if (d->xfs)
-		quiet(numbered(d), false);
 }
 
 static void repair(struct device *d)
