@@ -13,7 +13,7 @@
 
 struct fsdev;
 
-/* Notifications at a time, of all devices; memory_failure() has one, each device's worker another. */
+/* Notifications at a time, of all devices: one by memory_failure(), the others by workers. */
 #define KILL_SLOTS 16
 
 /**

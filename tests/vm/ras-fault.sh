@@ -3,7 +3,7 @@
 # lab: --cpus 2 --soft-reserved 512M --append log_buf_len=4M
 # A page of an XFS fails while a fault, a truncation or an unmount of its file is under way, each of which is held up just there
 # (tests/kernel/gate.c). Neither waits for the other for good, and no good page is taken for the one that failed.
-# shellcheck disable=SC2317  # cases are called by name
+# shellcheck disable=SC2317,SC2086,SC2119  # cases are called by name, and no path here has blanks
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/vm/tap.sh
@@ -16,17 +16,17 @@
 dev=dax10.0 disk=/dev/fsdev10.0 node=/dev/dax10.0 mnt=/mnt/fault held=''
 mkdir -p $mnt
 # what 6.1 says of a page that two files have read: upstream/dax-shared-read-fault.md
-case $(uname -r) in
 # shellcheck disable=SC2034  # for finish
+case $(uname -r) in
 6.1.*) stock_complaint='WARNING: CPU: [0-9]+ PID: [0-9]+ at fs/dax.c:(380 dax_insert_entry|404 dax_disassociate_entry)' ;;
 esac
 
-# A file of a MiB, and another one that shares its blocks. After the mount no page of them is in memory. On 6.1 they are DAX only
+# A file of 3 MiB, and another one that shares its blocks. After the mount no page of them is in memory. On 6.1 they are DAX only
 # until then: upstream/xfs-notify-cached-file.md
 before_case() {
 	mkfs.xfs -q -f -m rmapbt=1,reflink=1 $disk || fail "mkfs.xfs"
 	mount -o dax=always $disk $mnt || fail "mount"
-	dax-file fill $mnt/file 0 $MIB 1
+	dax-file fill $mnt/file 0 $((3 * MIB)) 1
 	dax-file fill $mnt/alone 0 $MIB 2
 	fallocate -l $MIB $mnt/unwritten
 	cp --reflink=always $mnt/file $mnt/copy
@@ -42,13 +42,13 @@ after_case() {
 	# it has no lock of its own any more
 	is "the file system lives" ok "$(touch $mnt/new 2>&1 && echo ok)"
 	umount $mnt
-	fsdev-node span $node clear "$at" 4096 0 >/dev/null
+	fsdev-node span "$node" clear "$at" 4096 0 >/dev/null
 	is "bad is then" "" "$(bad)"
 }
 
 # fails OFFSET: the page at that device offset fails, in the background; $failing
 fails() {
-	fsdev-node inject $node "$1" 4096 >/tmp/failed &
+	fsdev-node inject "$node" "$1" 4096 >/tmp/failed &
 	failing=$!
 }
 
@@ -124,11 +124,13 @@ case_page_cache() {
 
 # What is longer under way than a moment keeps no failure from being handled, and no process keeps the page mapped.
 case_locked() {
-	hold /tmp/1 $mnt/copy
 	hold /tmp/2 $mnt/file
-	ok "a gate in a truncation, with faults locked out" run gate-sleep xfs_free_file_space any
-	xfs_io -c "fpunch 0 4096" $mnt/file &
-	puncher=$!
+	# the page names this one, so that the driver unmaps it from no other by itself
+	hold /tmp/1 $mnt/copy
+	# far away: what is replaced is unmapped by 2 MiB, and a truncation would unmap all of the file
+	ok "a gate in a write that copies, with faults locked out" run gate-sleep xfs_reflink_allocate_cow any
+	xfs_io -c "pwrite -q -S 1 2m 4096" $mnt/file &
+	writer=$!
 	ok "it is held up" run gate-wait
 	fails "$at"
 	ok "the failure is handled meanwhile" ends $failing
@@ -136,7 +138,7 @@ case_locked() {
 	like "the log says which file was locked" "inode $(stat -c %i $mnt/file) is locked: a failed page of it is unmapped" \
 		"$(dmesg | grep 'is locked:' | tail -n 1)"
 	run gate-open
-	wait $puncher
+	wait $writer
 	let_go
 	like "who has it mapped by that one faults then" "^SIGBUS (AR|ADRERR) at 40960" "$(tail -n 1 /tmp/2)"
 	is "bad is" "$at+4096" "$(bad)"
