@@ -424,6 +424,9 @@ static unsigned int drain(unsigned int slot, unsigned int most)
 		if (event.kind == FSDEV_EVENT_GROWN)
 			ranges_again(watched[slot].device);
 		watched[slot].told = true;
+		/* whatever becomes of the machine while a program or a walk is waited for */
+		if ((exec_path || with_files) && event.kind != FSDEV_EVENT_REMOVAL)
+			write_down(slot, false);
 		tell(slot, &event);
 		printed++;
 	}

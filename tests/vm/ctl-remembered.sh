@@ -107,6 +107,22 @@ kill $monitor
 wait $monitor
 ok "disable" fsdevctl disable $dev
 
+# the machine may end while a program is told, as by that program
+printf '#!/bin/sh\ngrep -h ^poison %s >>/tmp/told\n' "$record" >/tmp/tell
+chmod 755 /tmp/tell
+: >/tmp/monitor
+fsdevctl enable $dev 2>/dev/null
+fsdevctl monitor --record --exec /tmp/tell --count 1 >/dev/null 2>/tmp/monitor &
+monitor=$!
+until has_line watching /tmp/monitor; do sleep 0.1; done
+fails 800
+wait $monitor
+is "monitor --exec: it is written down before the program is run" \
+	"$(for page in 700 800 900; do printf 'poison %#x+0x1000\n' $((start + page * 4096)); done)" "$(cat /tmp/told)"
+repairs 800
+ok "disable" fsdevctl disable $dev
+is "without what was repaired" "700+1 900+1" "$(written)"
+
 # bound in another way than by the tool: said, and what can be read is good
 : >/tmp/monitor
 fsdevctl monitor --record >/dev/null 2>/tmp/monitor &
