@@ -15,6 +15,8 @@ ended() { echo "$(systemctl is-active fsdev-attach@weights.service) $(state fsde
 written() { cat /var/lib/fsdev/poison/* | grep -c ^poison; }
 # other UNIT PROPERTY BEFORE: whether it has another value now
 other() { case $(state "$1" "$2") in '' | 0 | "$3") ;; *) echo yes ;; esac; }
+# told: the first failure that the monitor's program has heard of; devices that went were told to it as well
+told() { grep -m1 failure /run/page-failed; }
 # watches: how often a monitor has begun
 watches() { said fsdev-monitor.service | grep -c "watching; ends with Ctrl-C"; }
 scratch=$(of soft-reserved chardev)
@@ -71,7 +73,7 @@ is "it is watching" 1 "$(comes 1 watches)"
 at=$(($(filefrag -v -b4096 /data/file | sed -nE 's/^ *0: +0\.\. +[0-9]+: +([0-9]+)\.\..*/\1/p') * 4096))
 ok "a page of a file fails" fsdevctl inject data "$at" --yes
 data=$(fsdevctl list data --json | jq -r '.[0].chardev')
-is "its program is told of the file" "$data failure $at+4096 /data/file" "$(comes "$data failure $at+4096 /data/file" head -n 1 /run/page-failed)"
+is "its program is told of the file" "$data failure $at+4096 /data/file" "$(comes "$data failure $at+4096 /data/file" told)"
 like "the journal has it" "^[0-9T:.+-]+ $data failure $(printf '%#x' "$at")\+0x1000 " "$(said fsdev-monitor.service)"
 like "with the file" "^  .*/data/file" "$(said fsdev-monitor.service)"
 ok "repaired" fsdevctl repair data "$at" --yes
