@@ -210,8 +210,11 @@ static void look_at_module(const struct utsname *kernel)
 			kernel->release, kernel->release);
 		return;
 	}
-	if (facts.there && facts.path[0] &&
-	    (strncmp(facts.vermagic, kernel->release, len) || facts.vermagic[len] != ' '))
+	if (facts.path[0] && !facts.vermagic[0])
+		problem("%s is damaged: dkms install --force fsdev/VERSION -k %s", facts.path,
+			kernel->release);
+	else if (facts.path[0] &&
+		 (strncmp(facts.vermagic, kernel->release, len) || facts.vermagic[len] != ' '))
 		problem("%s is built for kernel %s, and %s runs: dkms install --force fsdev/VERSION -k %s",
 			facts.path, facts.vermagic, kernel->release, kernel->release);
 	else if (facts.path[0])

@@ -6,6 +6,7 @@
 #include <libkmod.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "module.h"
 
@@ -84,6 +85,9 @@ int module_facts(const char *name, struct module_facts *facts)
 	path = kmod_module_get_path(module);
 	state = kmod_module_get_initstate(module);
 	facts->loaded = state == KMOD_MODULE_LIVE || state == KMOD_MODULE_BUILTIN;
+	/* an index that is older than what it names */
+	if (path && access(path, F_OK))
+		path = NULL;
 	facts->there = path || state == KMOD_MODULE_BUILTIN;
 	if (path) {
 		snprintf(facts->path, sizeof(facts->path), "%s", path);

@@ -11,7 +11,7 @@
  * @there: there is a file of it for the running kernel
  * @loaded: it is in the kernel, or part of it
  * @path: where the file is
- * @vermagic: the kernel it was built for
+ * @vermagic: the kernel it was built for, empty if the file cannot be read as a module
  * @signer: who signed it, empty if it is not signed
  * @version: its version, empty if it has none
  */

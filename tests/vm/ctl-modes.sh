@@ -105,6 +105,8 @@ modprobe -r fsdev
 mount -t tmpfs tmpfs "/usr/lib/modules/$(uname -r)/updates"
 gives "no module" 1 "no module fsdev for the running kernel.*in mode devdax, as before|module fsdev does not load" \
 	fsdevctl enable $dev
-gives "doctor: no module" 5 "PROBLEM +there is no module fsdev|built for kernel" fsdevctl doctor
+gives "doctor: no module" 5 "PROBLEM +there is no module fsdev for kernel $(uname -r | sed 's/+/\\+/g'): " fsdevctl doctor
+: >"/usr/lib/modules/$(uname -r)/updates/fsdev.ko"
+gives "doctor: a module that is none" 5 "PROBLEM +/[^ ]*/updates/fsdev.ko is damaged: " fsdevctl doctor
 umount "/usr/lib/modules/$(uname -r)/updates"
 is "no module: the mode" device_dax "$(driver_of $dev)"
