@@ -76,6 +76,12 @@ static struct redirect_set clamp_xfs = {
 	.nr = ARRAY_SIZE(clamp_xfs_functions),
 };
 
+static struct xfs_hook clamp_hook = {
+	.set = &clamp_xfs,
+	.hooked = cow_hooked,
+	.lost = "clones, and copy-on-write by write(), are refused on its DAX files",
+};
+
 /* Does a mapping stand for memory? */
 static bool clamp_has_memory(const struct iomap *map)
 {
@@ -358,7 +364,7 @@ static int clamp_start(void)
 	if (rc)
 		return rc;
 	redirect_switch(&clamp_dax, true);
-	rc = xfs_hook_start();
+	rc = xfs_hook_start(&clamp_hook);
 	if (rc)
 		goto dax;
 	rc = tracepoint_probe_register(clamp_point, clamp_dstmap, NULL);
@@ -367,7 +373,7 @@ static int clamp_start(void)
 	return 0;
 
 xfs:
-	xfs_hook_stop();
+	xfs_hook_stop(&clamp_hook);
 dax:
 	redirect_switch(&clamp_dax, false);
 	return rc;
@@ -383,7 +389,7 @@ static void clamp_end(void)
 	lockdep_assert_held(&clamp_lock);
 	tracepoint_probe_unregister(clamp_point, clamp_dstmap, NULL);
 	redirect_switch(&clamp_dax, false);
-	xfs_hook_stop();
+	xfs_hook_stop(&clamp_hook);
 }
 
 /**
@@ -441,7 +447,7 @@ void clamp_stop(struct fsdev *fsdev)
 int clamp_init(void)
 {
 	cow_init();
-	return xfs_hook_init(&clamp_xfs, cow_hooked);
+	return xfs_hook_init(&clamp_hook);
 }
 
 /**
@@ -453,7 +459,7 @@ int clamp_init(void)
 void clamp_exit(void)
 {
 	tracepoint_synchronize_unregister();
-	xfs_hook_exit();
+	xfs_hook_exit(&clamp_hook);
 	redirect_remove(&clamp_dax);
 	synchronize_rcu_tasks();	/* redirected, and not counted yet */
 	remap_exit();

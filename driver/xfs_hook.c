@@ -2,14 +2,14 @@
 /*
  * XFS hook: redirect functions of XFS, a module that can come after they are wanted, and go.
  *
- * The hook is there from the first time that it is wanted with XFS until XFS or this module is
+ * A hook is there from the first time that it is wanted with XFS until XFS or this module is
  * unloaded: calls that have begun while it was wanted end later.
  */
+#include <linux/container_of.h>
 #include <linux/fs.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/notifier.h>
 #include <linux/string.h>
 
 #include "redirect.h"
@@ -17,25 +17,22 @@
 #include "xfs_hook.h"
 #include "xfs_layout.h"
 
-/* Protects all that is below. */
+/* Protects the hooks. */
 static DEFINE_MUTEX(xfs_hook_lock);
 
-static struct redirect_set *xfs_hook_set;
-static xfs_hooked_t *xfs_hook_hooked;
-static bool xfs_hook_wanted;
-
 /* @type is XFS, if it is live. Caller must hold xfs_hook_lock. */
-static void xfs_hook_switch(const struct file_system_type *type)
+static void xfs_hook_switch(struct xfs_hook *hook, const struct file_system_type *type)
 {
-	bool active = xfs_hook_set->there;
+	bool active = hook->set->there;
 
 	lockdep_assert_held(&xfs_hook_lock);
-	redirect_switch(xfs_hook_set, active);
-	xfs_hook_hooked(active, active && type && xfs_layout_fits(type->owner) ? type : NULL);
+	redirect_switch(hook->set, active);
+	hook->hooked(active, active && type && xfs_layout_fits(type->owner) ? type : NULL);
 }
 
 /**
  * xfs_hook_start() - have the functions replaced
+ * @hook: those
  *
  * From now on, or from when XFS is loaded.
  *
@@ -43,7 +40,7 @@ static void xfs_hook_switch(const struct file_system_type *type)
  * Return: 0; -EBUSY if one of the functions is replaced already, as by a livepatch; another
  * negative errno.
  */
-int xfs_hook_start(void)
+int xfs_hook_start(struct xfs_hook *hook)
 {
 	struct file_system_type *type;
 	int rc = 0;
@@ -52,9 +49,9 @@ int xfs_hook_start(void)
 	/* while XFS is being loaded xfs_hook_notify() does it */
 	type = supers_get_type("xfs");
 	if (type)
-		rc = redirect_install(xfs_hook_set);
-	xfs_hook_wanted = !rc;
-	xfs_hook_switch(type);
+		rc = redirect_install(hook->set);
+	hook->wanted = !rc;
+	xfs_hook_switch(hook, type);
 	if (type)
 		module_put(type->owner);
 	mutex_unlock(&xfs_hook_lock);
@@ -63,19 +60,21 @@ int xfs_hook_start(void)
 
 /**
  * xfs_hook_stop() - want the hook no more, when XFS comes
+ * @hook: it
  *
  * Context: may sleep.
  */
-void xfs_hook_stop(void)
+void xfs_hook_stop(struct xfs_hook *hook)
 {
 	mutex_lock(&xfs_hook_lock);
-	xfs_hook_wanted = false;
+	hook->wanted = false;
 	mutex_unlock(&xfs_hook_lock);
 }
 
 /* XFS comes or goes. */
 static int xfs_hook_notify(struct notifier_block *notifier, unsigned long state, void *data)
 {
+	struct xfs_hook *hook = container_of(notifier, struct xfs_hook, notifier);
 	const struct module *module = data;
 	struct file_system_type *type = NULL;
 	int rc = 0;
@@ -83,54 +82,47 @@ static int xfs_hook_notify(struct notifier_block *notifier, unsigned long state,
 	if (strcmp(module->name, "xfs"))
 		return NOTIFY_DONE;
 	mutex_lock(&xfs_hook_lock);
-	if ((state == MODULE_STATE_COMING || state == MODULE_STATE_LIVE) && xfs_hook_wanted)
-		rc = redirect_install(xfs_hook_set);
+	if ((state == MODULE_STATE_COMING || state == MODULE_STATE_LIVE) && hook->wanted)
+		rc = redirect_install(hook->set);
 	else if (state == MODULE_STATE_GOING)
-		redirect_remove(xfs_hook_set);
+		redirect_remove(hook->set);
 	if (state == MODULE_STATE_LIVE)
 		type = supers_get_type("xfs");
-	xfs_hook_switch(type);
+	xfs_hook_switch(hook, type);
 	if (type)
 		module_put(type->owner);
 	mutex_unlock(&xfs_hook_lock);
 	if (rc)
-		pr_err("fsdev: XFS cannot be hooked (error %d): clones, and copy-on-write by write(), are refused on its DAX files\n",
-		       rc);
+		pr_err("fsdev: XFS cannot be hooked (error %d): %s\n", rc, hook->lost);
 	return NOTIFY_OK;
 }
 
-static struct notifier_block xfs_hook_notifier = {
-	.notifier_call = xfs_hook_notify,
-};
-
 /**
  * xfs_hook_init() - set up
- * @set: the functions; stays until xfs_hook_exit()
- * @hooked: is told whether calls go to the replacements, and of XFS if its layout is known; may not
- *	sleep
+ * @hook: with set, hooked and lost; stays until xfs_hook_exit()
  *
  * Context: loading the module.
  * Return: 0 or a negative errno.
  */
-int xfs_hook_init(struct redirect_set *set, xfs_hooked_t *hooked)
+int xfs_hook_init(struct xfs_hook *hook)
 {
-	xfs_hook_set = set;
-	xfs_hook_hooked = hooked;
-	return register_module_notifier(&xfs_hook_notifier);
+	hook->notifier.notifier_call = xfs_hook_notify;
+	return register_module_notifier(&hook->notifier);
 }
 
 /**
  * xfs_hook_exit() - take the hook off
+ * @hook: it
  *
  * Callers may still be inside the replacements, or on their way.
  *
  * Context: unloading the module, after xfs_hook_stop(); may sleep.
  */
-void xfs_hook_exit(void)
+void xfs_hook_exit(struct xfs_hook *hook)
 {
 	/* while it is still heard of that XFS goes */
 	mutex_lock(&xfs_hook_lock);
-	redirect_remove(xfs_hook_set);
+	redirect_remove(hook->set);
 	mutex_unlock(&xfs_hook_lock);
-	unregister_module_notifier(&xfs_hook_notifier);
+	unregister_module_notifier(&hook->notifier);
 }
