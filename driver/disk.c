@@ -18,6 +18,7 @@
 #include "disk.h"
 #include "fstype.h"
 #include "holder.h"
+#include "incore.h"
 #include "kill.h"
 #include "memory.h"
 #include "platform.h"
@@ -303,7 +304,8 @@ static void disk_released(struct gendisk *disk)
 
 /*
  * Mappings are clamped before a file system that needs it, or device-mapper, has the disk; signals
- * are put off before one that may become the holder has.
+ * are put off, and inodes that are not in use passed over, before one that may become the holder
+ * has.
  */
 static int disk_opened_clamped(struct gendisk *disk, bool claims)
 {
@@ -315,8 +317,10 @@ static int disk_opened_clamped(struct gendisk *disk, bool claims)
 		return rc;
 	if (claims)
 		WRITE_ONCE(fsdev->failure.reach, fstype_reach(fsdev, disk));
-	if (unseen || (claims && fstype_may_hold(fsdev, disk)))
+	if (unseen || (claims && fstype_may_hold(fsdev, disk))) {
 		kill_hook();
+		incore_hook();
+	}
 	if (!unseen && (!claims || !fstype_may_share(fsdev, disk)))
 		return 0;
 	rc = clamp_get(fsdev);

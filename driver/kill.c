@@ -90,6 +90,17 @@ static struct kill_batch *notrace kill_batch(void)
 	return NULL;
 }
 
+/**
+ * kill_notifies() - does the running task notify a holder, with signals put off?
+ *
+ * Context: any.
+ * Return: true between kill_begin() and kill_end(), if signals are put off.
+ */
+bool notrace kill_notifies(void)
+{
+	return kill_batch();
+}
+
 /*
  * In the place of mf_dax_kill_procs(), in the task and under the locks of its caller, which has a
  * reference to the file.
@@ -119,7 +130,7 @@ static noinline int kill_procs(struct address_space *mapping, pgoff_t index, uns
 #ifdef COMPAT_FTRACE_IPMODIFY
 static bool notrace kill_wants(struct ftrace_regs *fregs)
 {
-	return kill_batch();
+	return kill_notifies();
 }
 #else
 #define kill_wants NULL

@@ -95,6 +95,7 @@ static __always_inline void kill_end(struct fsdev *fsdev, struct kill_batch *bat
 		kill_batch_run(fsdev, batch, offset, len);
 }
 
+bool kill_notifies(void);
 void kill_hook(void);
 int kill_init(void);
 void kill_exit(void);

@@ -21,6 +21,7 @@
 #include "geometry.h"
 #include "grow.h"
 #include "holder.h"
+#include "incore.h"
 #include "kill.h"
 #include "kernel_types.h"
 #include "late.h"
@@ -230,6 +231,9 @@ static int __init fsdev_init(void)
 	rc = clamp_init();
 	if (rc)
 		goto kill;
+	rc = incore_init();
+	if (rc)
+		goto clamp;
 	discover_init();
 	rc = unload_init();
 	if (rc)
@@ -251,6 +255,8 @@ driver:	/* devices may have been bound, and unbound again */
 	platform_exit();
 discover:
 	discover_exit();
+	incore_exit();
+clamp:
 	clamp_exit();
 kill:
 	kill_exit();
@@ -278,6 +284,7 @@ static void __exit fsdev_exit(void)
 	remembered_exit();
 	parent_exit();
 	discover_exit();
+	incore_exit();
 	clamp_exit();
 	kill_exit();
 	direct_map_exit();

@@ -27,7 +27,9 @@ static void xfs_hook_switch(struct xfs_hook *hook, const struct file_system_type
 
 	lockdep_assert_held(&xfs_hook_lock);
 	redirect_switch(hook->set, active);
-	hook->hooked(active, active && type && xfs_layout_fits(type->owner) ? type : NULL);
+	if (hook->hooked)
+		hook->hooked(active,
+			     active && type && xfs_layout_fits(type->owner) ? type : NULL);
 }
 
 /**

@@ -17,7 +17,7 @@ typedef void (xfs_hooked_t)(bool hooked, const struct file_system_type *known);
  * struct xfs_hook - functions of XFS that are redirected together
  * @set: those; protected by xfs_hook_lock
  * @hooked: is told whether calls go to the replacements, and of XFS if its layout is known; may not
- *	sleep
+ *	sleep. NULL if it need not know
  * @lost: for the log, what is lost on an XFS that cannot be hooked when it is loaded
  * @wanted: since xfs_hook_start(); protected by xfs_hook_lock
  * @notifier: hears of modules that come and go

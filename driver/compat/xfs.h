@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What XFS says of a file, where layout.h knows.
+ * What XFS says of a file, where layout.h knows; and how an inode is asked for.
  */
 #ifndef FSDEV_COMPAT_XFS_H
 #define FSDEV_COMPAT_XFS_H
@@ -14,6 +14,12 @@
  * have: DAX, CoW extent size hint, big timestamps, large extent counters. Bit 1 is shared blocks.
  */
 #define COMPAT_XFS_FLAGS2_UNSHARED (BIT_ULL(0) | BIT_ULL(2) | BIT_ULL(3) | BIT_ULL(4))
+
+/*
+ * Flag of xfs_iget(), its fourth argument: an inode that is in core, or none. Nothing is read from
+ * the disk, and nothing waited for.
+ */
+#define COMPAT_XFS_INCORE BIT(3)
 
 /* XFS for debugging can copy on write where no blocks are shared. */
 #if defined(FSDEV_XFS_FLAGS2) && !defined(CONFIG_XFS_DEBUG)

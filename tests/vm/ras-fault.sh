@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --cpus 2 --soft-reserved 512M --append log_buf_len=4M
 # A page of an XFS fails while a fault, a truncation or an unmount of its file is under way, each of which is held up just there
-# (tests/kernel/gate.c). Neither waits for the other for good, and no good page is taken for the one that failed.
+# (tests/kernel/gate.c). Neither waits for the other for good, and no good page is taken for the one that failed. Or its file is not
+# in use any more, which is no reason to shut down.
 # shellcheck disable=SC2317,SC2086,SC2119  # cases are called by name, and no path here has blanks
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname -- "$0")/lib.sh"
@@ -13,8 +14,9 @@
 # shellcheck source=tests/vm/ras-lib.sh
 . "$(dirname -- "$0")/ras-lib.sh"
 
-dev=dax10.0 disk=/dev/fsdev10.0 node=/dev/dax10.0 mnt=/mnt/fault held=''
+dev=dax10.0 disk=/dev/fsdev10.0 node=/dev/dax10.0 mnt=/mnt/fault held='' tracing=/sys/kernel/tracing
 mkdir -p $mnt
+[ -e $tracing/trace ] || mount -t tracefs tracefs $tracing
 # what 6.1 says of a page that two files have read: upstream/dax-shared-read-fault.md
 # shellcheck disable=SC2034  # for finish
 case $(uname -r) in
@@ -178,10 +180,132 @@ case_unmount() {
 	ok "it can be mounted again" mountpoint -q $mnt
 }
 
+# evicts FILE: the file is written, and has no VFS inode any more; $at
+evicts() {
+	local inode
+
+	# an inode whose pages have been mapped is not evicted
+	rm -f "$1"
+	truncate -s 64K "$1"
+	ras-file write "$1" 0 65536 3 >/dev/null
+	sync
+	at=$(blocks "$1" 8192)
+	inode=$(printf '%#x' "$(stat -c %i "$1")")
+	: >$tracing/trace
+	# XFS keeps its own, which is to be written, but for where the kernel asks it for memory often
+	chmod 600 "$1"
+	for _ in {1..20}; do
+		echo 2 >/proc/sys/vm/drop_caches
+		! grep -q "xfs_destroy_inode:.* ino $inode\>" $tracing/trace || return 0
+	done
+	return 1
+}
+
+# fails_unused: the page at $at fails, which no process has
+fails_unused() {
+	fails "$at"
+	ends $failing
+}
+
+# goes_on WHAT: it has failed, and no more than that
+goes_on() {
+	is "$1: the failure" "ok, 4096 bytes" "$(cat /tmp/failed)"
+	is "$1: the file system goes on" ok "$(touch $mnt/goes-on 2>&1 && echo ok)"
+}
+
+# evicted WHAT: a page of a file fails whose inode XFS has, but the kernel has not
+evicted() {
+	local event
+
+	for event in xfs_destroy_inode xfs_iget_skip; do echo 1 >$tracing/events/xfs/$event/enable; done
+	# until XFS has kept its own
+	for _ in {1..10}; do
+		! evicts $mnt/evicted || ! fails_unused || ! grep -q xfs_iget_skip $tracing/trace || break
+		ras-file write $mnt/evicted 8192 4096 3 >/dev/null
+	done
+	for event in xfs_destroy_inode xfs_iget_skip; do echo 0 >$tracing/events/xfs/$event/enable; done
+	ok "$1: XFS had the inode, and the kernel had not" grep -q xfs_iget_skip $tracing/trace
+	goes_on "$1"
+	is "$1: the page cannot be read" EIO "$(ras-file read $mnt/evicted 8192 4096 | grep -o EIO)"
+	is "$1: all else can" "15 good, 0 wrong, 1 lost" "$(ras-file check $mnt/evicted 0 65536 3)"
+	is "$1: the page overwritten" 4096 "$(ras-file write $mnt/evicted 8192 4096 3)"
+	is "$1: the file" "16 good, 0 wrong, 0 lost" "$(ras-file check $mnt/evicted 0 65536 3)"
+	is "$1: bad is" "" "$(bad)"
+}
+
+case_evicted() {
+	evicted first
+	evicted again
+}
+
+# It is unlinked, and XFS has not freed its blocks yet.
+case_unlinked() {
+	sync
+	at=$(blocks $mnt/alone 40960)
+	ok "a gate where XFS frees inodes" run gate-sleep xfs_inodegc_worker any
+	rm $mnt/alone
+	ok "the inode is held up" run gate-wait
+	ok "the failure is handled" fails_unused
+	goes_on unlinked
+	run gate-open
+	is "bad is" "$at+4096" "$(bad)"
+}
+
+# What is no file's still shuts it down.
+case_metadata() {
+	local group
+
+	touch $mnt/metadata
+	read -r group at < <(xfs_db -r -c 'sb 0' -c 'print agblocks blocksize' -c 'agi 1' -c 'print root' $disk |
+		awk '{ v[NR] = $3 } END { print v[1] * v[2], v[1] * v[2] + v[3] * v[2] }')
+	ok "a block of the second allocation group's" test "$at" -gt "$group"
+	fails "$at"
+	ok "the failure is handled" ends $failing
+	is "the file system is shut down" "touch: cannot touch '$mnt/new': Input/output error" "$(touch $mnt/new 2>&1)"
+	umount $mnt
+	fsdev-node span $node clear "$at" 4096 0 >/dev/null
+	mkfs.xfs -q -f -m rmapbt=1,reflink=1 $disk
+	mount -o dax=always $disk $mnt || fail "mount"
+}
+
+# XFS's function is redirected while XFS is there, and this module.
+case_modules() {
+	is "it is redirected" 1 "$(redirected)"
+	umount $mnt
+	if grep -q '^xfs ' /proc/modules; then
+		ok "XFS is unloaded" modprobe -r xfs
+		is "nothing is redirected" 0 "$(redirected)"
+		ok "XFS is loaded" modprobe xfs
+		is "it is redirected again" 1 "$(redirected)"
+	fi
+	mount -o dax=always $disk $mnt || fail "mount"
+	evicted "XFS loaded anew"
+	umount $mnt
+	unbind $dev
+	ok "fsdev is used by no module" rmmod fsdev_test
+	ok "it is unloaded" rmmod fsdev
+	is "nothing of XFS is redirected" 0 "$(redirected)"
+	modprobe -a fsdev fsdev_test
+	echo $dev >/sys/bus/dax/drivers/fsdev/new_id
+	has_device
+	is "nothing is before a mount" 0 "$(redirected)"
+	mount -o dax=always $disk $mnt || fail "mount"
+	evicted "fsdev loaded anew"
+}
+
+# redirected: 1 if xfs_iget() is
+redirected() {
+	grep -c '^xfs_iget ' $tracing/enabled_functions
+}
+
+has_device() {
+	make_dynamic 10 0 512
+	ok "three ranges" shape $dev 0:16 24:16 48:400
+	is "bound" bound "$(bind $dev fsdev)"
+}
+
 # else only the task that meets a failed page is signalled, and what several files have is unmapped from no other
 echo 1 >/proc/sys/vm/memory_failure_early_kill
 begin 10
-make_dynamic 10 0 512
-ok "three ranges" shape dax10.0 0:16 24:16 48:400
-is "bound" bound "$(bind dax10.0 fsdev)"
+has_device
 run_cases
