@@ -19,7 +19,7 @@ refused "kmem is not loaded" test -e /sys/bus/dax/drivers/kmem
 is "the unit has failed" failed "$(comes failed systemctl is-active fsdev.service)"
 like "the journal says why" "^fsdevctl: $scratch: there is no module fsdev for the running kernel; 'fsdevctl doctor' says more" \
 	"$(said fsdev.service 'fsdev-apply@*' fsdev-recorded.service)"
-like "doctor, too" "there is no module fsdev for kernel $release" "$(fsdevctl doctor)"
+like "doctor, too" "there is no module fsdev for kernel ${release//+/\\+}: " "$(fsdevctl doctor)"
 is "the monitor waits for devices" active "$(comes active systemctl is-active fsdev-monitor.service)"
 refused "data is not mounted" mountpoint -q /data
 is "the attaching unit is not failed" inactive "$(systemctl is-active fsdev-attach@weights.service)"
