@@ -404,3 +404,32 @@ bool rangemap_next(const struct rangemap *map, u64 *phys, u64 *len, struct range
 	*len = end - last;
 	return true;
 }
+
+/**
+ * rangemap_next_from() - find the first piece of the device's end in a physical span
+ * @map: a map that rangemap_build() has built
+ * @from: device offset at which the end of the device begins
+ * @phys: physical address at which the span begins; moved after the piece
+ * @len: bytes of the span; those that are left
+ * @piece: where to put the piece
+ *
+ * As rangemap_next(), without what lies in front of @from.
+ *
+ * Context: any; takes no lock.
+ * Return: true and the piece; false, with *@len 0, if there is none.
+ */
+bool rangemap_next_from(const struct rangemap *map, u64 from, u64 *phys, u64 *len,
+			struct rangemap_piece *piece)
+{
+	while (rangemap_next(map, phys, len, piece)) {
+		u64 before = piece->offset < from ? from - piece->offset : 0;
+
+		if (before >= piece->len)
+			continue;
+		piece->phys += before;
+		piece->offset += before;
+		piece->len -= before;
+		return true;
+	}
+	return false;
+}

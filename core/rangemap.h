@@ -113,6 +113,8 @@ size_t rangemap_bytes(unsigned int nr);
 int rangemap_build(struct rangemap *map, size_t bytes, const struct rangemap_range *ranges,
 		   unsigned int nr, u64 granule, unsigned int *bad);
 bool rangemap_next(const struct rangemap *map, u64 *phys, u64 *len, struct rangemap_piece *piece);
+bool rangemap_next_from(const struct rangemap *map, u64 from, u64 *phys, u64 *len,
+			struct rangemap_piece *piece);
 u64 rangemap_offset_slow(const struct rangemap *map, u64 phys);
 void rangemap_get(const struct rangemap *map, unsigned int i, struct rangemap_piece *piece);
 

@@ -752,6 +752,32 @@ static void span_over_a_thousand_ranges(void **state)
 	free(map);
 }
 
+/* Of the end of the device alone, also where it begins inside a range. */
+static void span_over_the_end_of_the_device(void **state)
+{
+	const struct rangemap_range ranges[] = { { 0x8000, 0x2000 }, { 0x2000, 0x3000 } };
+	struct rangemap *map = build(ranges, 2);
+	u64 phys = 0, len = 0x20000;
+	struct rangemap_piece piece;
+
+	(void)state;
+	assert_true(rangemap_next_from(map, 0x1000, &phys, &len, &piece));
+	assert_int_equal(piece.offset, 0x2000);
+	assert_int_equal(piece.len, 0x3000);
+	assert_true(rangemap_next_from(map, 0x1000, &phys, &len, &piece));
+	assert_int_equal(piece.phys, 0x9000);
+	assert_int_equal(piece.offset, 0x1000);
+	assert_int_equal(piece.len, 0x1000);
+	assert_false(rangemap_next_from(map, 0x1000, &phys, &len, &piece));
+	assert_int_equal(len, 0);
+	phys = 0;
+	len = 0x20000;
+	assert_true(rangemap_next_from(map, 0x2000, &phys, &len, &piece));
+	assert_int_equal(piece.offset, 0x2000);
+	assert_false(rangemap_next_from(map, 0x2000, &phys, &len, &piece));
+	free(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -797,6 +823,7 @@ int main(void)
 		cmocka_unit_test(span_that_wraps_ends_at_the_top),
 		cmocka_unit_test(span_that_wraps_from_behind_the_device),
 		cmocka_unit_test(span_over_a_thousand_ranges),
+		cmocka_unit_test(span_over_the_end_of_the_device),
 	};
 
 	return cmocka_run_group_tests_name("rangemap", tests, NULL, NULL);
