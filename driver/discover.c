@@ -356,7 +356,7 @@ static int add_remembered(struct fsdev *fsdev, u64 offset, u64 len)
 int discover_start(struct fsdev *fsdev)
 {
 	platform_each_poison(fsdev, discover_add);
-	remembered_each(fsdev, add_remembered);
+	remembered_each(fsdev, &fsdev->map, 0, add_remembered);
 	down_write(&discover_lock);
 	list_add(&fsdev->discover.node, &discover_devices);
 	up_write(&discover_lock);

@@ -120,12 +120,14 @@ EXPORT_SYMBOL_GPL(fsdev_find_dax_by_path);
 
 static long whole_device(struct fsdev *fsdev, void **kaddr)
 {
-	u64 size = memory_size(fsdev), run;
-	void *address = memory_address(fsdev, 0, &run);
+	struct rangemap_piece first;
+	u64 size = memory_size(fsdev);
 
+	/* not memory_lookup(): that ends where the device ended at probe */
+	memory_range(fsdev, 0, &first);
 	if (READ_ONCE(fsdev->platform.read_only))
 		return -EROFS;
-	if (run < size) {
+	if (first.len < size) {
 		dev_info(fsdev_dev(fsdev),
 			 "%u ranges that are not one piece: no single address for all of it\n",
 			 memory_ranges(fsdev));
@@ -139,7 +141,7 @@ static long whole_device(struct fsdev *fsdev, void **kaddr)
 	}
 	if (fsdev->shared)
 		memory_refresh_range(fsdev, 0, size);
-	*kaddr = address;
+	*kaddr = __va(first.phys);
 	return size;
 }
 

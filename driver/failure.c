@@ -17,7 +17,6 @@
  * belongs to the device, and no holder has it by then.
  */
 #include <linux/jiffies.h>
-#include <linux/delay.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 
@@ -34,6 +33,7 @@
 #include "pagemap.h"
 #include "platform.h"
 #include "poison.h"
+#include "remembered.h"
 #include "revoke.h"
 #include "trace.h"
 #include "uapi/fsdev.h"
@@ -44,7 +44,6 @@
 
 /* Between two looks at reports that are in progress. */
 #define REPORT_POLL (HZ / 100 + 1)
-#define REPORT_POLL_MS 10
 
 /* Pages that are unmapped from processes between two looks at whether the device is unbound. */
 #define UNMAP_STEP (512 * PAGE_SIZE)
@@ -175,11 +174,29 @@ static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *pie
 /* The same page may be reported again and again. Caller must hold early->lock. */
 static bool known_early(const struct failure_early *early, u64 offset, u64 len)
 {
-	for (unsigned int i = 0; i < min(early->nr, FAILURE_EARLY + 0U); i++)
+	for (unsigned int i = 0; i < early->nr; i++)
 		if (offset >= early->piece[i].offset &&
 		    offset + len <= early->piece[i].offset + early->piece[i].len)
 			return true;
 	return false;
+}
+
+/* With too many, the last is all that lies between them. Caller must hold early->lock. */
+static void add_early(struct failure_early *early, const struct rangemap_piece *piece)
+{
+	struct poison_piece *last = &early->piece[FAILURE_EARLY];
+	u64 end;
+
+	if (early->nr <= FAILURE_EARLY) {
+		early->piece[early->nr++] = (struct poison_piece){
+			.offset = piece->offset,
+			.len = piece->len,
+		};
+		return;
+	}
+	end = max(last->offset + last->len, piece->offset + piece->len);
+	last->offset = min(last->offset, piece->offset);
+	last->len = end - last->offset;
 }
 
 /*
@@ -193,22 +210,10 @@ static u64 note_early(struct fsdev *fsdev, u64 phys, u64 len)
 	u64 noted = 0;
 
 	spin_lock(&early->lock);
-	while (early->map && rangemap_next(early->map, &phys, &len, &piece)) {
-		u64 old = 0;
-
-		if (piece.offset < early->size)
-			old = min(piece.len, early->size - piece.offset);
-		if (old == piece.len)
-			continue;
-		noted += piece.len - old;
-		if (known_early(early, piece.offset + old, piece.len - old))
-			continue;
-		if (early->nr < FAILURE_EARLY)
-			early->piece[early->nr] = (struct poison_piece){
-				.offset = piece.offset + old,
-				.len = piece.len - old,
-			};
-		early->nr = min(early->nr + 1, FAILURE_EARLY + 1);
+	while (early->map && rangemap_next_from(early->map, early->size, &phys, &len, &piece)) {
+		noted += piece.len;
+		if (!known_early(early, piece.offset, piece.len))
+			add_early(early, &piece);
 	}
 	spin_unlock(&early->lock);
 	return noted;
@@ -420,6 +425,21 @@ void failure_expect(struct fsdev *fsdev, const struct rangemap *map)
 	spin_unlock(&early->lock);
 }
 
+/**
+ * failure_add_ahead() - mark poisoned what is known of memory that the device is about to grow by
+ * @fsdev: the device
+ * @offset: device offset as it will be; a multiple of the page size
+ * @len: bytes; a multiple of the page size
+ *
+ * Context: growth, may sleep. Caller must hold the device_lock.
+ * Return: 0.
+ */
+int failure_add_ahead(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	poison_add(&fsdev->poison, &offset, &len);
+	return 0;
+}
+
 /*
  * Has the device be larger, unless a page has failed since the first @done were looked at. Returns
  * how many there are; what is noted stays.
@@ -469,63 +489,78 @@ int failure_admit(struct fsdev *fsdev)
 }
 
 /**
- * failure_tell_early() - tell of what failed before the memory belonged to the device
+ * failure_tell_early() - tell of what was poisoned before the memory belonged to the device
  * @fsdev: a device that has grown
+ * @from: its size before, in bytes
+ *
+ * A page that has failed since then may be told of twice, as one that fails again.
  *
  * Context: growth, may sleep. Caller must hold the device_lock.
  */
-void failure_tell_early(struct fsdev *fsdev)
+void failure_tell_early(struct fsdev *fsdev, u64 from)
 {
-	const struct failure_early *early = &fsdev->failure.early;
+	struct poison_piece piece;
 
-	for (unsigned int i = 0; i < early->nr; i++) {
-		const struct poison_piece *piece = &early->piece[i];
-
-		poison_update_listeners(&fsdev->poison, piece->offset, piece->len);
-		failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", piece->offset,
-			    piece->len);
-		trace_fsdev_failure(fsdev_dev(fsdev), piece->offset, piece->len,
-				    PFN_PHYS(memory_pfn(fsdev, piece->offset)), FSDEV_EVENT_KNOWN,
+	while (poison_next(&fsdev->poison, &from, &piece)) {
+		poison_update_listeners(&fsdev->poison, piece.offset, piece.len);
+		failure_log(fsdev, "known poison: device offset %#llx, %llu bytes", piece.offset,
+			    piece.len);
+		trace_fsdev_failure(fsdev_dev(fsdev), piece.offset, piece.len,
+				    PFN_PHYS(memory_pfn(fsdev, piece.offset)), FSDEV_EVENT_KNOWN,
 				    false);
-		event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, piece->offset,
-			   piece->len);
+		event_post(fsdev->events, FSDEV_EVENT_FAILURE, FSDEV_EVENT_KNOWN, piece.offset,
+			   piece.len);
+		cond_resched();
 	}
 	poison_refill(&fsdev->poison);
 }
 
-/*
- * Maps what has failed again, as restore_direct_map(), and takes it out of the poison set. The
- * device does not grow by it any more.
- */
-static void forget_early(struct fsdev *fsdev, const struct rangemap *map, u64 size)
+/* Calls for what has failed of the memory that the device does not grow by. */
+static void early_each(const struct failure_early *early, const struct rangemap *map,
+		       void (*visit)(u64 phys, u64 len))
 {
-	const struct failure_early *early = &fsdev->failure.early;
+	for (unsigned int i = 0; i < early->nr; i++) {
+		const struct poison_piece *piece = &early->piece[i];
+		u64 phys, run;
 
-	poison_lock(&fsdev->poison);
-	poison_remove(&fsdev->poison, size, rangemap_size(map) - size);
-	poison_unlock(&fsdev->poison);
-	for (unsigned int i = 0; i < min(early->nr, FAILURE_EARLY + 0U); i++)
-		for (u64 at = 0; at < early->piece[i].len; at += PAGE_SIZE) {
-			u64 phys;
-
-			if (rangemap_lookup(map, early->piece[i].offset + at, &phys)) {
-				compat_direct_map_restore(PHYS_PFN(phys));
-				failure_log(fsdev, "memory failure at %#llx: not grown by it",
-					    phys);
-			}
-			cond_resched();
+		for (u64 at = 0; at < piece->len; at += run) {
+			run = rangemap_lookup(map, piece->offset + at, &phys);
+			if (!run)
+				break;
+			run = min(run, piece->len - at);
+			visit(phys, run);
 		}
+	}
+}
+
+/* The next device that has the memory takes it over. */
+static void remember_early(u64 phys, u64 len)
+{
+	if (remembered_add(phys, len))
+		pr_warn("fsdev: memory failure at %#llx, %llu bytes: not remembered\n", phys, len);
+}
+
+static void restore_early(u64 phys, u64 len)
+{
+	for (u64 at = 0; at < len; at += PAGE_SIZE) {
+		compat_direct_map_restore(PHYS_PFN(phys + at));
+		cond_resched();
+	}
 }
 
 /**
- * failure_reject() - undo failure_expect()
+ * failure_reject() - undo failure_expect() and failure_add_ahead()
  * @fsdev: a device that does not grow
  *
- * Waits until the kernel is done with what has failed.
+ * Where memory has failed meanwhile, the kernel may not be done with it for as long as it takes.
+ * That is for removal to wait for: the memory keeps its page structures until then, and what has
+ * failed is remembered for the next binding.
  *
  * Context: growth that fails, may sleep. Caller must hold the device_lock.
+ * Return: true if the memory can be given back; false if some has failed: the map that was given to
+ * failure_expect() is kept then, for failure_free().
  */
-void failure_reject(struct fsdev *fsdev)
+bool failure_reject(struct fsdev *fsdev)
 {
 	struct failure_early *early = &fsdev->failure.early;
 	const struct rangemap *map;
@@ -534,12 +569,14 @@ void failure_reject(struct fsdev *fsdev)
 	map = early->map;
 	early->map = NULL;
 	spin_unlock(&early->lock);
+	poison_lock(&fsdev->poison);
+	poison_remove(&fsdev->poison, early->size, rangemap_size(map) - early->size);
+	poison_unlock(&fsdev->poison);
 	if (!early->nr)
-		return;
-	while (!poison_quiet(&fsdev->poison))
-		msleep(REPORT_POLL_MS);
-	early->spoiled = true;
-	forget_early(fsdev, map, early->size);
+		return true;
+	early->rejected = map;
+	early_each(early, map, remember_early);
+	return false;
 }
 
 /*
@@ -599,6 +636,7 @@ static void restore_direct_map(struct fsdev *fsdev)
 void failure_free(struct fsdev *fsdev)
 {
 	poison_free(&fsdev->poison);
+	kvfree(fsdev->failure.early.rejected);
 }
 
 /**
@@ -680,6 +718,8 @@ bool failure_stop(struct fsdev *fsdev)
 	/* also where what was reported has been repaired: the kernel may not be done with it */
 	if (!wait_quiet(fsdev))
 		return false;
+	if (fsdev->failure.early.rejected)
+		early_each(&fsdev->failure.early, fsdev->failure.early.rejected, restore_early);
 	if (!poison_bytes(&fsdev->poison))
 		return true;
 	dev_warn(fsdev_dev(fsdev), "unbinding with %llu bytes of poisoned memory\n",

@@ -27,18 +27,18 @@ struct task_struct;
  * @lock: protects the other members; a spinlock, innermost
  * @map: of the device as it will be; NULL while it does not grow
  * @size: bytes of the device as it is
- * @nr: how many of @piece are in use; FAILURE_EARLY + 1 where there were more
- * @piece: what has failed
- * @spoiled: a growth came to nothing after some of the memory had failed, of which nothing is known
- *	any more; protected by the device_lock
+ * @nr: how many of @piece are in use
+ * @piece: what has failed; with the last in use it does not grow
+ * @rejected: map of the device as it would have been, where a growth came to nothing after some of
+ *	the memory had failed; or NULL. Protected by the device_lock
  */
 struct failure_early {
 	spinlock_t lock;	/* see above */
 	const struct rangemap *map;
 	u64 size;
 	unsigned int nr;
-	struct poison_piece piece[FAILURE_EARLY];
-	bool spoiled;
+	struct poison_piece piece[FAILURE_EARLY + 1];
+	const struct rangemap *rejected;
 };
 
 /**
@@ -75,8 +75,9 @@ extern const struct dev_pagemap_ops failure_pagemap_ops;
 void __printf(2, 3) failure_log(struct fsdev *fsdev, const char *format, ...);
 void failure_expect(struct fsdev *fsdev, const struct rangemap *map);
 int __must_check failure_admit(struct fsdev *fsdev);
-void failure_reject(struct fsdev *fsdev);
-void failure_tell_early(struct fsdev *fsdev);
+int failure_add_ahead(struct fsdev *fsdev, u64 offset, u64 len);
+bool __must_check failure_reject(struct fsdev *fsdev);
+void failure_tell_early(struct fsdev *fsdev, u64 from);
 void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len);
 int failure_init(void);
 void failure_exit(void);

@@ -12,8 +12,9 @@
  *  1. The ranges are read again, and have to begin with those that are mapped.
  *  2. A map of them all is made: a range that overlaps another is refused by name.
  *  3. The new ranges are reserved and get page structures. A page that fails from here on is noted.
- *  4. What is noted is poisoned; the map is published. From this moment on every lookup knows the
- *     new memory, by offset and by address. Nothing can fail any more.
+ *  4. What is remembered of them and what is noted is poisoned; the map is published. From this
+ *     moment on every lookup knows the new memory, by offset and by address. Nothing can fail any
+ *     more.
  *  5. The disk shows its new capacity, and the event is posted.
  *
  * All of it with the device_lock, which keeps out bind and unbind, claims by fs_dax_get() and other
@@ -36,6 +37,7 @@
 #include "holder.h"
 #include "memory.h"
 #include "pagemap.h"
+#include "remembered.h"
 #include "uapi/fsdev.h"
 
 /* Long enough for the name of a DAX device. */
@@ -78,7 +80,7 @@ static int grow_check_device(struct growth *growth)
 	if (static_dev_dax(fsdev->dev_dax))
 		return grow_refuse(growth, -EOPNOTSUPP,
 				   "a static device has the memory that it was made with");
-	if (fsdev->failure.early.spoiled)
+	if (fsdev->failure.early.rejected)
 		return grow_refuse(growth, -EIO,
 				   "memory that it was to grow by has failed; unbind it and bind it again");
 	/* it has asked for the size, and does not learn of another one */
@@ -161,17 +163,21 @@ static int grow_take(struct growth *growth)
 	rc = pagemap_map_last(fsdev);
 	if (rc)
 		goto retract;
+	remembered_each(fsdev, growth->map, geometry_bytes(fsdev->geometry), failure_add_ahead);
 	rc = failure_admit(fsdev);
 	if (!rc)
 		return 0;
 	grow_refuse(growth, rc, "too many of the new pages have failed");
 retract:
-	failure_reject(fsdev);
-	pagemap_retract(fsdev, growth->added);
+	if (failure_reject(fsdev))
+		pagemap_retract(fsdev, growth->added);
+	else	/* removal has the rest, when the kernel is done with what has failed */
+		growth->map = NULL;
 	return rc;
 
 reject:
-	failure_reject(fsdev);
+	/* without page structures none has failed */
+	WARN_ON_ONCE(!failure_reject(fsdev));
 	return rc == -ENOMEM ? grow_refuse(growth, rc, "no memory for page maps") : rc;
 }
 
@@ -191,7 +197,8 @@ static void grow_tell(struct growth *growth, const struct rangemap *before)
 	synchronize_rcu();
 	disk_grow(fsdev);
 	event_post(fsdev->events, FSDEV_EVENT_GROWN, 0, old, size);
-	failure_tell_early(fsdev);
+	failure_tell_early(fsdev, old);
+	remembered_taken(rcu_dereference_protected(fsdev->grown, true), old);
 	dev_info(fsdev_dev(fsdev), "grown by %llu MiB to %llu MiB in %u ranges\n",
 		 (size - old) >> 20, size >> 20, memory_ranges(fsdev));
 	kvfree(before);

@@ -148,7 +148,7 @@ static int fsdev_probe(struct dev_dax *dev_dax)
 		fsdev->removal.stage = probe_steps[i].stage;
 	}
 	pagemap_publish(fsdev);
-	remembered_taken(fsdev);
+	remembered_taken(&fsdev->map, 0);
 	readonly_watch(fsdev);
 	dev_info(&dev_dax->dev, "%llu MiB in %u ranges%s%s\n", memory_size(fsdev) >> 20,
 		 memory_ranges(fsdev),

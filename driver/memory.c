@@ -216,23 +216,34 @@ unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset)
 }
 
 /**
- * memory_reads() - can a page be read?
+ * memory_reads_phys() - can a page be read?
+ * @phys: physical address of the page; it has page structures
+ *
+ * Context: any. Reading poison raises a machine check that the kernel survives.
+ * Return: false if a machine-check-safe copy of it comes back short.
+ */
+bool memory_reads_phys(u64 phys)
+{
+	u8 piece[READ_PIECE];
+	const void *mem = __va(phys);
+
+	for (size_t at = 0; at < PAGE_SIZE; at += sizeof(piece))
+		if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)))
+			return false;
+	return true;
+}
+
+/**
+ * memory_reads() - can a page of the device be read?
  * @fsdev: the device
- * @offset: device offset of the page
+ * @offset: device offset of the page; in the device
  *
  * Context: any. Reading poison raises a machine check that the kernel survives.
  * Return: false if a machine-check-safe copy of it comes back short.
  */
 bool memory_reads(const struct fsdev *fsdev, u64 offset)
 {
-	u8 piece[READ_PIECE];
-	u64 run;
-	const void *mem = memory_address(fsdev, offset, &run);
-
-	for (size_t at = 0; at < PAGE_SIZE; at += sizeof(piece))
-		if (copy_mc_to_kernel(piece, mem + at, sizeof(piece)))
-			return false;
-	return true;
+	return memory_reads_phys(PFN_PHYS(memory_pfn(fsdev, offset)));
 }
 
 /**

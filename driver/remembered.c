@@ -3,9 +3,9 @@
  * Remembered poison: what user space has written down of an earlier binding or boot.
  *
  * Most platforms forget which of their memory has failed. User space writes the ranges to the
- * driver's attribute `remembered_poison`, by physical address, before a device is bound; probe
- * takes over what lies in the device before anything can reach its memory. A range stays in the
- * list until a device that has it is bound.
+ * driver's attribute `remembered_poison`, by physical address, before a device is bound or grows;
+ * probe and growth take over what lies in the memory before anything can reach it. A range stays in
+ * the list until a device that has it is bound, or has grown by it.
  *
  * A range may be in doubt: user space has not heard how the last binding ended, so pages of it may
  * have been overwritten and repaired meanwhile. Of such a range only those pages are poisoned that
@@ -21,7 +21,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "device.h"
+#include "core/rangemap.h"
 #include "memory.h"
 #include "remembered.h"
 
@@ -236,20 +236,23 @@ static void add_unreadable(struct fsdev *fsdev, const struct rangemap_piece *pie
 			   remembered_add_t *add)
 {
 	for (u64 at = 0; at < piece->len; at += PAGE_SIZE) {
-		if (!memory_reads(fsdev, piece->offset + at))
+		if (!memory_reads_phys(piece->phys + at))
 			add(fsdev, piece->offset + at, PAGE_SIZE);
 		cond_resched();
 	}
 }
 
 /**
- * remembered_each() - walk the remembered poison of a device
- * @fsdev: a device with its page map, which is not yet open for access
+ * remembered_each() - walk the remembered poison of a device, or of its end
+ * @fsdev: the device
+ * @map: of all of it; from @from on it has page structures and is not yet open for access
+ * @from: device offset in bytes
  * @add: called for each range
  *
- * Context: probe, may sleep.
+ * Context: probe or growth; may sleep.
  */
-void remembered_each(struct fsdev *fsdev, remembered_add_t *add)
+void remembered_each(struct fsdev *fsdev, const struct rangemap *map, u64 from,
+		     remembered_add_t *add)
 {
 	struct doubtful *doubtful, *next;
 	struct rangemap_piece piece;
@@ -260,7 +263,7 @@ void remembered_each(struct fsdev *fsdev, remembered_add_t *add)
 	list_for_each_entry(one, &remembered_ranges, node) {
 		u64 phys = one->start, len = one->len;
 
-		while (rangemap_next(&fsdev->map, &phys, &len, &piece)) {
+		while (rangemap_next_from(map, from, &phys, &len, &piece)) {
 			one->seen = true;
 			if (!one->doubtful || !COMPAT_COPY_SURVIVES)
 				add(fsdev, piece.offset, piece.len);
@@ -275,13 +278,13 @@ void remembered_each(struct fsdev *fsdev, remembered_add_t *add)
 	}
 }
 
-/* The parts of a range that lie in no range of the device stay; false if there is no memory. */
-static bool keep_rest(struct fsdev *fsdev, struct remembered *one)
+/* The parts of a range that lie elsewhere stay; false if there is no memory. */
+static bool keep_rest(const struct rangemap *map, u64 from_offset, struct remembered *one)
 {
 	u64 phys = one->start, len = one->len, from = one->start, end = one->start + one->len;
 	struct rangemap_piece piece;
 
-	while (rangemap_next(&fsdev->map, &phys, &len, &piece)) {
+	while (rangemap_next_from(map, from_offset, &phys, &len, &piece)) {
 		if (piece.phys > from &&
 		    new_range(&one->node, from, piece.phys - from, one->doubtful))
 			return false;
@@ -292,14 +295,15 @@ static bool keep_rest(struct fsdev *fsdev, struct remembered *one)
 
 /**
  * remembered_taken() - forget what a device has taken over
- * @fsdev: a device that is bound
+ * @map: of a device
+ * @from: device offset from which on it has taken over what remembered_each() found
  *
  * Its poison set has it from now on. What cannot be forgotten for want of memory is taken over once
  * more by the next bind.
  *
- * Context: probe, when it cannot fail any more; may sleep.
+ * Context: probe or growth, when it cannot fail any more; may sleep.
  */
-void remembered_taken(struct fsdev *fsdev)
+void remembered_taken(const struct rangemap *map, u64 from)
 {
 	struct remembered *one, *next;
 	struct rangemap_piece piece;
@@ -309,11 +313,31 @@ void remembered_taken(struct fsdev *fsdev)
 		u64 phys = one->start, len = one->len;
 
 		/* what was written after remembered_each() waits for the next bind */
-		if (one->seen && rangemap_next(&fsdev->map, &phys, &len, &piece) &&
-		    keep_rest(fsdev, one))
+		if (one->seen && rangemap_next_from(map, from, &phys, &len, &piece) &&
+		    keep_rest(map, from, one))
 			free_range(one);
 	}
 	mutex_unlock(&remembered_lock);
+}
+
+/**
+ * remembered_add() - remember a range
+ * @phys: physical address; a multiple of the page size
+ * @len: bytes; a multiple of the page size
+ *
+ * The next device that has it takes it over.
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOMEM; -ENOSPC where there are as many as can be.
+ */
+int remembered_add(u64 phys, u64 len)
+{
+	int rc;
+
+	mutex_lock(&remembered_lock);
+	rc = remember_range(phys, len, false);
+	mutex_unlock(&remembered_lock);
+	return rc;
 }
 
 /**

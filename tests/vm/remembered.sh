@@ -94,7 +94,7 @@ unbind dax10.0
 
 # a device whose pages in doubt are being read keeps nothing else waiting
 remember 11+2?
-run gate-sleep memory_reads any
+run gate-sleep memory_reads_phys any
 bind dax10.0 fsdev >/tmp/bound &
 binding=$!
 run gate-wait
