@@ -303,6 +303,27 @@ static void disk_released(struct gendisk *disk)
 }
 
 /*
+ * Failures are told as far as the users' file systems reach. Of partitions also where the disk is
+ * opened without a claim: not every kernel tells of theirs.
+ */
+static int disk_set_reach(struct gendisk *disk, bool claims)
+{
+	struct fsdev *fsdev = disk->private_data;
+	struct fstype_parts *parts;
+
+	if (!fstype_has_partitions(disk)) {
+		if (claims)
+			failure_set_reach(fsdev, fstype_reach(fsdev, disk), NULL);
+		return 0;
+	}
+	parts = fstype_parts(disk);
+	if (!parts)
+		return -ENOMEM;
+	failure_set_reach(fsdev, 0, parts);
+	return 0;
+}
+
+/*
  * Mappings are clamped before a file system that needs it, or device-mapper, has the disk; signals
  * are put off, and inodes that are not in use passed over, before one that may become the holder
  * has.
@@ -315,8 +336,11 @@ static int disk_opened_clamped(struct gendisk *disk, bool claims)
 
 	if (rc)
 		return rc;
-	if (claims)
-		WRITE_ONCE(fsdev->failure.reach, fstype_reach(fsdev, disk));
+	rc = disk_set_reach(disk, claims);
+	if (rc) {
+		disk_released(disk);	/* it does not come about */
+		return rc;
+	}
 	if (unseen || (claims && fstype_may_hold(fsdev, disk))) {
 		kill_hook();
 		incore_hook();

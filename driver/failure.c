@@ -219,27 +219,65 @@ static u64 note_early(struct fsdev *fsdev, u64 phys, u64 len)
 	return noted;
 }
 
+/* May the holder be told? Returns for how many bytes from @offset on that is the answer. */
+static u64 told_len(const struct fsdev *fsdev, u64 offset, u64 len, bool *told)
+{
+	const struct fstype_parts *parts;
+	u64 end = READ_ONCE(fsdev->failure.reach);
+
+	rcu_read_lock();
+	parts = rcu_dereference(fsdev->failure.parts);
+	if (parts) {
+		len = fstype_told(fsdev, parts, offset, len, told);
+	} else {
+		/* it may have grown */
+		fstype_xfs_end(fsdev, 0, &end);
+		*told = offset < end;
+		if (*told)
+			len = min(len, end - offset);
+	}
+	rcu_read_unlock();
+	return len;
+}
+
+/* The signals that the holder sends are put off until it has returned. */
+static __always_inline int notify_batched(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
+{
+	struct kill_batch batch;
+	int rc;
+
+	kill_begin(&batch);
+	rc = fsdev_holder_notify(fsdev, offset, len, mf_flags);
+	kill_end(fsdev, &batch, offset, len);
+	return rc;
+}
+
+/* Piece by piece, with what lies behind the file systems left out. */
+static noinline int notify_reached(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
+{
+	int rc = 0;
+
+	while (len) {
+		bool told;
+		u64 n = told_len(fsdev, offset, len, &told);
+
+		rc = merge_notify_rc(rc, told ? notify_batched(fsdev, offset, n, mf_flags) :
+				     -EOPNOTSUPP);
+		offset += n;
+		len -= n;
+	}
+	return rc;
+}
+
 /*
  * Notifies the holder of what lies in its file system: of what lies behind it, some would look it
  * up all the same, see fstype_reach().
  */
 static __always_inline int notify_holder(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
 {
-	u64 end = READ_ONCE(fsdev->failure.reach);
-	struct kill_batch batch;
-	int rc;
-
-	if (unlikely(offset + len > end)) {
-		/* it may have grown */
-		end = fstype_xfs_end(fsdev, end);
-		if (offset >= end)
-			return -EOPNOTSUPP;
-		len = min(len, end - offset);
-	}
-	kill_begin(&batch);
-	rc = fsdev_holder_notify(fsdev, offset, len, mf_flags);
-	kill_end(fsdev, &batch, offset, len);
-	return rc;
+	if (unlikely(offset + len > READ_ONCE(fsdev->failure.reach)))
+		return notify_reached(fsdev, offset, len, mf_flags);
+	return notify_batched(fsdev, offset, len, mf_flags);
 }
 
 /*
@@ -404,6 +442,22 @@ void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len)
 		cond_resched();
 	}
 	poison_report_end(&fsdev->poison, false, false);
+}
+
+/**
+ * failure_set_reach() - say what of the disk its users may be told of
+ * @fsdev: the device
+ * @reach: device offset from which on @parts, or the superblock of the disk, is looked at
+ * @parts: where the partitions of the disk are; or NULL
+ *
+ * Context: open of the disk, whose open_mutex is held.
+ */
+void failure_set_reach(struct fsdev *fsdev, u64 reach, struct fstype_parts *parts)
+{
+	WRITE_ONCE(fsdev->failure.reach, reach);
+	parts = rcu_replace_pointer(fsdev->failure.parts, parts, true);
+	if (parts)
+		kfree_rcu(parts, rcu);
 }
 
 /**
@@ -637,6 +691,8 @@ void failure_free(struct fsdev *fsdev)
 {
 	poison_free(&fsdev->poison);
 	kvfree(fsdev->failure.early.rejected);
+	/* no failure is reported any more */
+	kfree(rcu_dereference_protected(fsdev->failure.parts, true));
 }
 
 /**

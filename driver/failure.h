@@ -16,6 +16,7 @@
 
 struct dev_pagemap_ops;
 struct fsdev;
+struct fstype_parts;
 struct rangemap;
 struct task_struct;
 
@@ -51,8 +52,9 @@ struct failure_early {
  *	only, read without a lock
  * @injector: the task that injects a failure, while memory_failure() has it, or NULL; written by it
  *	only, read without a lock
- * @reach: device offset up to which holders are notified; written where the disk is claimed, with
- *	its open_mutex, read without a lock
+ * @reach: device offset up to which holders are notified without a look at their file systems;
+ *	written where the disk is claimed, with its open_mutex, read without a lock
+ * @parts: the partitions of the disk, for that look; or NULL. Protected by RCU, written as @reach
  * @reports: pieces of failing memory that holders have been notified of; atomic
  * @early: what fails of memory that the device is about to grow by
  * @log_limit: rate limit of the device's messages about poison, repair.c's as well
@@ -65,6 +67,7 @@ struct failure {
 	struct task_struct *reporter;
 	struct task_struct *injector;
 	u64 reach;
+	struct fstype_parts __rcu *parts;
 	atomic_long_t reports;
 	struct failure_early early;
 	struct ratelimit_state log_limit;
@@ -73,6 +76,7 @@ struct failure {
 extern const struct dev_pagemap_ops failure_pagemap_ops;
 
 void __printf(2, 3) failure_log(struct fsdev *fsdev, const char *format, ...);
+void failure_set_reach(struct fsdev *fsdev, u64 reach, struct fstype_parts *parts);
 void failure_expect(struct fsdev *fsdev, const struct rangemap *map);
 int __must_check failure_admit(struct fsdev *fsdev);
 int failure_add_ahead(struct fsdev *fsdev, u64 offset, u64 len);

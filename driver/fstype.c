@@ -23,7 +23,7 @@
 #define XFS_VERSION_MASK 0xf
 #define XFS_RO_COMPAT_AT 212
 #define XFS_RO_COMPAT_REFLINK BIT(2)
-/* The same in words, as far as what says how large it is. */
+/* The superblock in words, as far as what says how large it is. */
 #define XFS_WORDS 23
 #define XFS_BLOCK_SIZE_WORD 1
 #define XFS_GROUP_BLOCKS_WORD 21
@@ -119,35 +119,37 @@ bool fstype_has_partitions(struct gendisk *disk)
 }
 
 /**
- * fstype_xfs_end() - find where an XFS on the whole disk ends
+ * fstype_xfs_end() - find where an XFS ends
  * @fsdev: the device
- * @end: what is known
+ * @offset: device offset at which it begins
+ * @end: where to put the device offset behind its last allocation group; untouched without an XFS
  *
  * The superblock says so, which XFS may write a moment after it has grown.
  *
  * Context: any.
- * Return: the device offset behind its last allocation group; @end where no superblock of XFS can
- * be read.
+ * Return: false if the superblock cannot be read.
  */
-u64 fstype_xfs_end(const struct fsdev *fsdev, u64 end)
+bool fstype_xfs_end(const struct fsdev *fsdev, u64 offset, u64 *end)
 {
 	__be32 start[XFS_WORDS];
 
-	if (!fstype_read_some(fsdev, 0, start, sizeof(start)) ||
-	    be32_to_cpu(start[0]) != XFS_MAGIC)
-		return end;
-	return (u64)be32_to_cpu(start[XFS_BLOCK_SIZE_WORD]) *
-	       be32_to_cpu(start[XFS_GROUP_BLOCKS_WORD]) * be32_to_cpu(start[XFS_GROUPS_WORD]);
+	if (!fstype_read_some(fsdev, offset, start, sizeof(start)))
+		return false;
+	if (be32_to_cpu(start[0]) == XFS_MAGIC)
+		*end = offset + (u64)be32_to_cpu(start[XFS_BLOCK_SIZE_WORD]) *
+				be32_to_cpu(start[XFS_GROUP_BLOCKS_WORD]) *
+				be32_to_cpu(start[XFS_GROUPS_WORD]);
+	return true;
 }
 
 /**
  * fstype_reach() - how far into the disk may its user be told of failures?
  * @fsdev: the device
- * @disk: its disk, which is being claimed
+ * @disk: its disk, which has no partitions and is being claimed
  *
  * XFS of 6.1 and 6.12 takes for granted that there is an allocation group for each byte of its
- * disk, and dereferences NULL where the disk is larger. Nothing is known of the file systems of
- * partitions and volumes.
+ * disk, and dereferences NULL where the disk is larger. Device-mapper, which has the file systems
+ * of volumes, hears of no failure.
  *
  * Context: open of the disk, whose open_mutex is held; may sleep.
  * Return: the device offset behind its file system; U64_MAX if it may be told of all.
@@ -155,11 +157,77 @@ u64 fstype_xfs_end(const struct fsdev *fsdev, u64 end)
 u64 fstype_reach(const struct fsdev *fsdev, struct gendisk *disk)
 {
 	const void *claimer = READ_ONCE(disk->part0->bd_claiming);
+	u64 end = U64_MAX;
 
-	if (!claimer || fstype_claimed_by_dm(claimer) || fstype_has_partitions(disk) ||
-	    fstype_claimed_by_process(disk, claimer) || sync_blockdev(disk->part0))
-		return U64_MAX;
-	return fstype_xfs_end(fsdev, U64_MAX);
+	if (claimer && !fstype_claimed_by_dm(claimer) &&
+	    !fstype_claimed_by_process(disk, claimer) && !sync_blockdev(disk->part0))
+		fstype_xfs_end(fsdev, 0, &end);
+	return end;
+}
+
+/**
+ * fstype_parts() - note where the partitions of a disk are
+ * @disk: the disk
+ *
+ * For fstype_told(), which comes when the disk may be gone.
+ *
+ * Context: open of the disk, whose open_mutex is held; may sleep.
+ * Return: the partitions, for kfree_rcu(); NULL without memory.
+ */
+struct fstype_parts *fstype_parts(struct gendisk *disk)
+{
+	struct fstype_parts *parts;
+	struct block_device *part;
+	unsigned long index;
+	u32 nr = 0;
+
+	xa_for_each_start(&disk->part_tbl, index, part, 1)
+		nr++;
+	parts = kzalloc(struct_size(parts, part, nr), GFP_KERNEL);
+	if (!parts)
+		return NULL;
+	/* open_mutex keeps them as they are */
+	xa_for_each_start(&disk->part_tbl, index, part, 1) {
+		struct fstype_part *one = &parts->part[parts->nr++];
+
+		one->start = (u64)part->bd_start_sect << SECTOR_SHIFT;
+		one->end = one->start + bdev_nr_bytes(part);
+	}
+	return parts;
+}
+
+/**
+ * fstype_told() - may the user of a partition be told of a failure?
+ * @fsdev: the device
+ * @parts: the partitions of its disk; protected by RCU
+ * @offset: device offset of what fails
+ * @len: bytes
+ * @told: where to put the answer
+ *
+ * Only of what is known to lie in its file system, as for fstype_reach(): where a partition has
+ * become larger that is nothing, until the file system has grown. Of a partition whose superblock
+ * is poisoned that is the first page, which has XFS shut down.
+ *
+ * Context: any.
+ * Return: for how many bytes from @offset on that is the answer; at most @len.
+ */
+u64 fstype_told(const struct fsdev *fsdev, const struct fstype_parts *parts, u64 offset, u64 len,
+		bool *told)
+{
+	*told = true;
+	for (u32 i = 0; i < parts->nr; i++) {
+		u64 start = parts->part[i].start, end = parts->part[i].end;
+
+		if (!fstype_xfs_end(fsdev, start, &end))
+			end = ALIGN(start + 1, PAGE_SIZE);
+		if (offset >= start && offset < end)
+			return min(len, end - offset);
+	}
+	*told = false;
+	for (u32 i = 0; i < parts->nr; i++)
+		if (parts->part[i].start > offset)
+			len = min(len, parts->part[i].start - offset);
+	return len;
 }
 
 /* Is one of the file systems such as @is says? Also where that is not known. */

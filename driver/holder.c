@@ -12,7 +12,9 @@
 #include <linux/spinlock.h>
 
 #include "device.h"
+#include "fstype.h"
 #include "holder.h"
+#include "memory.h"
 
 /* A DAX device without memory; see holder_drain(). */
 static struct dax_device *drain_device;
@@ -245,10 +247,8 @@ void fsdev_holder_unbar(struct fsdev *fsdev)
  * What a holder is told of the removal. Where it is told of a part, that begins where the partition
  * begins that the holder has.
  */
-static struct holder_notice removal_of(struct dax_device *dax_dev, u64 start)
+static struct holder_notice removal_of(struct dax_device *dax_dev, u64 start, u64 len)
 {
-	u64 len = COMPAT_PRE_REMOVE_LEN;
-
 	return (struct holder_notice){
 		.dax_dev = dax_dev,
 		.offset = len == U64_MAX ? 0 : start,
@@ -271,10 +271,20 @@ static void record_ops(const struct dax_device *dax_dev, const void **record)
 	smp_wmb();
 }
 
-static void announce_one(struct dax_device *dax_dev, u64 start, const void **record)
+/* As for failures: XFS that still has its disk is told of what lies in it, see fstype_reach(). */
+static u64 removal_len(const struct fsdev *fsdev, u64 start)
+{
+	u64 end = U64_MAX, len = COMPAT_PRE_REMOVE_LEN;
+
+	if (READ_ONCE(fsdev->failure.reach) != U64_MAX)
+		fstype_xfs_end(fsdev, start, &end);
+	return end < memory_size(fsdev) ? min(len, end - start) : len;
+}
+
+static void announce_one(struct dax_device *dax_dev, u64 start, u64 len, const void **record)
 {
 	struct holder_words words = words_of(dax_dev);
-	struct holder_notice removal = removal_of(dax_dev, start);
+	struct holder_notice removal = removal_of(dax_dev, start, len);
 
 	record_ops(dax_dev, record);
 	holder_close(&words, fsdev_holder_call, &removal);
@@ -283,7 +293,7 @@ static void announce_one(struct dax_device *dax_dev, u64 start, const void **rec
 static void remove_one(struct dax_device *dax_dev, u64 start, const void **record)
 {
 	struct holder_words words = words_of(dax_dev);
-	struct holder_notice removal = removal_of(dax_dev, start);
+	struct holder_notice removal = removal_of(dax_dev, start, COMPAT_PRE_REMOVE_LEN);
 
 	record_ops(dax_dev, record);
 	holder_kill(&words, fsdev_holder_call, &removal);
@@ -319,8 +329,8 @@ void fsdev_holder_kill_unheld(struct fsdev *fsdev)
  */
 void fsdev_holder_announce(struct fsdev *fsdev, u64 start)
 {
-	announce_one(fsdev_bus_dax(fsdev), start, &fsdev->unload.bus_ops);
-	announce_one(fsdev->dax_dev, start, &fsdev->unload.disk_ops);
+	announce_one(fsdev_bus_dax(fsdev), start, COMPAT_PRE_REMOVE_LEN, &fsdev->unload.bus_ops);
+	announce_one(fsdev->dax_dev, start, removal_len(fsdev, start), &fsdev->unload.disk_ops);
 }
 
 /**
