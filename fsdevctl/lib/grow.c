@@ -365,33 +365,33 @@ static const char *driver_reason(int rc)
 	}
 }
 
-/* Bad memory that the platform knows of behind the old end: what lies before was taken at the binding. */
-static void take_known(const struct growth *growth)
+/* What lies before was taken over at the binding, and may have been repaired since. */
+static void leave_behind(struct known *known, uint64_t from)
 {
-	const struct device *device = growth->device;
 	unsigned int count = 0;
-	struct known known;
-	int rc = known_load(device, &known);
 
-	for (unsigned int i = 0; !rc && i < known.count; i++)
-		if (known.bad[i].offset >= growth->result->before)
-			known.bad[count++] = known.bad[i];
-	known.count = count;
-	if (!rc)
-		rc = known_take(device, &known, false);
-	if (rc == -EOPNOTSUPP)
-		note("%s: this kernel cannot read the CXL poison list; bad memory shows when it is first used, or by 'fsdevctl scrub %s'",
-		     device->name, device->name);
-	else if (rc)
-		note("%s: known bad memory could not be taken over: %s", device->name,
-		     strerror(-rc));
-	else if (count)
-		note("%s: %u bad ranges that the platform knows of were taken over",
-		     device->name, count);
-	known_free(&known);
+	for (unsigned int i = 0; i < known->count; i++)
+		if (known->bad[i].offset >= from)
+			known->bad[count++] = known->bad[i];
+	known->count = count;
 }
 
-static enum outcome take_up(struct growth *growth)
+/* The driver poisons what is known of the new memory before it is capacity. */
+static enum outcome offer_known(const struct growth *growth, struct keep *keep)
+{
+	enum outcome outcome = keep_prepare(keep, growth->device);
+
+	if (outcome != DONE)
+		return outcome;
+	/* no binding has had that memory since */
+	keep->doubtful = false;
+	keep_ask(keep, growth->device);
+	leave_behind(&keep->recorded, growth->result->before);
+	leave_behind(&keep->platform, growth->result->before);
+	return keep_offer(keep, growth->device);
+}
+
+static enum outcome take_up_known(struct growth *growth, struct keep *keep)
 {
 	struct grow_result *result = growth->result;
 	char from[SIZE_TEXT], to[SIZE_TEXT];
@@ -410,13 +410,26 @@ static enum outcome take_up(struct growth *growth)
 		note("%s: /dev/%s has grown from %s to %s", growth->name, growth->device->disk,
 		     size_text(from, result->before), size_text(to, bytes));
 		result->after = bytes;
-		take_known(growth);
 		/* the file system on it has not grown yet */
-		return keep_appended(growth->device, result->before) == DONE ? DONE : STRANDED;
+		return keep_taken(keep, growth->device) == DONE ? DONE : STRANDED;
 	}
 	note("%s: the driver has taken up the ranges, and /dev/%s has not grown", growth->name,
 	     growth->device->disk);
 	return leave_stray(growth);
+}
+
+static enum outcome take_up(struct growth *growth)
+{
+	enum outcome outcome;
+	struct keep keep;
+
+	keep_init(&keep);
+	if (offer_known(growth, &keep) == DONE)
+		outcome = take_up_known(growth, &keep);
+	else
+		outcome = leave_stray(growth);
+	keep_free(&keep);
+	return outcome;
 }
 
 /* The keys of a section that growth has made wrong. */

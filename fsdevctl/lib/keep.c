@@ -50,19 +50,27 @@ enum outcome keep_prepare(struct keep *keep, const struct device *device)
 }
 
 /**
- * keep_offer() - give the driver all that is known, before it has the device
- * @keep: what is written down; gets what the platform knows
- * @device: the device, which has no driver
+ * keep_ask() - ask what the platform knows
+ * @keep: gets it
+ * @device: the device
+ */
+void keep_ask(struct keep *keep, const struct device *device)
+{
+	keep->error = known_load(device, &keep->platform);
+}
+
+/**
+ * keep_offer() - give the driver all that is known, before it has the memory
+ * @keep: what is written down, and what the platform knows
+ * @device: the device
  *
  * Return: DONE, also where the module is older, for which keep_taken() does it; FAILED after saying
  * why.
  */
 enum outcome keep_offer(struct keep *keep, const struct device *device)
 {
-	int rc;
+	int rc = known_offer(device, &keep->recorded, keep->doubtful);
 
-	keep->error = known_load(device, &keep->platform);
-	rc = known_offer(device, &keep->recorded, keep->doubtful);
 	if (!rc)
 		rc = known_offer(device, &keep->platform, false);
 	keep->offered = !rc;
@@ -232,38 +240,6 @@ enum outcome keep_left(struct keep *keep, struct device *device)
 	while (read(keep->watch, &event, sizeof(event)) == sizeof(event))
 		keep->partial |= event.kind == FSDEV_EVENT_LOST || keep_event(device, &event);
 	return recall_save(RECALL_DIR, device, keep->partial ? RECALL_ADD : RECALL_CLOSED);
-}
-
-/**
- * keep_appended() - take over what is written down of memory that a device has grown by
- * @device: the device, which the driver has, with all of its ranges
- * @from: its size before
- *
- * Return: DONE; FAILED after saying why: then what is poisoned of the new memory is not known.
- */
-enum outcome keep_appended(const struct device *device, uint64_t from)
-{
-	struct known recorded;
-	unsigned int count = 0;
-	bool doubtful;
-	enum outcome outcome = recall_load(RECALL_DIR, device, &recorded, &doubtful);
-	int rc = 0;
-
-	for (unsigned int i = 0; i < recorded.count; i++)
-		if (recorded.bad[i].offset >= from)
-			recorded.bad[count++] = recorded.bad[i];
-	recorded.count = count;
-	if (outcome == DONE)
-		rc = known_take(device, &recorded, false);
-	known_free(&recorded);
-	if (rc)
-		return say(FAILED, "%s: the driver cannot be given poison that is known: %s",
-			   device->name, strerror(-rc));
-	if (count)
-		note("%s: %u bad ranges that are written down were taken over", device->name, count);
-	if (outcome == DONE && count)
-		recall_mark(RECALL_DIR, device, RECALL_BOUND);
-	return outcome;
 }
 
 /**

@@ -13,7 +13,7 @@
  * @doubtful: of that, pages that can be read are good
  * @platform: what the platform knows
  * @error: why it could not be asked, a negative errno
- * @offered: the driver has both before it has the device
+ * @offered: the driver has both before it has the memory
  * @partial: the bad ranges of the device may not be all that are to be written down
  * @watch: events of the device that the driver is about to leave, or -1
  */
@@ -29,13 +29,13 @@ struct keep {
 void keep_init(struct keep *keep);
 void keep_free(struct keep *keep);
 enum outcome keep_prepare(struct keep *keep, const struct device *device);
+void keep_ask(struct keep *keep, const struct device *device);
 enum outcome keep_offer(struct keep *keep, const struct device *device);
 enum outcome keep_taken(struct keep *keep, const struct device *device);
 void keep_abandon(struct keep *keep, const struct device *device);
 enum outcome keep_leave(struct keep *keep, struct device *device);
 enum outcome keep_left(struct keep *keep, struct device *device);
 void keep_again(const struct device *device);
-enum outcome keep_appended(const struct device *device, uint64_t from);
 bool keep_missing(const struct device *device);
 enum outcome keep_late(struct device *device);
 int keep_event(struct device *device, const struct fsdev_event *event);

@@ -192,6 +192,7 @@ static enum outcome enter_fsdev(struct change *change, int *rc)
 
 	journal_hold(device, true);
 	*rc = 0;
+	keep_ask(&change->keep, device);
 	outcome = keep_offer(&change->keep, device);
 	if (outcome == DONE)
 		*rc = bind(device, change->to);

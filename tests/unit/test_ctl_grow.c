@@ -22,7 +22,7 @@
 #include "fsdevctl/lib/journal.h"
 #include "fsdevctl/lib/kmsg.h"
 #include "fsdevctl/lib/keep.h"
-#include "fsdevctl/lib/known.h"
+#include "fsdevctl/lib/keep.h"
 #include "fsdevctl/lib/program.h"
 #include "fsdevctl/lib/region.h"
 #include "fsdevctl/lib/sysfs.h"
@@ -54,6 +54,7 @@ static struct {
 	bool signal;		/* a signal comes while all is looked at */
 	uint64_t known[2];	/* offsets that the platform knows to be bad, MiB */
 	unsigned int nr_known, told;
+	bool record_damaged;
 	const char *fs, *where, *options;	/* what is mounted, from where */
 	bool not_installed;
 	int status;		/* of the program */
@@ -271,8 +272,22 @@ void kmsg_tell(int kmsg, const char *about)
 	close(kmsg);
 }
 
-int known_load(const struct device *device, struct known *known)
+void keep_init(struct keep *keep)
 {
+	memset(keep, 0, sizeof(*keep));
+}
+
+enum outcome keep_prepare(struct keep *keep, const struct device *device)
+{
+	(void)device;
+	keep->doubtful = true;
+	return world.record_damaged ? FAILED : DONE;
+}
+
+void keep_ask(struct keep *keep, const struct device *device)
+{
+	struct known *known = &keep->platform;
+
 	(void)device;
 	known->bad = calloc(2, sizeof(*known->bad));
 	assert_non_null(known->bad);
@@ -281,30 +296,30 @@ int known_load(const struct device *device, struct known *known)
 		known->bad[i].offset = world.known[i] * MIB;
 		known->bad[i].len = 4096;
 	}
-	return 0;
 }
 
-/* A page that was repaired since the binding must not become bad again. */
-int known_take(const struct device *device, const struct known *known, bool listed)
+/* A page that was repaired since the binding must not become bad again; and the driver has it first. */
+enum outcome keep_offer(struct keep *keep, const struct device *device)
 {
 	(void)device;
-	(void)listed;
-	for (unsigned int i = 0; i < known->count; i++)
-		assert_true(known->bad[i].offset >= 128 * MIB);
-	world.told += known->count;
-	return 0;
-}
-
-enum outcome keep_appended(const struct device *device, uint64_t from)
-{
-	(void)device;
-	(void)from;
+	for (unsigned int i = 0; i < keep->platform.count; i++)
+		assert_true(keep->platform.bad[i].offset >= 128 * MIB);
+	assert_false(keep->doubtful);
+	assert_int_equal(world.disk, 128);
+	world.told += keep->platform.count;
 	return DONE;
 }
 
-void known_free(struct known *known)
+enum outcome keep_taken(struct keep *keep, const struct device *device)
 {
-	free(known->bad);
+	(void)device;
+	note("%u bad ranges were taken over", keep->platform.count);
+	return DONE;
+}
+
+void keep_free(struct keep *keep)
+{
+	free(keep->platform.bad);
 }
 
 int users_load(const struct device *device, struct users *users)
@@ -666,7 +681,16 @@ static void known_poison(void **state)
 	world.known[1] = 130;
 	assert_int_equal(run((struct grow_options){ .size = 64 * MIB }), DONE);
 	assert_int_equal(world.told, 1);
-	says("1 bad ranges that the platform knows of were taken over");
+	says("1 bad ranges were taken over");
+}
+
+static void record_that_is_damaged(void **state)
+{
+	(void)state;
+	boot();
+	world.record_damaged = true;
+	assert_int_equal(run((struct grow_options){ .size = 64 * MIB }), STRANDED);
+	assert_int_equal(world.disk, 128);
 }
 
 static void write_section(const char *path, const char *text)
@@ -760,6 +784,7 @@ int main(void)
 		cmocka_unit_test(what_is_stray_comes_along),
 		cmocka_unit_test(file_systems),
 		cmocka_unit_test(known_poison),
+		cmocka_unit_test(record_that_is_damaged),
 		cmocka_unit_test(sections),
 		cmocka_unit_test(shrinking),
 	};

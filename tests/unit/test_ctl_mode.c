@@ -253,6 +253,12 @@ enum outcome keep_prepare(struct keep *keep, const struct device *device)
 }
 
 /* Poison is the driver's before it has the device, and no system mounts the disk meanwhile. */
+void keep_ask(struct keep *keep, const struct device *device)
+{
+	(void)keep;
+	(void)device;
+}
+
 enum outcome keep_offer(struct keep *keep, const struct device *device)
 {
 	(void)keep;
