@@ -241,18 +241,25 @@ static u64 told_len(const struct fsdev *fsdev, u64 offset, u64 len, bool *told)
 }
 
 /* The signals that the holder sends are put off until it has returned. */
-static __always_inline int notify_batched(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
+static __always_inline int notify_batched(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags,
+					  bool disk)
 {
 	struct kill_batch batch;
 	int rc;
 
 	kill_begin(&batch);
-	rc = fsdev_holder_notify(fsdev, offset, len, mf_flags);
+	if (disk)
+		rc = fsdev_holder_notify(fsdev, offset, len, mf_flags);
+	else
+		rc = fsdev_holder_notify_bus(fsdev, offset, len, mf_flags);
 	kill_end(fsdev, &batch, offset, len);
 	return rc;
 }
 
-/* Piece by piece, with what lies behind the file systems left out. */
+/*
+ * Piece by piece. Of what lies behind the file systems only a holder hears that has not come by way
+ * of the disk: it has all of the device, whatever lies on the disk.
+ */
 static noinline int notify_reached(struct fsdev *fsdev, u64 offset, u64 len, int mf_flags)
 {
 	int rc = 0;
@@ -261,8 +268,7 @@ static noinline int notify_reached(struct fsdev *fsdev, u64 offset, u64 len, int
 		bool told;
 		u64 n = told_len(fsdev, offset, len, &told);
 
-		rc = merge_notify_rc(rc, told ? notify_batched(fsdev, offset, n, mf_flags) :
-				     -EOPNOTSUPP);
+		rc = merge_notify_rc(rc, notify_batched(fsdev, offset, n, mf_flags, told));
 		offset += n;
 		len -= n;
 	}
@@ -277,7 +283,7 @@ static __always_inline int notify_holder(struct fsdev *fsdev, u64 offset, u64 le
 {
 	if (unlikely(offset + len > READ_ONCE(fsdev->failure.reach)))
 		return notify_reached(fsdev, offset, len, mf_flags);
-	return notify_batched(fsdev, offset, len, mf_flags);
+	return notify_batched(fsdev, offset, len, mf_flags, true);
 }
 
 /*

@@ -42,22 +42,12 @@ static inline int fsdev_holder_call(const void *ops, void *arg)
 					  notice->mf_flags);
 }
 
-/**
- * fsdev_holder_notify() - notify the holder of failing memory
- * @fsdev: the device
- * @offset: device offset in bytes
- * @len: bytes
- * @mf_flags: of memory_failure()
- *
- * Only one of the two DAX devices has a holder at a time, see fsdev_holder_bar(): mostly the block
- * device's, which is looked at first. Where that changes meanwhile, the holder that comes finds the
- * page poisoned.
- *
- * Context: may sleep.
- * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP without a holder.
+/*
+ * Looks at the block device's DAX device first; its holder is notified if @disk says so, and where
+ * it has none the bus's is.
  */
-static __always_inline int fsdev_holder_notify(const struct fsdev *fsdev, u64 offset, u64 len,
-					       int mf_flags)
+static __always_inline int fsdev_holder_notify_if(const struct fsdev *fsdev, u64 offset, u64 len,
+						  int mf_flags, bool disk)
 {
 	struct holder_notice notice = {
 		.dax_dev = fsdev->dax_dev,
@@ -75,11 +65,51 @@ static __always_inline int fsdev_holder_notify(const struct fsdev *fsdev, u64 of
 		notice.dax_dev = fsdev_bus_dax(fsdev);
 		words = fsdev_holder_words(notice.dax_dev);
 		listener = holder_listener(&words);
+	} else if (!disk) {
+		listener.rc = -EOPNOTSUPP;
 	}
 	if (!listener.rc)
 		listener.rc = fsdev_holder_call((const void *)listener.ops, &notice);
 	holder_read_unlock(id);
 	return listener.rc;
+}
+
+/**
+ * fsdev_holder_notify() - notify the holder of failing memory
+ * @fsdev: the device
+ * @offset: device offset in bytes
+ * @len: bytes
+ * @mf_flags: of memory_failure()
+ *
+ * Only one of the two DAX devices has a holder at a time, see fsdev_holder_bar(): mostly the block
+ * device's, which is looked at first. Where that changes meanwhile, the holder that comes finds the
+ * page poisoned.
+ *
+ * Context: may sleep.
+ * Return: what the holder returned; -ENXIO if the device is dead, -EOPNOTSUPP without a holder.
+ */
+static __always_inline int fsdev_holder_notify(const struct fsdev *fsdev, u64 offset, u64 len,
+					       int mf_flags)
+{
+	return fsdev_holder_notify_if(fsdev, offset, len, mf_flags, true);
+}
+
+/**
+ * fsdev_holder_notify_bus() - notify the holder, unless it has the device by way of the disk
+ * @fsdev: the device
+ * @offset: device offset in bytes
+ * @len: bytes
+ * @mf_flags: of memory_failure()
+ *
+ * For memory that no file system on the disk or its partitions has.
+ *
+ * Context: may sleep.
+ * Return: as fsdev_holder_notify(); -EOPNOTSUPP if the holder is not notified.
+ */
+static __always_inline int fsdev_holder_notify_bus(const struct fsdev *fsdev, u64 offset, u64 len,
+						   int mf_flags)
+{
+	return fsdev_holder_notify_if(fsdev, offset, len, mf_flags, false);
 }
 
 int fsdev_holder_init(void);

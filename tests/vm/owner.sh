@@ -93,7 +93,19 @@ exec 7<&-
 ok "let go again" run let-go 10
 points "both at once" rivals 10 1000
 
-# an owner hears of failures, and of removal
+# an owner hears of failures, and of removal; also where the disk has a partition, from MiB 2 to 4, that was looked at
+printf '\x00\x00\x00\x00\x83\x00\x00\x00\x00\x10\x00\x00\x00\x10\x00\x00' | dd of=$disk bs=1 seek=446 conv=notrunc,fsync status=none
+printf '\x55\xaa' | dd of=$disk bs=1 seek=510 conv=notrunc,fsync status=none
+blockdev --rereadpt $disk
+is "a partition" 4096 "$(blockdev --getsz ${disk}p1)"
+ok "claimed again" run hold-direct 10
+ok "the disk is opened" dd if=$disk of=/dev/null bs=4096 count=1 iflag=direct
+points "owner without a block device, beside a partition" fail-pages 10
+ok "let go again" run let-go 10
+ok "the table goes" dd if=/dev/zero of=$disk bs=4096 count=1 oflag=direct conv=notrunc
+blockdev --rereadpt $disk
+unbind dax10.0
+is "bound again" bound "$(bind dax10.0 fsdev)"
 ok "claimed again" run hold-direct 10
 points "owner without a block device" fail-pages 10
 ok "let go again" run let-go 10

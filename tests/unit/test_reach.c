@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Of which failing memory a holder is notified: with the functions of driver/ as they are, which
+ * tests/model/functions cuts out, and a disk, its partitions and two DAX devices that are small.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/types.h"
+
+#define PAGE_SIZE 4096ull
+#define MIB (1ull << 20)
+#define SIZE (64 * MIB)
+#define PARTS 3
+
+#define noinline
+#define READ_ONCE(x) (x)
+#define __rcu
+#define min(a, b) ((a) < (b) ? (a) : (b))
+#define ALIGN(x, to) (((x) + (to) - 1) / (to) * (to))
+#define rcu_read_lock() ((void)0)
+#define rcu_read_unlock() ((void)0)
+#define rcu_dereference(pointer) (pointer)
+#define holder_read_lock() 0
+#define holder_read_unlock(id) ((void)(id))
+#define be32_to_cpu(word) __builtin_bswap32(word)
+#define XFS_MAGIC 0x58465342
+#define XFS_WORDS 23
+#define XFS_BLOCK_SIZE_WORD 1
+#define XFS_GROUP_BLOCKS_WORD 21
+#define XFS_GROUPS_WORD 22
+
+typedef u32 __be32;
+
+struct rcu_head { int unused; };
+struct dax_device { const void *ops; bool dead; };
+struct holder_words { struct dax_device *dax_dev; };
+struct holder_listener { int rc; unsigned long ops; };
+struct holder_notice { struct dax_device *dax_dev; u64 offset; u64 len; int mf_flags; };
+
+#include "reach_structs.h"
+
+struct fsdev {
+	struct dax_device *dax_dev;
+	struct dax_device *bus_dax;
+	struct {
+		u64 reach;
+		struct fstype_parts *parts;
+	} failure;
+};
+
+/* Where superblocks lie, and which page cannot be read. */
+static struct { u64 offset; u32 word[XFS_WORDS]; } super[PARTS];
+static unsigned int supers;
+static u64 unreadable;
+
+static struct dax_device disk_dax, bus_dax;
+static struct fsdev device;
+static union {
+	struct fstype_parts parts;
+	char room[sizeof(struct fstype_parts) + PARTS * sizeof(struct fstype_part)];
+} table;
+
+/* What was told last, of how many bytes in all, and to which of the two. */
+static struct { u64 bytes, first, end; const struct dax_device *dax_dev; } told;
+
+static struct dax_device *fsdev_bus_dax(const struct fsdev *fsdev)
+{
+	return fsdev->bus_dax;
+}
+
+static struct holder_words fsdev_holder_words(struct dax_device *dax_dev)
+{
+	return (struct holder_words){ dax_dev };
+}
+
+static struct holder_listener holder_listener(const struct holder_words *words)
+{
+	return (struct holder_listener){
+		.rc = words->dax_dev->dead ? -ENXIO : words->dax_dev->ops ? 0 : -EOPNOTSUPP,
+	};
+}
+
+static int fsdev_holder_call(const void *ops, const struct holder_notice *notice)
+{
+	(void)ops;
+	if (!told.bytes || notice->offset < told.first)
+		told.first = notice->offset;
+	told.end = notice->offset + notice->len;
+	told.bytes += notice->len;
+	told.dax_dev = notice->dax_dev;
+	return 0;
+}
+
+static bool fstype_read_some(const struct fsdev *fsdev, u64 offset, void *start, size_t len)
+{
+	(void)fsdev;
+	memset(start, 0, len);
+	if (offset == unreadable)
+		return false;
+	for (unsigned int i = 0; i < supers; i++)
+		if (super[i].offset == offset)
+			memcpy(start, super[i].word, len);
+	return true;
+}
+
+/* Signals are put off elsewhere. */
+struct kill_batch { int unused; };
+#define kill_begin(batch) ((void)(batch))
+#define kill_end(fsdev, batch, offset, len) ((void)(fsdev), (void)(batch))
+
+#include "reach_functions.h"
+
+static void xfs(u64 offset, u32 block, u32 blocks, u32 groups)
+{
+	u32 *word = super[supers].word;
+
+	super[supers++].offset = offset;
+	word[0] = be32_to_cpu(XFS_MAGIC);
+	word[XFS_BLOCK_SIZE_WORD] = be32_to_cpu(block);
+	word[XFS_GROUP_BLOCKS_WORD] = be32_to_cpu(blocks);
+	word[XFS_GROUPS_WORD] = be32_to_cpu(groups);
+}
+
+static void part(u64 start, u64 end)
+{
+	table.parts.part[table.parts.nr++] = (struct fstype_part){ start, end };
+	device.failure.parts = &table.parts;
+	device.failure.reach = 0;
+}
+
+static void boot(void)
+{
+	memset(&table, 0, sizeof(table));
+	memset(super, 0, sizeof(super));
+	supers = 0;
+	unreadable = U64_MAX;
+	disk_dax = bus_dax = (struct dax_device){ 0 };
+	device = (struct fsdev){ .dax_dev = &disk_dax, .bus_dax = &bus_dax,
+		.failure = { .reach = U64_MAX } };
+}
+
+static int fails(u64 offset, u64 len)
+{
+	memset(&told, 0, sizeof(told));
+	return notify_holder(&device, offset, len, 0);
+}
+
+/* One that has come by fs_dax_get() hears of all, whatever lies on the disk. */
+static void bus_holder(void **state)
+{
+	(void)state;
+	boot();
+	part(2 * MIB, 10 * MIB);
+	part(20 * MIB, 30 * MIB);
+	xfs(2 * MIB, 4096, 256, 4);
+	bus_dax.ops = &bus_dax;
+	for (u64 at = 0; at < SIZE; at += MIB) {
+		assert_int_equal(fails(at, PAGE_SIZE), 0);
+		assert_int_equal(told.bytes, PAGE_SIZE);
+		assert_ptr_equal(told.dax_dev, &bus_dax);
+	}
+	assert_int_equal(fails(0, SIZE), 0);
+	assert_int_equal(told.bytes, SIZE);
+	/* a file system that the disk had before */
+	device.failure.parts = NULL;
+	device.failure.reach = MIB;
+	assert_int_equal(fails(40 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(told.bytes, PAGE_SIZE);
+	bus_dax.ops = NULL;
+	assert_int_equal(fails(40 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+}
+
+/* One that has come by the disk hears of its file system alone. */
+static void disk_holder(void **state)
+{
+	(void)state;
+	boot();
+	part(2 * MIB, 10 * MIB);
+	xfs(2 * MIB, 4096, 256, 4);
+	disk_dax.ops = &disk_dax;
+	assert_int_equal(fails(MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(fails(6 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(told.bytes, 0);
+	/* of a part of it it does not hear */
+	assert_int_equal(fails(0, SIZE), -EOPNOTSUPP);
+	assert_int_equal(told.first, 2 * MIB);
+	assert_int_equal(told.end, 6 * MIB);
+	assert_int_equal(told.bytes, 4 * MIB);
+	/* the bus's DAX device may be dead before the disk's */
+	bus_dax.dead = true;
+	assert_int_equal(fails(6 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bus_holder),
+		cmocka_unit_test(disk_holder),
+	};
+
+	return cmocka_run_group_tests_name("reach", tests, NULL, NULL);
+}
