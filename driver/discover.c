@@ -351,12 +351,16 @@ static int add_remembered(struct fsdev *fsdev, u64 offset, u64 len)
  * @fsdev: a device with its page map, which is not yet open for access
  *
  * Context: probe, may sleep. Undone by discover_stop().
- * Return: 0.
+ * Return: 0 or a negative errno.
  */
 int discover_start(struct fsdev *fsdev)
 {
+	int rc;
+
 	platform_each_poison(fsdev, discover_add);
-	remembered_each(fsdev, &fsdev->map, 0, add_remembered);
+	rc = remembered_each(fsdev, &fsdev->map, 0, add_remembered);
+	if (rc)
+		return rc;
 	down_write(&discover_lock);
 	list_add(&fsdev->discover.node, &discover_devices);
 	up_write(&discover_lock);

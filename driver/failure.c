@@ -485,6 +485,15 @@ void failure_expect(struct fsdev *fsdev, const struct rangemap *map)
 	spin_unlock(&early->lock);
 }
 
+/* Of the new memory only: what is in front of it is in use, and its users would not be told. */
+static int add_new(struct fsdev *fsdev, u64 offset, u64 len)
+{
+	int rc = poison_add_behind(&fsdev->poison, fsdev->failure.early.size, offset, len);
+
+	poison_refill(&fsdev->poison);
+	return rc;
+}
+
 /**
  * failure_add_ahead() - mark poisoned what is known of memory that the device is about to grow by
  * @fsdev: the device
@@ -492,12 +501,11 @@ void failure_expect(struct fsdev *fsdev, const struct rangemap *map)
  * @len: bytes; a multiple of the page size
  *
  * Context: growth, may sleep. Caller must hold the device_lock.
- * Return: 0.
+ * Return: 0 or -ENOMEM.
  */
 int failure_add_ahead(struct fsdev *fsdev, u64 offset, u64 len)
 {
-	poison_add(&fsdev->poison, &offset, &len);
-	return 0;
+	return add_new(fsdev, offset, len);
 }
 
 /*
@@ -526,7 +534,7 @@ static unsigned int admit_if(struct fsdev *fsdev, unsigned int done)
  * From one moment on lookups know the new memory, with the poisoned pages of it.
  *
  * Context: growth, may sleep. Caller must hold the device_lock. failure_tell_early() follows.
- * Return: 0; -EIO if too much has failed, and the device is as it was.
+ * Return: 0; -EIO if too much has failed, or -ENOMEM, and the device is as it was.
  */
 int failure_admit(struct fsdev *fsdev)
 {
@@ -541,9 +549,11 @@ int failure_admit(struct fsdev *fsdev)
 			return -EIO;
 		/* nothing but growth writes those that are there */
 		for (; done < nr; done++) {
-			struct poison_piece *piece = &early->piece[done];
+			const struct poison_piece *piece = &early->piece[done];
+			int rc = add_new(fsdev, piece->offset, piece->len);
 
-			poison_add(&fsdev->poison, &piece->offset, &piece->len);
+			if (rc)
+				return rc;
 		}
 	}
 }

@@ -79,7 +79,7 @@ void __printf(2, 3) failure_log(struct fsdev *fsdev, const char *format, ...);
 void failure_set_reach(struct fsdev *fsdev, u64 reach, struct fstype_parts *parts);
 void failure_expect(struct fsdev *fsdev, const struct rangemap *map);
 int __must_check failure_admit(struct fsdev *fsdev);
-int failure_add_ahead(struct fsdev *fsdev, u64 offset, u64 len);
+int __must_check failure_add_ahead(struct fsdev *fsdev, u64 offset, u64 len);
 bool __must_check failure_reject(struct fsdev *fsdev);
 void failure_tell_early(struct fsdev *fsdev, u64 from);
 void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len);

@@ -163,11 +163,14 @@ static int grow_take(struct growth *growth)
 	rc = pagemap_map_last(fsdev);
 	if (rc)
 		goto retract;
-	remembered_each(fsdev, growth->map, geometry_bytes(fsdev->geometry), failure_add_ahead);
-	rc = failure_admit(fsdev);
+	rc = remembered_each(fsdev, growth->map, geometry_bytes(fsdev->geometry),
+			     failure_add_ahead);
+	if (!rc)
+		rc = failure_admit(fsdev);
 	if (!rc)
 		return 0;
-	grow_refuse(growth, rc, "too many of the new pages have failed");
+	grow_refuse(growth, rc, rc == -ENOMEM ? "no memory to note which new pages are poisoned" :
+		    "too many of the new pages have failed");
 retract:
 	if (failure_reject(fsdev))
 		pagemap_retract(fsdev, growth->added);

@@ -251,6 +251,34 @@ bool poison_add(struct poison *poison, u64 *offset, u64 *len)
 	return new;
 }
 
+/**
+ * poison_add_behind() - mark a range poisoned, and nothing in front of an offset
+ * @poison: the device's poison
+ * @from: device offset
+ * @offset: device offset in bytes; not less than @from
+ * @len: bytes
+ *
+ * Where memory is short the nearest range grows, as for poison_add(), if that lies behind @from as
+ * well. No listener is told.
+ *
+ * Context: may sleep; takes the lock.
+ * Return: 0; -ENOMEM if it is not poisoned.
+ */
+int poison_add_behind(struct poison *poison, u64 from, u64 offset, u64 len)
+{
+	int rc = -ENOMEM;
+
+	poison_lock(poison);
+	poison_grow(poison, &poison->set);
+	poison_set_widen(&poison->set, &offset, &len);
+	if (offset >= from) {
+		add_to_report(poison, &offset, &len);
+		rc = 0;
+	}
+	poison_unlock(poison);
+	return rc;
+}
+
 /*
  * Finds the first pages from *@at on that are not poisoned; @end is behind the last that count.
  * Returns false if there are none; else *@at is the first.

@@ -124,6 +124,7 @@ void poison_refill(struct poison *poison);
 void poison_lock(struct poison *poison);
 void poison_unlock(struct poison *poison);
 bool poison_add(struct poison *poison, u64 *offset, u64 *len);
+int __must_check poison_add_behind(struct poison *poison, u64 from, u64 offset, u64 len);
 bool poison_add_known(struct poison *poison, u64 *at, u64 end, struct poison_piece *piece);
 bool poison_add_found(struct poison *poison, u64 offset);
 void poison_update_listeners(struct poison *poison, u64 offset, u64 len);

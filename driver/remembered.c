@@ -232,14 +232,26 @@ static bool put_aside(struct list_head *aside, const struct rangemap_piece *piec
 	return true;
 }
 
-static void add_unreadable(struct fsdev *fsdev, const struct rangemap_piece *piece,
-			   remembered_add_t *add)
+static int add_unreadable(struct fsdev *fsdev, const struct rangemap_piece *piece,
+			  remembered_add_t *add)
 {
-	for (u64 at = 0; at < piece->len; at += PAGE_SIZE) {
+	int rc = 0;
+
+	for (u64 at = 0; !rc && at < piece->len; at += PAGE_SIZE) {
 		if (!memory_reads_phys(piece->phys + at))
-			add(fsdev, piece->offset + at, PAGE_SIZE);
+			rc = add(fsdev, piece->offset + at, PAGE_SIZE);
 		cond_resched();
 	}
+	return rc;
+}
+
+/* What is in doubt is put aside where that can be. */
+static int add_piece(struct fsdev *fsdev, const struct rangemap_piece *piece, bool doubtful,
+		     struct list_head *aside, remembered_add_t *add)
+{
+	if (!doubtful || !COMPAT_COPY_SURVIVES)
+		return add(fsdev, piece->offset, piece->len);
+	return put_aside(aside, piece) ? 0 : add_unreadable(fsdev, piece, add);
 }
 
 /**
@@ -250,32 +262,32 @@ static void add_unreadable(struct fsdev *fsdev, const struct rangemap_piece *pie
  * @add: called for each range
  *
  * Context: probe or growth; may sleep.
+ * Return: 0; or what @add has returned that was not 0, after which it was not called again.
  */
-void remembered_each(struct fsdev *fsdev, const struct rangemap *map, u64 from,
-		     remembered_add_t *add)
+int remembered_each(struct fsdev *fsdev, const struct rangemap *map, u64 from,
+		    remembered_add_t *add)
 {
 	struct doubtful *doubtful, *next;
 	struct rangemap_piece piece;
 	struct remembered *one;
 	LIST_HEAD(aside);
+	int rc = 0;
 
 	mutex_lock(&remembered_lock);
 	list_for_each_entry(one, &remembered_ranges, node) {
 		u64 phys = one->start, len = one->len;
 
-		while (rangemap_next_from(map, from, &phys, &len, &piece)) {
+		while (!rc && rangemap_next_from(map, from, &phys, &len, &piece)) {
 			one->seen = true;
-			if (!one->doubtful || !COMPAT_COPY_SURVIVES)
-				add(fsdev, piece.offset, piece.len);
-			else if (!put_aside(&aside, &piece))
-				add_unreadable(fsdev, &piece, add);
+			rc = add_piece(fsdev, &piece, one->doubtful, &aside, add);
 		}
 	}
 	mutex_unlock(&remembered_lock);
 	list_for_each_entry_safe(doubtful, next, &aside, node) {
-		add_unreadable(fsdev, &doubtful->piece, add);
+		rc = rc ?: add_unreadable(fsdev, &doubtful->piece, add);
 		kfree(doubtful);
 	}
+	return rc;
 }
 
 /* The parts of a range that lie elsewhere stay; false if there is no memory. */

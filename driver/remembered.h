@@ -18,8 +18,8 @@ typedef int (remembered_add_t)(struct fsdev *fsdev, u64 offset, u64 len);
 
 extern const struct attribute_group remembered_group;
 
-void remembered_each(struct fsdev *fsdev, const struct rangemap *map, u64 from,
-		     remembered_add_t *add);
+int __must_check remembered_each(struct fsdev *fsdev, const struct rangemap *map, u64 from,
+				 remembered_add_t *add);
 void remembered_taken(const struct rangemap *map, u64 from);
 int __must_check remembered_add(u64 phys, u64 len);
 void remembered_exit(void);

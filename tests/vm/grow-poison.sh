@@ -116,6 +116,17 @@ is "tried again" grown "$(grows)"
 is "tried again: it is poisoned" "$((66 * MIB))+4096" "$(bad)"
 unbind $dev
 
+# more ranges than the set has room for at first: each of them, and nothing between or in front
+ok "64 MiB" shape $dev 0:64
+is "bound" bound "$(bind $dev fsdev)"
+for ((n = 0; n < 200; n++)); do printf '%#x+0x1000\n' $((base + 129 * MIB + n * 16384)) >$attribute; done
+append 128:32
+is "200 ranges: grown" grown "$(grows)"
+is "200 ranges: each is poisoned" "200 819200 $((65 * MIB))" \
+	"$(fsdev-node bad $node 256 | while read -r offset len; do echo $((offset)) $((len)); done | awk 'NR == 1 { first = $1 } { bytes += $2 } END { print NR, bytes, first }')"
+ok "200 ranges: what there was is read" dd if=$disk bs=1M count=64 iflag=direct of=/dev/null
+unbind $dev
+
 # 20 pages fail before the memory belongs to the device, one of them under the hands of the kernel all the while
 ok "64 MiB" shape $dev 0:64
 is "bound" bound "$(bind $dev fsdev)"
