@@ -8,6 +8,7 @@
  */
 #include <linux/blkdev.h>
 #include <linux/magic.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -132,13 +133,17 @@ bool fstype_has_partitions(struct gendisk *disk)
 bool fstype_xfs_end(const struct fsdev *fsdev, u64 offset, u64 *end)
 {
 	__be32 start[XFS_WORDS];
+	u64 group, bytes;
 
 	if (!fstype_read_some(fsdev, offset, start, sizeof(start)))
 		return false;
-	if (be32_to_cpu(start[0]) == XFS_MAGIC)
-		*end = offset + (u64)be32_to_cpu(start[XFS_BLOCK_SIZE_WORD]) *
-				be32_to_cpu(start[XFS_GROUP_BLOCKS_WORD]) *
-				be32_to_cpu(start[XFS_GROUPS_WORD]);
+	group = (u64)be32_to_cpu(start[XFS_BLOCK_SIZE_WORD]) *
+		be32_to_cpu(start[XFS_GROUP_BLOCKS_WORD]);
+	/* what does not fit a u64 is no XFS */
+	if (be32_to_cpu(start[0]) == XFS_MAGIC &&
+	    !check_mul_overflow(group, (u64)be32_to_cpu(start[XFS_GROUPS_WORD]), &bytes) &&
+	    !check_add_overflow(offset, bytes, &bytes))
+		*end = bytes;
 	return true;
 }
 
@@ -196,6 +201,28 @@ struct fstype_parts *fstype_parts(struct gendisk *disk)
 	return parts;
 }
 
+/* The partition that begins last in front of @offset, or there; NULL if none does. */
+static const struct fstype_part *fstype_part_at(const struct fstype_parts *parts, u64 offset)
+{
+	const struct fstype_part *at = NULL;
+
+	for (u32 i = 0; i < parts->nr; i++)
+		if (parts->part[i].start <= offset && (!at || parts->part[i].start > at->start))
+			at = &parts->part[i];
+	return at;
+}
+
+/* Where the first partition behind @offset begins; U64_MAX if there is none. */
+static u64 fstype_next_part(const struct fstype_parts *parts, u64 offset)
+{
+	u64 next = U64_MAX;
+
+	for (u32 i = 0; i < parts->nr; i++)
+		if (parts->part[i].start > offset)
+			next = min(next, parts->part[i].start);
+	return next;
+}
+
 /**
  * fstype_told() - may the user of a partition be told of a failure?
  * @fsdev: the device
@@ -206,7 +233,8 @@ struct fstype_parts *fstype_parts(struct gendisk *disk)
  *
  * Only of what is known to lie in its file system, as for fstype_reach(): where a partition has
  * become larger that is nothing, until the file system has grown. Of a partition whose superblock
- * is poisoned that is the first page, which has XFS shut down.
+ * is poisoned that is the first page, which has XFS shut down. A superblock of a larger file system
+ * that was there before says nothing of the next partition.
  *
  * Context: any.
  * Return: for how many bytes from @offset on that is the answer; at most @len.
@@ -214,20 +242,16 @@ struct fstype_parts *fstype_parts(struct gendisk *disk)
 u64 fstype_told(const struct fsdev *fsdev, const struct fstype_parts *parts, u64 offset, u64 len,
 		bool *told)
 {
-	*told = true;
-	for (u32 i = 0; i < parts->nr; i++) {
-		u64 start = parts->part[i].start, end = parts->part[i].end;
+	const struct fstype_part *part = fstype_part_at(parts, offset);
+	u64 next = fstype_next_part(parts, offset), end = 0;
 
-		if (!fstype_xfs_end(fsdev, start, &end))
-			end = ALIGN(start + 1, PAGE_SIZE);
-		if (offset >= start && offset < end)
-			return min(len, end - offset);
+	if (part) {
+		end = part->end;
+		if (!fstype_xfs_end(fsdev, part->start, &end))
+			end = ALIGN(part->start + 1, PAGE_SIZE);
 	}
-	*told = false;
-	for (u32 i = 0; i < parts->nr; i++)
-		if (parts->part[i].start > offset)
-			len = min(len, parts->part[i].start - offset);
-	return len;
+	*told = offset < end;
+	return min(len, (*told ? min(end, next) : next) - offset);
 }
 
 /* Is one of the file systems such as @is says? Also where that is not known. */

@@ -14,7 +14,7 @@ struct gendisk;
  * struct fstype_parts - the partitions of a disk
  * @rcu: frees it
  * @nr: how many there are
- * @part: each of them: device offsets of its first byte and behind its last
+ * @part: each of them: device offsets of its first byte and behind its last; in no order
  */
 struct fstype_parts {
 	struct rcu_head rcu;

@@ -20,6 +20,8 @@
 
 #define noinline
 #define READ_ONCE(x) (x)
+#define check_mul_overflow(a, b, c) __builtin_mul_overflow(a, b, c)
+#define check_add_overflow(a, b, c) __builtin_add_overflow(a, b, c)
 #define __rcu
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define ALIGN(x, to) (((x) + (to) - 1) / (to) * (to))
@@ -197,11 +199,54 @@ static void disk_holder(void **state)
 	assert_int_equal(fails(6 * MIB, PAGE_SIZE), -EOPNOTSUPP);
 }
 
+/* The superblock of a larger file system is left at the start of a partition. */
+static void leftover(void **state)
+{
+	(void)state;
+	boot();
+	/* in the order of their numbers, which is not that of their places */
+	part(20 * MIB, 30 * MIB);
+	part(2 * MIB, 10 * MIB);
+	part(40 * MIB, 50 * MIB);
+	xfs(2 * MIB, 4096, 4096, 4);
+	xfs(20 * MIB, 4096, 256, 4);
+	disk_dax.ops = &disk_dax;
+	/* behind the file system of its own partition */
+	assert_int_equal(fails(25 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(fails(23 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(9 * MIB, 20 * MIB), -EOPNOTSUPP);
+	assert_int_equal(told.bytes, (20 - 9 + 4) * MIB);
+	/* of what is no XFS all that it has */
+	assert_int_equal(fails(49 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(50 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(fails(MIB, PAGE_SIZE), -EOPNOTSUPP);
+	/* a superblock that cannot be read */
+	unreadable = 20 * MIB;
+	assert_int_equal(fails(20 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(20 * MIB + PAGE_SIZE, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(fails(20 * MIB, 20 * MIB), -EOPNOTSUPP);
+	assert_int_equal(told.bytes, PAGE_SIZE);
+}
+
+/* A size that no u64 holds: the partition is what counts. */
+static void too_large(void **state)
+{
+	(void)state;
+	boot();
+	part(2 * MIB, 10 * MIB);
+	xfs(2 * MIB, 65536, 1u << 31, 1u << 17);
+	disk_dax.ops = &disk_dax;
+	assert_int_equal(fails(9 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(10 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bus_holder),
 		cmocka_unit_test(disk_holder),
+		cmocka_unit_test(leftover),
+		cmocka_unit_test(too_large),
 	};
 
 	return cmocka_run_group_tests_name("reach", tests, NULL, NULL);
