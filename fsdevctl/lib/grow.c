@@ -365,14 +365,24 @@ static const char *driver_reason(int rc)
 	}
 }
 
-/* What lies before was taken over at the binding, and may have been repaired since. */
+/*
+ * What lies before was taken over at the binding, and may have been repaired since. Ranges are merged
+ * where they are listed: one may lie on both sides.
+ */
 static void leave_behind(struct known *known, uint64_t from)
 {
 	unsigned int count = 0;
 
-	for (unsigned int i = 0; i < known->count; i++)
-		if (known->bad[i].offset >= from)
-			known->bad[count++] = known->bad[i];
+	for (unsigned int i = 0; i < known->count; i++) {
+		struct device_bad bad = known->bad[i];
+		uint64_t before = bad.offset < from ? from - bad.offset : 0;
+
+		if (before >= bad.len)
+			continue;
+		bad.offset += before;
+		bad.len -= before;
+		known->bad[count++] = bad;
+	}
 	known->count = count;
 }
 

@@ -53,6 +53,7 @@ static struct {
 	bool empty;		/* dax0.2 is there, without memory */
 	bool signal;		/* a signal comes while all is looked at */
 	uint64_t known[2];	/* offsets that the platform knows to be bad, MiB */
+	uint64_t known_len, told_bytes;	/* of each; in all */
 	unsigned int nr_known, told;
 	bool record_damaged;
 	const char *fs, *where, *options;	/* what is mounted, from where */
@@ -294,7 +295,7 @@ void keep_ask(struct keep *keep, const struct device *device)
 	known->count = world.nr_known;
 	for (unsigned int i = 0; i < world.nr_known; i++) {
 		known->bad[i].offset = world.known[i] * MIB;
-		known->bad[i].len = 4096;
+		known->bad[i].len = world.known_len ? world.known_len : 4096;
 	}
 }
 
@@ -302,8 +303,10 @@ void keep_ask(struct keep *keep, const struct device *device)
 enum outcome keep_offer(struct keep *keep, const struct device *device)
 {
 	(void)device;
-	for (unsigned int i = 0; i < keep->platform.count; i++)
+	for (unsigned int i = 0; i < keep->platform.count; i++) {
 		assert_true(keep->platform.bad[i].offset >= 128 * MIB);
+		world.told_bytes += keep->platform.bad[i].len;
+	}
 	assert_false(keep->doubtful);
 	assert_int_equal(world.disk, 128);
 	world.told += keep->platform.count;
@@ -682,6 +685,16 @@ static void known_poison(void **state)
 	assert_int_equal(run((struct grow_options){ .size = 64 * MIB }), DONE);
 	assert_int_equal(world.told, 1);
 	says("1 bad ranges were taken over");
+	assert_int_equal(world.told_bytes, 4096);
+	/* one from MiB 127 to 131, of which that from 128 on is new, and one that ends where the old end is */
+	boot();
+	world.nr_known = 2;
+	world.known[0] = 124;
+	world.known[1] = 127;
+	world.known_len = 4 * MIB;
+	assert_int_equal(run((struct grow_options){ .size = 64 * MIB }), DONE);
+	assert_int_equal(world.told, 1);
+	assert_int_equal(world.told_bytes, 3 * MIB);
 }
 
 static void record_that_is_damaged(void **state)
