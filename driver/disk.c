@@ -293,18 +293,24 @@ static int disk_opened(struct gendisk *disk, bool claims)
 	return -EBUSY;
 }
 
-/* The claim of the opener is gone by now. Also long after the device has left the driver. */
-static void disk_released(struct gendisk *disk)
+/* Of a disk without partitions: also where it had some that were noted. */
+static void disk_set_whole_reach(struct gendisk *disk, bool claims)
 {
 	struct fsdev *fsdev = disk->private_data;
+	u64 end = U64_MAX;
 
-	if (fsdev && !compat_disk_claimed(disk))
-		fsdev_holder_unbar(fsdev);
+	if (claims) {
+		failure_set_reach(fsdev, fstype_reach(fsdev, disk), NULL);
+	} else if (failure_has_parts(fsdev)) {
+		fstype_xfs_end(fsdev, 0, &end);
+		failure_set_reach(fsdev, end, NULL);
+	}
 }
 
 /*
  * Failures are told as far as the users' file systems reach. Of partitions also where the disk is
- * opened without a claim: not every kernel tells of theirs.
+ * opened without a claim: not every kernel tells of theirs. A partition that is made while the disk
+ * itself is claimed can have no user.
  */
 static int disk_set_reach(struct gendisk *disk, bool claims)
 {
@@ -312,15 +318,31 @@ static int disk_set_reach(struct gendisk *disk, bool claims)
 	struct fstype_parts *parts;
 
 	if (!fstype_has_partitions(disk)) {
-		if (claims)
-			failure_set_reach(fsdev, fstype_reach(fsdev, disk), NULL);
+		disk_set_whole_reach(disk, claims);
 		return 0;
 	}
+	if (fstype_whole_claimed(disk))
+		return 0;
 	parts = fstype_parts(disk);
 	if (!parts)
 		return -ENOMEM;
 	failure_set_reach(fsdev, 0, parts);
 	return 0;
+}
+
+/*
+ * The claim of the opener is gone by now. Also long after the device has left the driver. Partitions
+ * that were made while the disk itself was claimed are noted at the latest here: the next open may
+ * come without any of the disk.
+ */
+static void disk_released(struct gendisk *disk)
+{
+	struct fsdev *fsdev = disk->private_data;
+
+	if (!fsdev || compat_disk_claimed(disk))
+		return;
+	fsdev_holder_unbar(fsdev);
+	disk_set_reach(disk, false);
 }
 
 /*

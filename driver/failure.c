@@ -467,6 +467,18 @@ void failure_set_reach(struct fsdev *fsdev, u64 reach, struct fstype_parts *part
 }
 
 /**
+ * failure_has_parts() - has failure_set_reach() been given partitions?
+ * @fsdev: the device
+ *
+ * Context: open of the disk, whose open_mutex is held.
+ * Return: true if it has, the last time.
+ */
+bool failure_has_parts(const struct fsdev *fsdev)
+{
+	return rcu_access_pointer(fsdev->failure.parts);
+}
+
+/**
  * failure_expect() - note failures of memory that the device is about to grow by
  * @fsdev: the device
  * @map: of the device as it will be

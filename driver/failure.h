@@ -77,6 +77,7 @@ extern const struct dev_pagemap_ops failure_pagemap_ops;
 
 void __printf(2, 3) failure_log(struct fsdev *fsdev, const char *format, ...);
 void failure_set_reach(struct fsdev *fsdev, u64 reach, struct fstype_parts *parts);
+bool failure_has_parts(const struct fsdev *fsdev);
 void failure_expect(struct fsdev *fsdev, const struct rangemap *map);
 int __must_check failure_admit(struct fsdev *fsdev);
 int __must_check failure_add_ahead(struct fsdev *fsdev, u64 offset, u64 len);

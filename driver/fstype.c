@@ -120,6 +120,28 @@ bool fstype_has_partitions(struct gendisk *disk)
 }
 
 /**
+ * fstype_whole_claimed() - is a disk claimed, and not a partition of it?
+ * @disk: the disk
+ *
+ * The block layer lets none of the partitions be claimed then, and marks the disk as claimed where
+ * one of them is.
+ *
+ * Context: open of the disk, whose open_mutex is held. A claim that is about to be made with the
+ * open that is under way does not count yet.
+ * Return: true if it is.
+ */
+bool fstype_whole_claimed(struct gendisk *disk)
+{
+	struct block_device *part;
+	unsigned long index;
+
+	xa_for_each_start(&disk->part_tbl, index, part, 1)
+		if (READ_ONCE(part->bd_holder))
+			return false;
+	return compat_disk_claimed(disk);
+}
+
+/**
  * fstype_xfs_end() - find where an XFS ends
  * @fsdev: the device
  * @offset: device offset at which it begins

@@ -26,6 +26,7 @@ struct fstype_parts {
 };
 
 bool fstype_has_partitions(struct gendisk *disk);
+bool fstype_whole_claimed(struct gendisk *disk);
 bool fstype_xfs_end(const struct fsdev *fsdev, u64 offset, u64 *end);
 u64 fstype_reach(const struct fsdev *fsdev, struct gendisk *disk);
 bool fstype_may_hold(struct fsdev *fsdev, struct gendisk *disk);

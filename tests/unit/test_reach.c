@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -47,6 +48,34 @@ struct holder_notice { struct dax_device *dax_dev; u64 offset; u64 len; int mf_f
 
 #include "reach_structs.h"
 
+struct block_device { u64 bd_start_sect, bytes; const void *bd_holder; };
+
+struct gendisk {
+	void *private_data;
+	struct block_device *part0;
+	struct block_device *part_tbl[1 + PARTS];
+};
+
+#define SECTOR_SHIFT 9
+#define bdev_nr_bytes(bdev) ((bdev)->bytes)
+#define struct_size(pointer, member, nr) (sizeof(*(pointer)) + (nr) * sizeof((pointer)->member[0]))
+#define kzalloc(bytes, flags) calloc(1, bytes)
+#define kfree_rcu(pointer, member) free(pointer)
+#define rcu_access_pointer(pointer) (pointer)
+#define WRITE_ONCE(x, value) ((void)((x) = (value)))
+
+/* The next one that is there, from *@index on. */
+static struct block_device *find_part(struct block_device *const *table, unsigned long *index)
+{
+	for (; *index <= PARTS; ++*index)
+		if (table[*index])
+			return table[*index];
+	return NULL;
+}
+
+#define xa_for_each_start(table, index, part, start) \
+	for (index = start; (part = find_part(*(table), &index)); index++)
+
 struct fsdev {
 	struct dax_device *dax_dev;
 	struct dax_device *bus_dax;
@@ -63,10 +92,10 @@ static u64 unreadable;
 
 static struct dax_device disk_dax, bus_dax;
 static struct fsdev device;
-static union {
-	struct fstype_parts parts;
-	char room[sizeof(struct fstype_parts) + PARTS * sizeof(struct fstype_part)];
-} table;
+static struct block_device bdev[1 + PARTS];
+static struct gendisk disk;
+/* What an open with a claim finds of the disk itself. */
+static u64 claimed_reach;
 
 /* What was told last, of how many bytes in all, and to which of the two. */
 static struct { u64 bytes, first, end; const struct dax_device *dax_dev; } told;
@@ -111,6 +140,28 @@ static bool fstype_read_some(const struct fsdev *fsdev, u64 offset, void *start,
 	return true;
 }
 
+static bool compat_disk_claimed(const struct gendisk *of)
+{
+	return of->part0->bd_holder;
+}
+
+static u64 fstype_reach(const struct fsdev *fsdev, struct gendisk *of)
+{
+	(void)fsdev;
+	(void)of;
+	return claimed_reach;
+}
+
+static struct fstype_parts *rcu_replace_pointer_of(struct fstype_parts **place, struct fstype_parts *new)
+{
+	struct fstype_parts *old = *place;
+
+	*place = new;
+	return old;
+}
+
+#define rcu_replace_pointer(place, new, locked) rcu_replace_pointer_of(&(place), new)
+
 /* Signals are put off elsewhere. */
 struct kill_batch { int unused; };
 #define kill_begin(batch) ((void)(batch))
@@ -129,16 +180,31 @@ static void xfs(u64 offset, u32 block, u32 blocks, u32 groups)
 	word[XFS_GROUPS_WORD] = be32_to_cpu(groups);
 }
 
+/* A partition is made, and the disk opened without a claim, as udev does it. */
 static void part(u64 start, u64 end)
 {
-	table.parts.part[table.parts.nr++] = (struct fstype_part){ start, end };
-	device.failure.parts = &table.parts;
-	device.failure.reach = 0;
+	unsigned int number = 1;
+
+	while (disk.part_tbl[number])
+		number++;
+	bdev[number] = (struct block_device){ start >> 9, end - start, NULL };
+	disk.part_tbl[number] = &bdev[number];
+	assert_int_equal(disk_set_reach(&disk, false), 0);
+}
+
+static void no_parts(void)
+{
+	for (unsigned int i = 1; i <= PARTS; i++)
+		disk.part_tbl[i] = NULL;
+	assert_int_equal(disk_set_reach(&disk, false), 0);
 }
 
 static void boot(void)
 {
-	memset(&table, 0, sizeof(table));
+	free(device.failure.parts);
+	memset(bdev, 0, sizeof(bdev));
+	disk = (struct gendisk){ &device, bdev, { bdev } };
+	claimed_reach = U64_MAX;
 	memset(super, 0, sizeof(super));
 	supers = 0;
 	unreadable = U64_MAX;
@@ -170,7 +236,7 @@ static void bus_holder(void **state)
 	assert_int_equal(fails(0, SIZE), 0);
 	assert_int_equal(told.bytes, SIZE);
 	/* a file system that the disk had before */
-	device.failure.parts = NULL;
+	no_parts();
 	device.failure.reach = MIB;
 	assert_int_equal(fails(40 * MIB, PAGE_SIZE), 0);
 	assert_int_equal(told.bytes, PAGE_SIZE);
@@ -240,6 +306,40 @@ static void too_large(void **state)
 	assert_int_equal(fails(10 * MIB, PAGE_SIZE), -EOPNOTSUPP);
 }
 
+/* A partition is made on a disk whose file system is mounted, which goes on hearing. */
+static void mounted_whole(void **state)
+{
+	(void)state;
+	boot();
+	xfs(0, 4096, 256, 40);
+	claimed_reach = 40 * MIB;
+	assert_int_equal(disk_set_reach(&disk, true), 0);
+	disk_dax.ops = &disk_dax;
+	bdev[0].bd_holder = &disk_dax;
+	part(44 * MIB, 50 * MIB);
+	assert_int_equal(fails(39 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(40 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(fails(45 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	/* it is unmounted, and the partition claimed */
+	bdev[0].bd_holder = NULL;
+	assert_int_equal(disk_set_reach(&disk, true), 0);
+	bdev[0].bd_holder = &bdev;
+	bdev[1].bd_holder = &disk_dax;
+	assert_int_equal(fails(39 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(fails(45 * MIB, PAGE_SIZE), 0);
+	/* another one beside it */
+	part(52 * MIB, 54 * MIB);
+	assert_int_equal(fails(53 * MIB, PAGE_SIZE), 0);
+	/* without partitions the disk is what counts again */
+	bdev[0].bd_holder = NULL;
+	no_parts();
+	assert_int_equal(fails(39 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(45 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	supers = 0;
+	assert_int_equal(disk_set_reach(&disk, false), 0);
+	assert_null(device.failure.parts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,7 +347,11 @@ int main(void)
 		cmocka_unit_test(disk_holder),
 		cmocka_unit_test(leftover),
 		cmocka_unit_test(too_large),
+		cmocka_unit_test(mounted_whole),
 	};
+	int failed;
 
-	return cmocka_run_group_tests_name("reach", tests, NULL, NULL);
+	failed = cmocka_run_group_tests_name("reach", tests, NULL, NULL);
+	free(device.failure.parts);
+	return failed;
 }

@@ -101,6 +101,15 @@ ok "whole: it goes on" touch $mnt/on
 removed "whole, removed"
 
 ok "bound anew" bound
+ok "whole: XFS once more" small $disk
+ok "whole: a partition is made behind it" addpart $disk 1 $((230 * 2048)) $((20 * 2048))
+is "whole: the partition is opened" $((20 * 2048)) "$(blockdev --getsz ${disk}p1)"
+is "whole: a page of the partition fails" "ok, 4096 bytes" "$(fails 235)"
+ok "whole: it goes on beside it" touch $mnt/on
+told "whole, beside a partition" 40
+delpart $disk 1
+
+ok "bound anew" bound
 ok "volume: made" dmsetup create behind --table "0 $((220 * 2048)) linear $disk 0"
 ok "volume: XFS" small /dev/mapper/behind
 is "volume: a page behind it fails" "ok, 4096 bytes" "$(fails 200)"
