@@ -200,22 +200,49 @@ static void add_early(struct failure_early *early, const struct rangemap_piece *
 }
 
 /*
- * Notes what a failure hits of memory that the device is about to grow by. Returns how many bytes
- * of the span that was.
+ * Notes the next piece that a failure hits of memory that the device is about to grow by, or was.
+ * What is in no list that growth looks at is to be remembered. Returns false if there is none.
+ */
+static bool next_early(struct failure_early *early, u64 *phys, u64 *len,
+		       struct rangemap_piece *piece, bool *remembers)
+{
+	const struct rangemap *map;
+	bool found;
+
+	spin_lock(&early->lock);
+	map = early->map ?: early->rejected;
+	found = map && rangemap_next_from(map, early->size, phys, len, piece);
+	*remembers = found && !known_early(early, piece->offset, piece->len);
+	if (*remembers) {
+		add_early(early, piece);
+		*remembers = early->rejected;
+	}
+	spin_unlock(&early->lock);
+	return found;
+}
+
+/* The next device that has the memory takes it over. */
+static void remember_early(u64 phys, u64 len)
+{
+	if (remembered_add(phys, len))
+		pr_warn("fsdev: memory failure at %#llx, %llu bytes: not remembered\n", phys, len);
+}
+
+/*
+ * Notes what a failure hits of memory that the device is about to grow by, or was. Returns how many
+ * bytes of the span that was.
  */
 static u64 note_early(struct fsdev *fsdev, u64 phys, u64 len)
 {
-	struct failure_early *early = &fsdev->failure.early;
 	struct rangemap_piece piece;
+	bool remembers;
 	u64 noted = 0;
 
-	spin_lock(&early->lock);
-	while (early->map && rangemap_next_from(early->map, early->size, &phys, &len, &piece)) {
+	while (len && next_early(&fsdev->failure.early, &phys, &len, &piece, &remembers)) {
 		noted += piece.len;
-		if (!known_early(early, piece.offset, piece.len))
-			add_early(early, &piece);
+		if (remembers)
+			remember_early(piece.phys, piece.len);
 	}
-	spin_unlock(&early->lock);
 	return noted;
 }
 
@@ -597,11 +624,11 @@ void failure_tell_early(struct fsdev *fsdev, u64 from)
 	poison_refill(&fsdev->poison);
 }
 
-/* Calls for what has failed of the memory that the device does not grow by. */
+/* Calls for the first @nr of what has failed of the memory that the device does not grow by. */
 static void early_each(const struct failure_early *early, const struct rangemap *map,
-		       void (*visit)(u64 phys, u64 len))
+		       unsigned int nr, void (*visit)(u64 phys, u64 len))
 {
-	for (unsigned int i = 0; i < early->nr; i++) {
+	for (unsigned int i = 0; i < nr; i++) {
 		const struct poison_piece *piece = &early->piece[i];
 		u64 phys, run;
 
@@ -613,13 +640,6 @@ static void early_each(const struct failure_early *early, const struct rangemap 
 			visit(phys, run);
 		}
 	}
-}
-
-/* The next device that has the memory takes it over. */
-static void remember_early(u64 phys, u64 len)
-{
-	if (remembered_add(phys, len))
-		pr_warn("fsdev: memory failure at %#llx, %llu bytes: not remembered\n", phys, len);
 }
 
 static void restore_early(u64 phys, u64 len)
@@ -635,30 +655,48 @@ static void restore_early(u64 phys, u64 len)
  * @fsdev: a device that does not grow
  *
  * Where memory has failed meanwhile, the kernel may not be done with it for as long as it takes.
- * That is for removal to wait for: the memory keeps its page structures until then, and what has
- * failed is remembered for the next binding.
+ * That is for removal to wait for: the memory keeps its page structures until then. What has
+ * failed, and what fails as long as there are page structures, is remembered for the next binding.
  *
  * Context: growth that fails, may sleep. Caller must hold the device_lock.
- * Return: true if the memory can be given back; false if some has failed: the map that was given to
- * failure_expect() is kept then, for failure_free().
+ * Return: true if the memory can be given back: failure_retracted() follows. False if some has
+ * failed: the map that was given to failure_expect() is kept then, for failure_free().
  */
 bool failure_reject(struct fsdev *fsdev)
 {
 	struct failure_early *early = &fsdev->failure.early;
 	const struct rangemap *map;
+	unsigned int nr;
 
 	spin_lock(&early->lock);
 	map = early->map;
+	nr = early->nr;
 	early->map = NULL;
+	early->rejected = map;
 	spin_unlock(&early->lock);
 	poison_lock(&fsdev->poison);
 	poison_remove(&fsdev->poison, early->size, rangemap_size(map) - early->size);
 	poison_unlock(&fsdev->poison);
-	if (!early->nr)
+	if (!nr)
 		return true;
-	early->rejected = map;
-	early_each(early, map, remember_early);
+	early_each(early, map, nr, remember_early);
 	return false;
+}
+
+/**
+ * failure_retracted() - forget the memory of a growth that has failed
+ * @fsdev: a device for which failure_reject() has returned true
+ *
+ * Context: growth that fails, when the memory has no page structures any more. Caller must hold the
+ * device_lock.
+ */
+void failure_retracted(struct fsdev *fsdev)
+{
+	struct failure_early *early = &fsdev->failure.early;
+
+	spin_lock(&early->lock);
+	early->rejected = NULL;
+	spin_unlock(&early->lock);
 }
 
 /*
@@ -803,7 +841,8 @@ bool failure_stop(struct fsdev *fsdev)
 	if (!wait_quiet(fsdev))
 		return false;
 	if (fsdev->failure.early.rejected)
-		early_each(&fsdev->failure.early, fsdev->failure.early.rejected, restore_early);
+		early_each(&fsdev->failure.early, fsdev->failure.early.rejected,
+			   fsdev->failure.early.nr, restore_early);
 	if (!poison_bytes(&fsdev->poison))
 		return true;
 	dev_warn(fsdev_dev(fsdev), "unbinding with %llu bytes of poisoned memory\n",

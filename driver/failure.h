@@ -30,8 +30,9 @@ struct task_struct;
  * @size: bytes of the device as it is
  * @nr: how many of @piece are in use
  * @piece: what has failed; with the last in use it does not grow
- * @rejected: map of the device as it would have been, where a growth came to nothing after some of
- *	the memory had failed; or NULL. Protected by the device_lock
+ * @rejected: map of the device as it would have been, from the moment on at which a growth has come
+ *	to nothing: until the memory has no page structures; or NULL. Written with the device_lock
+ *	as well
  */
 struct failure_early {
 	spinlock_t lock;	/* see above */
@@ -82,6 +83,7 @@ void failure_expect(struct fsdev *fsdev, const struct rangemap *map);
 int __must_check failure_admit(struct fsdev *fsdev);
 int __must_check failure_add_ahead(struct fsdev *fsdev, u64 offset, u64 len);
 bool __must_check failure_reject(struct fsdev *fsdev);
+void failure_retracted(struct fsdev *fsdev);
 void failure_tell_early(struct fsdev *fsdev, u64 from);
 void failure_add_known(struct fsdev *fsdev, u64 offset, u64 len);
 int failure_init(void);

@@ -172,15 +172,18 @@ static int grow_take(struct growth *growth)
 	grow_refuse(growth, rc, rc == -ENOMEM ? "no memory to note which new pages are poisoned" :
 		    "too many of the new pages have failed");
 retract:
-	if (failure_reject(fsdev))
+	if (failure_reject(fsdev)) {
 		pagemap_retract(fsdev, growth->added);
-	else	/* removal has the rest, when the kernel is done with what has failed */
+		failure_retracted(fsdev);
+	} else {	/* removal has the rest, when the kernel is done with what has failed */
 		growth->map = NULL;
+	}
 	return rc;
 
 reject:
 	/* without page structures none has failed */
 	WARN_ON_ONCE(!failure_reject(fsdev));
+	failure_retracted(fsdev);
 	return rc == -ENOMEM ? grow_refuse(growth, rc, "no memory for page maps") : rc;
 }
 

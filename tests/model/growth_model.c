@@ -15,6 +15,8 @@
  *     either does not find the page in the device, or finds it poisoned.
  *  3. A growth that is refused shows nothing: no lookup finds the new memory.
  *  4. It is refused only where more pages have failed than can be noted.
+ *  5. Of a growth that is refused, each page that was reported is remembered for the next binding,
+ *     also where the report came later.
  *
  * What never happens is right too easily, so each of the cases has to come.
  */
@@ -154,6 +156,33 @@ static bool poison_add(struct poison *poison, const u64 *offset, const u64 *len)
 	return true;
 }
 
+static void poison_remove(struct poison *poison, u64 offset, u64 len)
+{
+	for (u64 at = offset; at < offset + len; at++)
+		poison->bad[at] = false;
+}
+
+static u64 rangemap_size(const struct rangemap *map)
+{
+	(void)map;
+	return FIRST + NEW_PAGES;
+}
+
+static u64 rangemap_lookup(const struct rangemap *map, u64 offset, u64 *phys)
+{
+	*phys = offset;
+	return rangemap_size(map) - offset;
+}
+
+static bool remembered[FIRST + NEW_PAGES];
+
+static int remembered_add(u64 phys, u64 len)
+{
+	for (u64 at = phys; at < phys + len; at++)
+		remembered[at] = true;
+	return 0;
+}
+
 static int poison_add_behind(struct poison *poison, u64 from, u64 offset, u64 len)
 {
 	if (offset < from)
@@ -161,6 +190,10 @@ static int poison_add_behind(struct poison *poison, u64 from, u64 offset, u64 le
 	poison_add(poison, &offset, &len);
 	return 0;
 }
+
+#define poison_lock(poison) ((void)0)
+#define poison_unlock(poison) ((void)0)
+#define pr_warn(...) abort()
 
 /* What a report does besides. */
 #define poison_refill(poison) ((void)0)
@@ -183,7 +216,11 @@ static const char *wrong;
 
 static void run_growth(void)
 {
-	grow_rc = failure_admit(&device);
+	int rc = failure_admit(&device);
+
+	if (rc && failure_reject(&device))
+		wrong = "memory that has failed is given back";
+	grow_rc = rc;
 }
 
 static void run_report(void)
@@ -220,6 +257,7 @@ static void start(void)
 {
 	memset(&device, 0, sizeof(device));
 	memset(reported, 0, sizeof(reported));
+	memset(remembered, 0, sizeof(remembered));
 	memset(over, 0, sizeof(over));
 	memset(waits, 0, sizeof(waits));
 	device.failure.early.map = &whole;
@@ -253,6 +291,9 @@ static void check_end(void)
 	for (unsigned int i = 0; i < reports; i++)
 		if (!grow_rc && !device.poison.bad[FIRST + i])
 			wrong = "a failure is lost";
+	for (unsigned int i = 0; i < reports; i++)
+		if (grow_rc && !remembered[FIRST + i])
+			wrong = "a failure is not remembered";
 	if (grow_rc && device.grown)
 		wrong = "a growth that is refused shows";
 	if (grow_rc && reports <= FAILURE_EARLY)

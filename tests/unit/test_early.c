@@ -84,6 +84,29 @@ static void memory_grow(struct fsdev *fsdev, const struct rangemap *map)
 	fsdev->grown = map;
 }
 
+static int poison_remove(struct poison *poison, u64 offset, u64 len)
+{
+	return poison_set_remove(&poison->set, offset, len) ? 0 : -ENOMEM;
+}
+
+/* What was remembered, by number of the page in the new memory. */
+static bool remembered[NEW / PAGE];
+static unsigned int nr_remembered;
+
+static int remembered_add(u64 phys, u64 len)
+{
+	assert_true(phys >= BASE + 2 * OLD && phys + len <= BASE + 2 * OLD + NEW);
+	for (u64 at = phys - (BASE + 2 * OLD); len; at += PAGE, len -= PAGE) {
+		nr_remembered += !remembered[at / PAGE];
+		remembered[at / PAGE] = true;
+	}
+	return 0;
+}
+
+#define pr_warn(...) abort()
+#define max(a, b) ((a) > (b) ? (a) : (b))
+#define min(a, b) ((a) < (b) ? (a) : (b))
+
 #undef READ_ONCE
 #undef WRITE_ONCE
 #define READ_ONCE(x) (x)
@@ -116,6 +139,8 @@ static void boot(void)
 	init_set(&device.poison.mapped);
 	device.poison.switch_access = switched;
 	no_memory = false;
+	memset(remembered, 0, sizeof(remembered));
+	nr_remembered = 0;
 	whole = calloc(1, rangemap_bytes(2));
 	assert_int_equal(rangemap_build(whole, rangemap_bytes(2), range, 2, PAGE, &bad), 0);
 	failure_expect(&device, whole);
@@ -183,11 +208,49 @@ static void short_of_memory(void **state)
 	down();
 }
 
+/* A report of one page of the new memory, by its number there. */
+static u64 reports(u64 page)
+{
+	return note_early(&device, BASE + 2 * OLD + page * PAGE, PAGE);
+}
+
+/* What fails after the growth has come to nothing is remembered until there are no page structures. */
+static void rejected(void **state)
+{
+	(void)state;
+	boot();
+	assert_int_equal(failure_add_ahead(&device, OLD, PAGE), 0);
+	assert_true(failure_reject(&device));
+	assert_true(good(OLD));
+	assert_int_equal(nr_remembered, 0);
+	assert_int_equal(reports(5), PAGE);
+	assert_true(remembered[5]);
+	assert_int_equal(nr_remembered, 1);
+	/* in front of it, and between the two */
+	assert_int_equal(note_early(&device, BASE, PAGE), 0);
+	assert_int_equal(note_early(&device, BASE + OLD, PAGE), 0);
+	failure_retracted(&device);
+	assert_int_equal(reports(6), 0);
+	down();
+
+	/* where some has failed before, it keeps its page structures */
+	boot();
+	assert_int_equal(reports(1), PAGE);
+	assert_int_equal(nr_remembered, 0);
+	assert_false(failure_reject(&device));
+	assert_true(remembered[1]);
+	assert_int_equal(reports(3), PAGE);
+	assert_true(remembered[3]);
+	assert_int_equal(nr_remembered, 2);
+	down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many),
 		cmocka_unit_test(short_of_memory),
+		cmocka_unit_test(rejected),
 	};
 
 	return cmocka_run_group_tests_name("early", tests, NULL, NULL);

@@ -149,15 +149,18 @@ like "many pages fail: the memory is kept" " : $dev" "$(grep "$(printf '%09x' $(
 mark_log
 is "tried again: refused" "Input/output error" "$(grows)"
 like "tried again: the log" "memory that it was to grow by has failed; unbind it and bind it again" "$(said $dev)"
+# the memory has page structures still
+ok "another page of it fails" tee /sys/devices/system/memory/hard_offline_page <<<$((base + 150 * MIB))
 unbind $dev
 is "unbound: nothing is reserved" "" "$(grep " : $dev\$" /proc/iomem)"
 is "bound again" bound "$(bind $dev fsdev)"
 is "bound again: the disk" $((96 * MIB)) "$(blockdev --getsize64 $disk)"
 # 16 by themselves; of the rest all that lies between
 want=$(for ((n = 0; n < 16; n++)); do echo $((65 * MIB + n * 8192))+4096; done
-	echo $((65 * MIB + 16 * 8192))+$((3 * 8192 + 4096)))
+	echo $((65 * MIB + 16 * 8192))+$((3 * 8192 + 4096))
+	echo $((86 * MIB))+4096)
 is "bound again: what had failed is poisoned" "$(paste -sd' ' <<<"$want")" "$(bad)"
-ok "bound again: it is overwritten" dd if=/dev/zero of=$disk bs=1M seek=65 count=1 oflag=direct conv=notrunc
+ok "bound again: it is overwritten" dd if=/dev/zero of=$disk bs=1M seek=65 count=22 oflag=direct conv=notrunc
 is "bound again: nothing is poisoned then" "" "$(bad)"
 unbind $dev
 
