@@ -32,7 +32,7 @@ static void mirror_refill(struct fsdev *fsdev)
 	u64 at = 0;
 
 	compat_badblocks_clear(list, 0, memory_size(fsdev) >> SECTOR_SHIFT);
-	while (!mirror_full(list) && poison_next(&fsdev->poison, &at, &piece))
+	while (!mirror_full(list) && memory_next_poison(fsdev, &at, &piece))
 		mirror_add(list, piece.offset, piece.len);
 }
 

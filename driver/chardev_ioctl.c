@@ -157,7 +157,7 @@ static u32 fill_poison(const struct fsdev *device, u64 *from, u32 count,
 	struct poison_piece piece;
 	u32 n;
 
-	for (n = 0; n < count && poison_next(&device->poison, from, &piece); n++) {
+	for (n = 0; n < count && memory_next_poison(device, from, &piece); n++) {
 		range[n].offset = piece.offset;
 		range[n].len = piece.len;
 	}

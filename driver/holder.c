@@ -271,13 +271,16 @@ static void record_ops(const struct dax_device *dax_dev, const void **record)
 	smp_wmb();
 }
 
-/* As for failures: XFS that still has its disk is told of what lies in it, see fstype_reach(). */
+/*
+ * As for failures: XFS that still has its disk is told of what lies in it, see fstype_reach(). Where
+ * its superblock cannot be read that is what was known before, and in a partition its first page.
+ */
 static u64 removal_len(const struct fsdev *fsdev, u64 start)
 {
-	u64 end = U64_MAX, len = COMPAT_PRE_REMOVE_LEN;
+	u64 reach = READ_ONCE(fsdev->failure.reach), end = U64_MAX, len = COMPAT_PRE_REMOVE_LEN;
 
-	if (READ_ONCE(fsdev->failure.reach) != U64_MAX)
-		fstype_xfs_end(fsdev, start, &end);
+	if (reach != U64_MAX && !fstype_xfs_end(fsdev, start, &end))
+		end = max(reach, start + PAGE_SIZE);
 	return end < memory_size(fsdev) ? min(len, end - start) : len;
 }
 

@@ -216,6 +216,28 @@ unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset)
 }
 
 /**
+ * memory_next_poison() - find the next poisoned range of the device as it is now
+ * @fsdev: the device
+ * @from: device offset at which to begin; moved behind what was found
+ * @piece: where to put what was found
+ *
+ * As poison_next(), without what is noted of memory that the device is about to grow by.
+ *
+ * Context: any.
+ * Return: true if there was another.
+ */
+bool memory_next_poison(const struct fsdev *fsdev, u64 *from, struct poison_piece *piece)
+{
+	u64 size = memory_size(fsdev), at = *from;
+
+	if (!poison_next(&fsdev->poison, &at, piece) || piece->offset >= size)
+		return false;
+	piece->len = min(piece->len, size - piece->offset);
+	*from = piece->offset + piece->len;
+	return true;
+}
+
+/**
  * memory_reads_phys() - can a page be read?
  * @phys: physical address of the page; it has page structures
  *

@@ -11,6 +11,7 @@
 #include "core/rangemap.h"
 
 struct fsdev;
+struct poison_piece;
 
 /*
  * Does arch_invalidate_pmem() write back the lines that it invalidates? x86 does (CLFLUSH). Another
@@ -34,6 +35,7 @@ void memory_range(const struct fsdev *fsdev, unsigned int i, struct rangemap_pie
 
 void *memory_address(const struct fsdev *fsdev, u64 offset, u64 *len);
 unsigned long memory_pfn(const struct fsdev *fsdev, u64 offset);
+bool memory_next_poison(const struct fsdev *fsdev, u64 *from, struct poison_piece *piece);
 bool memory_reads_phys(u64 phys);
 bool memory_reads(const struct fsdev *fsdev, u64 offset);
 void memory_store(const struct fsdev *fsdev, void *to, const void *from, size_t len);

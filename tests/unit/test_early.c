@@ -57,10 +57,17 @@ struct poison {
 
 #include "early_structs.h"
 
+struct badblocks { int count; u64 end; };
+
+struct fsdev_bad_range { u64 offset; u64 len; };
+
 struct fsdev {
 	struct {
 		struct failure_early early;
 	} failure;
+	struct {
+		struct badblocks list;
+	} badblocks;
 	struct poison poison;
 	const struct rangemap *grown;
 };
@@ -111,6 +118,27 @@ static int remembered_add(u64 phys, u64 len)
 #undef WRITE_ONCE
 #define READ_ONCE(x) (x)
 #define WRITE_ONCE(x, value) ((void)((x) = (value)))
+
+static bool poison_next(const struct poison *poison, u64 *from, struct poison_piece *piece)
+{
+	return poison_set_next(&poison->set, from, piece);
+}
+
+#define SECTOR_SHIFT 9
+#define MAX_BADBLOCKS 512
+
+static void compat_badblocks_set(struct badblocks *list, u64 sector, u64 sectors)
+{
+	list->count++;
+	list->end = (sector + sectors) << SECTOR_SHIFT;
+}
+
+static void compat_badblocks_clear(struct badblocks *list, u64 sector, u64 sectors)
+{
+	(void)sector;
+	(void)sectors;
+	memset(list, 0, sizeof(*list));
+}
 
 #include "early_functions.h"
 
@@ -245,12 +273,41 @@ static void rejected(void **state)
 	down();
 }
 
+/* What is poisoned ahead is shown when the device is so large, and not before. */
+static void shown(void **state)
+{
+	struct fsdev_bad_range range[4];
+	u64 from = 0;
+
+	(void)state;
+	boot();
+	poison_set_add(&device.poison.set, OLD - PAGE, PAGE);
+	assert_int_equal(failure_add_ahead(&device, OLD, PAGE), 0);
+	assert_int_equal(failure_add_ahead(&device, OLD + 4 * PAGE, PAGE), 0);
+	assert_int_equal(fill_poison(&device, &from, 4, range), 1);
+	assert_int_equal(range[0].offset, OLD - PAGE);
+	assert_int_equal(range[0].len, PAGE);
+	assert_int_equal(from, OLD);
+	mirror_refill(&device);
+	assert_int_equal(device.badblocks.list.count, 1);
+	assert_int_equal(device.badblocks.list.end, OLD);
+	assert_int_equal(failure_admit(&device), 0);
+	from = 0;
+	assert_int_equal(fill_poison(&device, &from, 4, range), 2);
+	assert_int_equal(range[0].len, 2 * PAGE);
+	mirror_refill(&device);
+	assert_int_equal(device.badblocks.list.count, 2);
+	assert_int_equal(device.badblocks.list.end, OLD + 5 * PAGE);
+	down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many),
 		cmocka_unit_test(short_of_memory),
 		cmocka_unit_test(rejected),
+		cmocka_unit_test(shown),
 	};
 
 	return cmocka_run_group_tests_name("early", tests, NULL, NULL);

@@ -25,6 +25,9 @@
 #define check_add_overflow(a, b, c) __builtin_add_overflow(a, b, c)
 #define __rcu
 #define min(a, b) ((a) < (b) ? (a) : (b))
+#define max(a, b) ((a) > (b) ? (a) : (b))
+#define COMPAT_PRE_REMOVE_LEN U64_MAX
+#define memory_size(fsdev) ((void)(fsdev), SIZE)
 #define ALIGN(x, to) (((x) + (to) - 1) / (to) * (to))
 #define rcu_read_lock() ((void)0)
 #define rcu_read_unlock() ((void)0)
@@ -340,6 +343,27 @@ static void mounted_whole(void **state)
 	assert_null(device.failure.parts);
 }
 
+/* Of a removal XFS is told as far as it is known to reach. */
+static void removal(void **state)
+{
+	(void)state;
+	boot();
+	assert_int_equal(removal_len(&device, 0), U64_MAX);
+	xfs(0, 4096, 256, 40);
+	claimed_reach = 40 * MIB;
+	assert_int_equal(disk_set_reach(&disk, true), 0);
+	assert_int_equal(removal_len(&device, 0), 40 * MIB);
+	super[0].word[XFS_GROUPS_WORD] = be32_to_cpu(50);
+	assert_int_equal(removal_len(&device, 0), 50 * MIB);
+	unreadable = 0;
+	assert_int_equal(removal_len(&device, 0), 40 * MIB);
+	part(2 * MIB, 10 * MIB);
+	xfs(2 * MIB, 4096, 256, 4);
+	assert_int_equal(removal_len(&device, 2 * MIB), 4 * MIB);
+	unreadable = 2 * MIB;
+	assert_int_equal(removal_len(&device, 2 * MIB), PAGE_SIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +372,7 @@ int main(void)
 		cmocka_unit_test(leftover),
 		cmocka_unit_test(too_large),
 		cmocka_unit_test(mounted_whole),
+		cmocka_unit_test(removal),
 	};
 	int failed;
 
