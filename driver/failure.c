@@ -174,17 +174,23 @@ static void record_failure(struct fsdev *fsdev, const struct rangemap_piece *pie
 /* The same page may be reported again and again. Caller must hold early->lock. */
 static bool known_early(const struct failure_early *early, u64 offset, u64 len)
 {
-	for (unsigned int i = 0; i < early->nr; i++)
+	unsigned int nr = min(early->nr, FAILURE_EARLY);
+
+	for (unsigned int i = 0; i < nr; i++)
 		if (offset >= early->piece[i].offset &&
 		    offset + len <= early->piece[i].offset + early->piece[i].len)
 			return true;
 	return false;
 }
 
-/* With too many, the last is all that lies between them. Caller must hold early->lock. */
-static void add_early(struct failure_early *early, const struct rangemap_piece *piece)
+/*
+ * Returns false if there are too many for @piece to have a place of its own: the last is where the
+ * direct map has to be looked at. Caller must hold early->lock.
+ */
+static bool add_early(struct failure_early *early, const struct rangemap_piece *piece)
 {
 	struct poison_piece *last = &early->piece[FAILURE_EARLY];
+	bool fits = early->nr < FAILURE_EARLY;
 	u64 end;
 
 	if (early->nr <= FAILURE_EARLY) {
@@ -192,11 +198,12 @@ static void add_early(struct failure_early *early, const struct rangemap_piece *
 			.offset = piece->offset,
 			.len = piece->len,
 		};
-		return;
+		return fits;
 	}
 	end = max(last->offset + last->len, piece->offset + piece->len);
 	last->offset = min(last->offset, piece->offset);
 	last->len = end - last->offset;
+	return false;
 }
 
 /*
@@ -213,10 +220,8 @@ static bool next_early(struct failure_early *early, u64 *phys, u64 *len,
 	map = early->map ?: early->rejected;
 	found = map && rangemap_next_from(map, early->size, phys, len, piece);
 	*remembers = found && !known_early(early, piece->offset, piece->len);
-	if (*remembers) {
-		add_early(early, piece);
-		*remembers = early->rejected;
-	}
+	if (*remembers)
+		*remembers = !add_early(early, piece) || early->rejected;
 	spin_unlock(&early->lock);
 	return found;
 }
@@ -679,7 +684,8 @@ bool failure_reject(struct fsdev *fsdev)
 	poison_unlock(&fsdev->poison);
 	if (!nr)
 		return true;
-	early_each(early, map, nr, remember_early);
+	/* the others are */
+	early_each(early, map, min(nr, FAILURE_EARLY), remember_early);
 	return false;
 }
 

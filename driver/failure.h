@@ -20,8 +20,11 @@ struct fstype_parts;
 struct rangemap;
 struct task_struct;
 
-/* Failures of memory that a device is about to grow by; with more of them it does not grow. */
-#define FAILURE_EARLY 16
+/*
+ * Failures of memory that a device is about to grow by; with more of them it does not grow, and they
+ * are remembered at once.
+ */
+#define FAILURE_EARLY 16U
 
 /**
  * struct failure_early - failures of memory that a device is about to grow by
@@ -29,7 +32,8 @@ struct task_struct;
  * @map: of the device as it will be; NULL while it does not grow
  * @size: bytes of the device as it is
  * @nr: how many of @piece are in use
- * @piece: what has failed; with the last in use it does not grow
+ * @piece: what has failed; the last, with which it does not grow, is all from the first to the last
+ *	byte of what had no place
  * @rejected: map of the device as it would have been, from the moment on at which a growth has come
  *	to nothing: until the memory has no page structures; or NULL. Written with the device_lock
  *	as well

@@ -32,7 +32,7 @@ struct rangemap { int unused; };
 /* The device as it was is one page. One piece can be noted. */
 #define FIRST 1u
 #define NEW_PAGES 3u
-#define FAILURE_EARLY 1
+#define FAILURE_EARLY 1U
 #define PAGE_SIZE 1u
 #define PFN_PHYS(pfn) ((u64)(pfn))
 #define noinline

@@ -42,7 +42,7 @@
 #define GFP_NOWAIT 0
 #define GFP_KERNEL 0
 #define __GFP_NOWARN 0
-#define FAILURE_EARLY 16
+#define FAILURE_EARLY 16U
 
 typedef int spinlock_t;
 
@@ -273,6 +273,24 @@ static void rejected(void **state)
 	down();
 }
 
+/* Of more failures than can be noted each is remembered by itself, and nothing between. */
+static void too_many(void **state)
+{
+	(void)state;
+	boot();
+	for (u64 i = 0; i < 30; i++) {
+		assert_int_equal(reports(i * 7 % 31 * 10), PAGE);
+		assert_int_equal(reports(i * 7 % 31 * 10), PAGE);
+	}
+	assert_int_equal(failure_admit(&device), -EIO);
+	assert_false(failure_reject(&device));
+	assert_int_equal(reports(311), PAGE);
+	assert_int_equal(nr_remembered, 31);
+	for (u64 i = 0; i < 30; i++)
+		assert_true(remembered[i * 7 % 31 * 10]);
+	down();
+}
+
 /* What is poisoned ahead is shown when the device is so large, and not before. */
 static void shown(void **state)
 {
@@ -307,6 +325,7 @@ int main(void)
 		cmocka_unit_test(many),
 		cmocka_unit_test(short_of_memory),
 		cmocka_unit_test(rejected),
+		cmocka_unit_test(too_many),
 		cmocka_unit_test(shown),
 	};
 
