@@ -194,6 +194,8 @@ static int poison_add_behind(struct poison *poison, u64 from, u64 offset, u64 le
 #define poison_lock(poison) ((void)0)
 #define poison_unlock(poison) ((void)0)
 #define pr_warn(...) abort()
+#define memalloc_noio_save() 0
+#define memalloc_noio_restore(flags) ((void)(flags))
 
 /* What a report does besides. */
 #define poison_refill(poison) ((void)0)
