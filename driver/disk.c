@@ -331,9 +331,9 @@ static int disk_set_reach(struct gendisk *disk, bool claims)
 }
 
 /*
- * The claim of the opener is gone by now. Also long after the device has left the driver. Partitions
- * that were made while the disk itself was claimed are noted at the latest here: the next open may
- * come without any of the disk.
+ * The claim of the opener is gone by now. Also long after the device has left the driver. What was
+ * partitioned while the disk itself was claimed is noted at the latest here: a claim may come
+ * without an open.
  */
 static void disk_released(struct gendisk *disk)
 {
