@@ -258,7 +258,7 @@ static void disk_holder(void **state)
 	assert_int_equal(fails(MIB, PAGE_SIZE), -EOPNOTSUPP);
 	assert_int_equal(fails(6 * MIB, PAGE_SIZE), -EOPNOTSUPP);
 	assert_int_equal(told.bytes, 0);
-	/* of a part of it it does not hear */
+	/* of a part it does not hear */
 	assert_int_equal(fails(0, SIZE), -EOPNOTSUPP);
 	assert_int_equal(told.first, 2 * MIB);
 	assert_int_equal(told.end, 6 * MIB);
