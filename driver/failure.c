@@ -19,7 +19,6 @@
 #include <linux/jiffies.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
-#include <linux/sched/mm.h>
 
 #include "access.h"
 #include "blocked.h"
@@ -227,17 +226,11 @@ static bool next_early(struct failure_early *early, u64 *phys, u64 *len,
 	return found;
 }
 
-/*
- * The next device that has the memory takes it over. A file system may be writing back to this
- * device to free memory, and a repair of its write waits for the report.
- */
+/* The next device that has the memory takes it over. */
 static void remember_early(u64 phys, u64 len)
 {
-	unsigned int flags = memalloc_noio_save();
-
 	if (remembered_add(phys, len))
 		pr_warn("fsdev: memory failure at %#llx, %llu bytes: not remembered\n", phys, len);
-	memalloc_noio_restore(flags);
 }
 
 /*

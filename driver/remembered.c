@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -46,7 +47,25 @@ struct remembered {
 
 static LIST_HEAD(remembered_ranges);
 static unsigned int remembered_count;
-static DEFINE_MUTEX(remembered_lock);	/* protects both; poison.lock is taken inside it */
+static unsigned int remembered_noio;
+static DEFINE_MUTEX(remembered_lock);	/* protects these; poison.lock is taken inside it */
+
+/*
+ * What the lock holder allocates does not wait for I/O: a file system may be writing back to a
+ * device to free memory, a repair of its write waits for the report of a failure, and the report
+ * may wait for the lock.
+ */
+static void lock_ranges(void)
+{
+	mutex_lock(&remembered_lock);
+	remembered_noio = memalloc_noio_save();
+}
+
+static void unlock_ranges(void)
+{
+	memalloc_noio_restore(remembered_noio);
+	mutex_unlock(&remembered_lock);
+}
 
 static struct remembered *find_remembered(u64 start, u64 len)
 {
@@ -169,12 +188,12 @@ static ssize_t remembered_poison_store(struct device_driver *driver, const char 
 	rc = parse_range(range, &start, &len);
 	if (rc)
 		return rc;
-	mutex_lock(&remembered_lock);
+	lock_ranges();
 	if (forget)
 		rc = drop_range(start, len);
 	else
 		rc = remember_range(start, len, doubtful);
-	mutex_unlock(&remembered_lock);
+	unlock_ranges();
 	return rc ?: count;
 }
 
@@ -186,14 +205,14 @@ static ssize_t remembered_poison_show(struct device_driver *driver, char *page)
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	mutex_lock(&remembered_lock);
+	lock_ranges();
 	list_for_each_entry(one, &remembered_ranges, node) {
 		if (len + REMEMBERED_TEXT > PAGE_SIZE)
 			break;
 		len += sysfs_emit_at(page, len, "%#llx+%#llx%s\n", one->start, one->len,
 				     one->doubtful ? "?" : "");
 	}
-	mutex_unlock(&remembered_lock);
+	unlock_ranges();
 	return len;
 }
 
@@ -273,7 +292,7 @@ int remembered_each(struct fsdev *fsdev, const struct rangemap *map, u64 from,
 	LIST_HEAD(aside);
 	int rc = 0;
 
-	mutex_lock(&remembered_lock);
+	lock_ranges();
 	list_for_each_entry(one, &remembered_ranges, node) {
 		u64 phys = one->start, len = one->len;
 
@@ -282,7 +301,7 @@ int remembered_each(struct fsdev *fsdev, const struct rangemap *map, u64 from,
 			rc = add_piece(fsdev, &piece, one->doubtful, &aside, add);
 		}
 	}
-	mutex_unlock(&remembered_lock);
+	unlock_ranges();
 	list_for_each_entry_safe(doubtful, next, &aside, node) {
 		rc = rc ?: add_unreadable(fsdev, &doubtful->piece, add);
 		kfree(doubtful);
@@ -320,7 +339,7 @@ void remembered_taken(const struct rangemap *map, u64 from)
 	struct remembered *one, *next;
 	struct rangemap_piece piece;
 
-	mutex_lock(&remembered_lock);
+	lock_ranges();
 	list_for_each_entry_safe(one, next, &remembered_ranges, node) {
 		u64 phys = one->start, len = one->len;
 
@@ -329,7 +348,7 @@ void remembered_taken(const struct rangemap *map, u64 from)
 		    keep_rest(map, from, one))
 			free_range(one);
 	}
-	mutex_unlock(&remembered_lock);
+	unlock_ranges();
 }
 
 /**
@@ -346,9 +365,9 @@ int remembered_add(u64 phys, u64 len)
 {
 	int rc;
 
-	mutex_lock(&remembered_lock);
+	lock_ranges();
 	rc = remember_range(phys, len, false);
-	mutex_unlock(&remembered_lock);
+	unlock_ranges();
 	return rc;
 }
 
@@ -361,8 +380,8 @@ void remembered_exit(void)
 {
 	struct remembered *one, *next;
 
-	mutex_lock(&remembered_lock);
+	lock_ranges();
 	list_for_each_entry_safe(one, next, &remembered_ranges, node)
 		free_range(one);
-	mutex_unlock(&remembered_lock);
+	unlock_ranges();
 }
