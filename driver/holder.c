@@ -272,8 +272,9 @@ static void record_ops(const struct dax_device *dax_dev, const void **record)
 }
 
 /*
- * As for failures: XFS that still has its disk is told of what lies in it, see fstype_reach(). Where
- * its superblock cannot be read that is what was known before, and in a partition its first page.
+ * As for failures: XFS that still has its disk is told of what lies in it, see fstype_reach().
+ * Where its superblock cannot be read that is what was known before, and in a partition its first
+ * page.
  */
 static u64 removal_len(const struct fsdev *fsdev, u64 start)
 {
