@@ -511,6 +511,7 @@ void disk_delete(struct fsdev *fsdev)
  */
 void disk_put(struct fsdev *fsdev)
 {
+	failure_set_disk(fsdev, NULL);
 	put_disk(fsdev->disk);
 }
 
@@ -556,6 +557,7 @@ int disk_add(struct fsdev *fsdev)
 		goto fail;
 	}
 	fsdev->disk = disk;
+	failure_set_disk(fsdev, disk);
 	if (fsdev->platform.read_only)
 		disk_forbid_writes(fsdev);
 	rc = dax_add_host(fsdev->dax_dev, disk);
@@ -569,7 +571,7 @@ int disk_add(struct fsdev *fsdev)
 remove_host:
 	dax_remove_host(disk);
 put:
-	put_disk(disk);
+	disk_put(fsdev);
 fail:
 	dev_err(dev, "cannot add the block device: error %d\n", rc);
 	return rc;

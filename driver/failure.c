@@ -255,15 +255,19 @@ static u64 note_early(struct fsdev *fsdev, u64 phys, u64 len)
 static u64 told_len(const struct fsdev *fsdev, u64 offset, u64 len, bool *told)
 {
 	const struct fstype_parts *parts;
-	u64 end = READ_ONCE(fsdev->failure.reach);
+	struct gendisk *disk;
 
 	rcu_read_lock();
 	parts = rcu_dereference(fsdev->failure.parts);
-	if (parts) {
+	disk = READ_ONCE(fsdev->failure.disk);
+	if (parts && !(disk && fstype_whole_claimed(disk))) {
 		len = fstype_told(fsdev, parts, offset, len, told);
 	} else {
-		/* it may have grown */
-		fstype_xfs_end(fsdev, 0, &end);
+		u64 end = parts ? U64_MAX : READ_ONCE(fsdev->failure.reach);
+
+		/* it may have grown, and what partitions were left over says nothing of it */
+		if (!fstype_xfs_end(fsdev, 0, &end) && parts)
+			end = PAGE_SIZE;
 		*told = offset < end;
 		if (*told)
 			len = min(len, end - offset);
@@ -496,6 +500,20 @@ void failure_set_reach(struct fsdev *fsdev, u64 reach, struct fstype_parts *part
 	parts = rcu_replace_pointer(fsdev->failure.parts, parts, true);
 	if (parts)
 		kfree_rcu(parts, rcu);
+}
+
+/**
+ * failure_set_disk() - say whose claims are looked at
+ * @fsdev: the device
+ * @disk: its disk, which has a reference until this is called with NULL
+ *
+ * The block layer frees a disk and its partitions after a grace period.
+ *
+ * Context: probe, or removal.
+ */
+void failure_set_disk(struct fsdev *fsdev, struct gendisk *disk)
+{
+	WRITE_ONCE(fsdev->failure.disk, disk);
 }
 
 /**

@@ -17,12 +17,13 @@
 struct dev_pagemap_ops;
 struct fsdev;
 struct fstype_parts;
+struct gendisk;
 struct rangemap;
 struct task_struct;
 
 /*
- * Failures of memory that a device is about to grow by; with more of them it does not grow, and they
- * are remembered at once.
+ * Failures of memory that a device is about to grow by; with more of them it does not grow, and
+ * they are remembered at once.
  */
 #define FAILURE_EARLY 16U
 
@@ -60,6 +61,7 @@ struct failure_early {
  * @reach: device offset up to which holders are notified without a look at their file systems;
  *	written where the disk is claimed, with its open_mutex, read without a lock
  * @parts: the partitions of the disk, for that look; or NULL. Protected by RCU, written as @reach
+ * @disk: the disk, to see whether it is claimed and no partition; or NULL. Protected by RCU
  * @reports: pieces of failing memory that holders have been notified of; atomic
  * @early: what fails of memory that the device is about to grow by
  * @log_limit: rate limit of the device's messages about poison, repair.c's as well
@@ -73,6 +75,7 @@ struct failure {
 	struct task_struct *injector;
 	u64 reach;
 	struct fstype_parts __rcu *parts;
+	struct gendisk *disk;
 	atomic_long_t reports;
 	struct failure_early early;
 	struct ratelimit_state log_limit;
@@ -82,6 +85,7 @@ extern const struct dev_pagemap_ops failure_pagemap_ops;
 
 void __printf(2, 3) failure_log(struct fsdev *fsdev, const char *format, ...);
 void failure_set_reach(struct fsdev *fsdev, u64 reach, struct fstype_parts *parts);
+void failure_set_disk(struct fsdev *fsdev, struct gendisk *disk);
 bool failure_has_parts(const struct fsdev *fsdev);
 void failure_expect(struct fsdev *fsdev, const struct rangemap *map);
 int __must_check failure_admit(struct fsdev *fsdev);

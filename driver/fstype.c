@@ -126,8 +126,8 @@ bool fstype_has_partitions(struct gendisk *disk)
  * The block layer lets none of the partitions be claimed then, and marks the disk as claimed where
  * one of them is.
  *
- * Context: open of the disk, whose open_mutex is held. A claim that is about to be made with the
- * open that is under way does not count yet.
+ * Context: open of the disk, whose open_mutex is held; or an RCU read-side section. A claim that is
+ * about to be made with the open that is under way does not count yet.
  * Return: true if it is.
  */
 bool fstype_whole_claimed(struct gendisk *disk)

@@ -85,6 +85,7 @@ struct fsdev {
 	struct {
 		u64 reach;
 		struct fstype_parts *parts;
+		struct gendisk *disk;
 	} failure;
 };
 
@@ -213,7 +214,7 @@ static void boot(void)
 	unreadable = U64_MAX;
 	disk_dax = bus_dax = (struct dax_device){ 0 };
 	device = (struct fsdev){ .dax_dev = &disk_dax, .bus_dax = &bus_dax,
-		.failure = { .reach = U64_MAX } };
+		.failure = { .reach = U64_MAX, .disk = &disk } };
 }
 
 static int fails(u64 offset, u64 len)
@@ -323,6 +324,10 @@ static void mounted_whole(void **state)
 	assert_int_equal(fails(39 * MIB, PAGE_SIZE), 0);
 	assert_int_equal(fails(40 * MIB, PAGE_SIZE), -EOPNOTSUPP);
 	assert_int_equal(fails(45 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	/* also of what was known before its superblock failed */
+	unreadable = 0;
+	assert_int_equal(fails(39 * MIB, PAGE_SIZE), 0);
+	unreadable = U64_MAX;
 	/* it is unmounted, and the partition claimed */
 	bdev[0].bd_holder = NULL;
 	assert_int_equal(disk_set_reach(&disk, true), 0);
@@ -341,6 +346,36 @@ static void mounted_whole(void **state)
 	supers = 0;
 	assert_int_equal(disk_set_reach(&disk, false), 0);
 	assert_null(device.failure.parts);
+}
+
+/* A file system is made on the disk itself, with partitions left over that the kernel still has. */
+static void leftover_parts(void **state)
+{
+	(void)state;
+	boot();
+	part(10 * MIB, 20 * MIB);
+	part(30 * MIB, 60 * MIB);
+	xfs(0, 4096, 256, 40);
+	claimed_reach = 40 * MIB;
+	assert_int_equal(disk_set_reach(&disk, true), 0);
+	bdev[0].bd_holder = &disk_dax;
+	disk_dax.ops = &disk_dax;
+	assert_int_equal(fails(MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(25 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(40 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(fails(0, SIZE), -EOPNOTSUPP);
+	assert_int_equal(told.bytes, 40 * MIB);
+	/* what cannot be read could lie anywhere */
+	unreadable = 0;
+	assert_int_equal(fails(0, 2 * PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(told.bytes, PAGE_SIZE);
+	unreadable = U64_MAX;
+	supers = 0;
+	assert_int_equal(fails(61 * MIB, PAGE_SIZE), 0);
+	/* the disk has been deleted: the partitions are what is known */
+	device.failure.disk = NULL;
+	assert_int_equal(fails(61 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(fails(59 * MIB, PAGE_SIZE), 0);
 }
 
 /* Of a removal XFS is told as far as it is known to reach. */
@@ -372,6 +407,7 @@ int main(void)
 		cmocka_unit_test(leftover),
 		cmocka_unit_test(too_large),
 		cmocka_unit_test(mounted_whole),
+		cmocka_unit_test(leftover_parts),
 		cmocka_unit_test(removal),
 	};
 	int failed;

@@ -118,6 +118,15 @@ told "whole, beside a partition" 40
 ok "whole: the partition goes" blkpg 2 0 0
 
 ok "bound anew" bound
+ok "leftover: a partition" blkpg 1 60 100
+ok "leftover: an XFS on the disk itself" small $disk
+is "leftover: the kernel still has the partition" $((100 * 2048)) "$(blockdev --getsz ${disk}p1)"
+is "leftover: a page behind the XFS fails" "ok, 4096 bytes" "$(fails 200)"
+ok "leftover: it goes on" touch $mnt/on
+told "leftover: in front of the partition" 40
+ok "leftover: the partition goes" blkpg 2 0 0
+
+ok "bound anew" bound
 ok "volume: made" dmsetup create behind --table "0 $((220 * 2048)) linear $disk 0"
 ok "volume: XFS" small /dev/mapper/behind
 is "volume: a page behind it fails" "ok, 4096 bytes" "$(fails 200)"
