@@ -291,10 +291,11 @@ static bool fstype_any(struct fsdev *fsdev, struct gendisk *disk, bool (*is)(con
 	xa_for_each(&disk->part_tbl, index, part)
 		any |= sync_blockdev(part) != 0;
 	xa_for_each(&disk->part_tbl, index, part) {
-		/* a disk with partitions begins with their table */
-		if (parts && !index)
-			continue;
-		any |= !fstype_read(fsdev, part->bd_start_sect << SECTOR_SHIFT, start) || is(start);
+		if (!fstype_read(fsdev, part->bd_start_sect << SECTOR_SHIFT, start))
+			any = true;
+		/* a disk with partitions begins with their table, but where they are leftovers */
+		else if (!parts || index || be32_to_cpup(start) == XFS_MAGIC)
+			any |= is(start);
 	}
 	kfree(start);
 	return any;

@@ -24,14 +24,6 @@ one_partition() {
 	blockdev --rereadpt $disk
 }
 
-# blkpg 1|2 START MIB: has the kernel add or delete partition 1 without a table, as addpart and delpart do, which the lab has not
-blkpg() {
-	# shellcheck disable=SC2016  # they are perl's
-	perl -e 'open(my $disk, "<", shift) or die; my ($op, $from, $mib) = @ARGV;
-		my $part = pack("q q i x128 x4", $from << 20, $mib << 20, 1);
-		ioctl($disk, 0x1269, pack("i i i x4 P", $op, 0, length($part), $part)) or die "BLKPG: $!\n"' $disk "$@"
-}
-
 # small DISK: an XFS of 160 MiB with four groups
 small() {
 	TEST_DIR=y TEST_DEV=y QA_CHECK_FS=y mkfs.xfs -q -f -m rmapbt=1,reflink=0 -d size=160m,agcount=4 "$1" &&

@@ -388,6 +388,22 @@ unwritten_back() {
 	rm $image /dev/shm/other
 }
 
+# A partition with ext4 is left over in the kernel where XFS is made on the disk itself.
+leftover_partition() {
+	local mib=$(($(blockdev --getsize64 $disk) / MIB))
+
+	# 32 MiB from where XFS writes nothing
+	blkpg 1 $((mib / 2 + 2)) 32
+	ok "leftover partition: ext4" mkfs.ext4 -q -F -b 4096 ${disk}p1
+	# before 6.5 the disk does not hear of each claim of a partition, so any open of one has it clamped
+	[[ $(uname -r) == 6.1.* ]] || refused "leftover partition: not clamped before" clamped
+	fresh "leftover partition" $disk
+	ok "leftover partition: clamped" clamped
+	umount $mnt
+	is "leftover partition: it was there all the while" ext4 "$(blkid -p -s TYPE -o value ${disk}p1)"
+	blkpg 2 0 0
+}
+
 # The probe goes with the device, and the hooks stay, which do nothing then. All that follows has them for the second time.
 bound_again() {
 	unbind $dev
@@ -689,6 +705,7 @@ many_ranges
 refusal
 unwritten_back
 bound_again
+leftover_partition
 fresh disk $disk
 copies disk
 unwritten_extents

@@ -69,3 +69,11 @@ partition() {
 	# shellcheck disable=SC2059  # it is the format
 	printf "$bytes" | dd of=/dev/fsdev0.0 bs=1 seek=$((446 + ($1 - 1) * 16)) conv=notrunc,fsync 2>/dev/null
 }
+
+# blkpg 1|2 START MIB: has the kernel add or delete partition 1 without a table, as addpart and delpart do, which the lab has not
+blkpg() {
+	# shellcheck disable=SC2016  # they are perl's
+	perl -e 'open(my $disk, "<", shift) or die; my ($op, $from, $mib) = @ARGV;
+		my $part = pack("q q i x128 x4", $from << 20, $mib << 20, 1);
+		ioctl($disk, 0x1269, pack("i i i x4 P", $op, 0, length($part), $part)) or die "BLKPG: $!\n"' $disk "$@"
+}
