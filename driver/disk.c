@@ -363,10 +363,8 @@ static int disk_opened_clamped(struct gendisk *disk, bool claims)
 		disk_released(disk);	/* it does not come about */
 		return rc;
 	}
-	if (unseen || (claims && fstype_may_hold(fsdev, disk))) {
-		kill_hook();
+	if ((unseen || (claims && fstype_may_hold(fsdev, disk))) && kill_hook())
 		incore_hook();
-	}
 	if (!unseen && (!claims || !fstype_may_share(fsdev, disk)))
 		return 0;
 	rc = clamp_get(fsdev);

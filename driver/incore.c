@@ -9,7 +9,8 @@
  *
  *  -EAGAIN: the inode has no VFS inode any more and is not reclaimed yet, or is being set up,
  *   inactivated or reclaimed, or its VFS inode is being torn down;
- *  -ENOENT: it is unlinked, or free, and has no VFS inode.
+ *  -ENOENT: it is unlinked, or free, and has no VFS inode. That a free one has the page is a
+ *   corrupt reverse mapping, which XFS itself passes over once the inode is reclaimed.
  *
  * No process maps such a file, as that takes a reference to the VFS inode. Where it is set up a
  * moment later, a fault of the page fails: the page is marked poisoned before the holder is
@@ -91,10 +92,9 @@ static struct xfs_hook incore_xfs = {
 /**
  * incore_hook() - have inodes that are not in use passed over, until this module is unloaded
  *
- * Where it cannot be done, failures are handled as under any other driver; so they are where
- * kill_hook() could not be done.
+ * Where it cannot be done, failures are handled as under any other driver.
  *
- * Context: may sleep; before an XFS claims a device.
+ * Context: may sleep; before an XFS claims a device, after kill_hook().
  */
 void incore_hook(void)
 {

@@ -290,8 +290,9 @@ noinline void kill_batch_run(struct fsdev *fsdev, struct kill_batch *batch, u64 
  * Where it cannot be done, failures are handled as under any other driver.
  *
  * Context: may sleep; before an XFS claims a device.
+ * Return: true if it is done.
  */
-void kill_hook(void)
+bool kill_hook(void)
 {
 	int rc;
 
@@ -301,8 +302,9 @@ void kill_hook(void)
 	WRITE_ONCE(kill_hooked, !rc);
 	mutex_unlock(&kill_lock);
 	if (rc)
-		pr_notice_once("fsdev: mf_dax_kill_procs() cannot be hooked (error %d): a page of an XFS that fails beside a fault of it may hang\n",
+		pr_notice_once("fsdev: mf_dax_kill_procs() cannot be hooked (error %d): a page of an XFS that fails beside a fault of it may hang, and one of a file that is not in use any more may shut it down\n",
 			       rc);
+	return !rc;
 }
 
 /**

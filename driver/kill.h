@@ -96,7 +96,7 @@ static __always_inline void kill_end(struct fsdev *fsdev, struct kill_batch *bat
 }
 
 bool kill_notifies(void);
-void kill_hook(void);
+bool kill_hook(void);
 int kill_init(void);
 void kill_exit(void);
 
