@@ -245,12 +245,17 @@ void inject_exit(void);
  * Wait without sleeping, by the clock: a delay is short on a processor whose speed was measured
  * while the host had other work. Context: any.
  */
-static inline void spin_ms(u64 ms)
+static inline void spin_us(u64 us)
 {
-	u64 end = ktime_get_mono_fast_ns() + ms * NSEC_PER_MSEC;
+	u64 end = ktime_get_mono_fast_ns() + us * NSEC_PER_USEC;
 
 	while (ktime_get_mono_fast_ns() < end)
 		cpu_relax();
+}
+
+static inline void spin_ms(u64 ms)
+{
+	spin_us(ms * USEC_PER_MSEC);
 }
 
 #endif

@@ -60,7 +60,7 @@ static void have(struct rival *me)
 	for (int i = 0; i < 8; i++) {
 		smp_mb(); /* one of the two sees the other */
 		me->both += READ_ONCE(me->other->has);
-		udelay(2);
+		spin_us(2);
 	}
 	/* before it is given back */
 	smp_store_release(&me->has, false);
@@ -82,7 +82,7 @@ static void try(struct rival *me)
 	}
 	WRITE_ONCE(me->tries, me->tries + 1);
 	/* of another length each time, so that the other one comes in everywhere */
-	udelay(me->tries * me->pace % 61);
+	spin_us(me->tries * me->pace % 61);
 	cond_resched();
 }
 
