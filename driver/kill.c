@@ -74,7 +74,14 @@ static DEFINE_MUTEX(kill_lock);
 typedef int kill_procs_t(struct address_space *mapping, pgoff_t index, unsigned long count,
 			 int mf_flags);
 
-DEFINE_STATIC_CALL(kill_dax_procs, mf_dax_kill_procs);
+/* Until it is hooked. */
+static int kill_no_procs(struct address_space *mapping, pgoff_t index, unsigned long count,
+			 int mf_flags)
+{
+	return -EOPNOTSUPP;
+}
+
+DEFINE_STATIC_CALL(kill_dax_procs, kill_no_procs);
 
 static void kill_set_procs(unsigned long body)
 {
@@ -301,7 +308,8 @@ bool kill_hook(void)
 	redirect_switch(&kill_set, !rc);
 	WRITE_ONCE(kill_hooked, !rc);
 	mutex_unlock(&kill_lock);
-	if (rc)
+	/* -ENOENT: a kernel that handles no failing memory */
+	if (rc && rc != -ENOENT)
 		pr_notice_once("fsdev: mf_dax_kill_procs() cannot be hooked (error %d): a page of an XFS that fails beside a fault of it may hang, and one of a file that is not in use any more may shut it down\n",
 			       rc);
 	return !rc;

@@ -38,7 +38,7 @@ cannot_fail='
 	refcount_ jiffies __warn_printk __list_ list_ badblocks_set badblocks_clear badblocks_check badblocks_exit
 	synchronize_ call_rcu rcu_ srcu __srcu percpu_ kill_ fasync noop_ seq_ single_ no_llseek prepare_to finish_wait __var_waitqueue
 	class_unregister class_destroy unregister_ clear_mce_nospec set_mce_nospec alloc_dax put_dax
-	kobject_put bdev_ blkdev_ errseq_ capable compat_ptr_ioctl ktime_get memory_failure __check_object_size __sw_hweight64 validate_usercopy
+	usleep_range kobject_put bdev_ blkdev_ errseq_ capable compat_ptr_ioctl ktime_get memory_failure __check_object_size __sw_hweight64 validate_usercopy
 	kmalloc_caches const_pcpu_hot current_task const_current_task
 	bus_find_device device_match_devt device_match_name __devm_release_region kern_path path_put
 	async_schedule_node_domain async_synchronize_full_domain memunmap_pages __num_online_cpus

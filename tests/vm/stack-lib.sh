@@ -75,5 +75,5 @@ blkpg() {
 	# shellcheck disable=SC2016  # they are perl's
 	perl -e 'open(my $disk, "<", shift) or die; my ($op, $from, $mib) = @ARGV;
 		my $part = pack("q q i x128 x4", $from << 20, $mib << 20, 1);
-		ioctl($disk, 0x1269, pack("i i i x4 P", $op, 0, length($part), $part)) or die "BLKPG: $!\n"' $disk "$@"
+		ioctl($disk, 0x1269, pack("i i i x4 P", $op, 0, length($part), $part)) or die "BLKPG: $!\n"' "$disk" "$@"
 }
