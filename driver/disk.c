@@ -302,8 +302,7 @@ static void disk_set_whole_reach(struct gendisk *disk, bool claims)
 	if (claims) {
 		failure_set_reach(fsdev, fstype_reach(fsdev, disk), NULL);
 	} else if (failure_has_parts(fsdev)) {
-		fstype_xfs_end(fsdev, 0, &end);
-		failure_set_reach(fsdev, end, NULL);
+		failure_set_reach(fsdev, fstype_xfs_end(fsdev, 0, &end) ? end : 0, NULL);
 	}
 }
 
@@ -483,6 +482,17 @@ void disk_hide(struct fsdev *fsdev)
 	dax_remove_host(fsdev->disk);
 }
 
+/*
+ * Whose claims there are cannot be seen once partitions are being deleted: what the disk as a whole
+ * is claimed for goes by its superblock from here on, else by the partitions.
+ */
+static void disk_keep_reach(struct fsdev *fsdev)
+{
+	if (failure_has_parts(fsdev) && fstype_whole_claimed(fsdev->disk))
+		failure_set_reach(fsdev, 0, NULL);
+	failure_set_disk(fsdev, NULL);
+}
+
 /**
  * disk_delete() - delete the disk
  * @fsdev: a device that is still alive
@@ -495,6 +505,9 @@ void disk_hide(struct fsdev *fsdev)
  */
 void disk_delete(struct fsdev *fsdev)
 {
+	mutex_lock(&fsdev->disk->open_mutex);
+	disk_keep_reach(fsdev);
+	mutex_unlock(&fsdev->disk->open_mutex);
 	del_gendisk(fsdev->disk);
 	mutex_lock(&fsdev->disk->open_mutex);
 	fsdev->disk->private_data = NULL;

@@ -263,11 +263,13 @@ static u64 told_len(const struct fsdev *fsdev, u64 offset, u64 len, bool *told)
 	if (parts && !(disk && fstype_whole_claimed(disk))) {
 		len = fstype_told(fsdev, parts, offset, len, told);
 	} else {
-		u64 end = parts ? U64_MAX : READ_ONCE(fsdev->failure.reach);
+		/* what partitions were left over says nothing of the disk */
+		u64 reach = parts ? 0 : READ_ONCE(fsdev->failure.reach);
+		u64 end = reach ?: U64_MAX;
 
-		/* it may have grown, and what partitions were left over says nothing of it */
-		if (!fstype_xfs_end(fsdev, 0, &end) && parts)
-			end = PAGE_SIZE;
+		/* it may have grown */
+		if (!fstype_xfs_end(fsdev, 0, &end))
+			end = max(reach, PAGE_SIZE);
 		*told = offset < end;
 		if (*told)
 			len = min(len, end - offset);

@@ -186,10 +186,9 @@ u64 fstype_reach(const struct fsdev *fsdev, struct gendisk *disk)
 	const void *claimer = READ_ONCE(disk->part0->bd_claiming);
 	u64 end = U64_MAX;
 
-	if (claimer && !fstype_claimed_by_dm(claimer) &&
-	    !fstype_claimed_by_process(disk, claimer) && !sync_blockdev(disk->part0))
-		fstype_xfs_end(fsdev, 0, &end);
-	return end;
+	if (!claimer || fstype_claimed_by_dm(claimer) || fstype_claimed_by_process(disk, claimer))
+		return end;
+	return sync_blockdev(disk->part0) || !fstype_xfs_end(fsdev, 0, &end) ? 0 : end;
 }
 
 /**

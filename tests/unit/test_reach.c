@@ -82,6 +82,7 @@ static struct block_device *find_part(struct block_device *const *table, unsigne
 struct fsdev {
 	struct dax_device *dax_dev;
 	struct dax_device *bus_dax;
+	struct gendisk *disk;
 	struct {
 		u64 reach;
 		struct fstype_parts *parts;
@@ -372,10 +373,57 @@ static void leftover_parts(void **state)
 	unreadable = U64_MAX;
 	supers = 0;
 	assert_int_equal(fails(61 * MIB, PAGE_SIZE), 0);
-	/* the disk has been deleted: the partitions are what is known */
-	device.failure.disk = NULL;
-	assert_int_equal(fails(61 * MIB, PAGE_SIZE), -EOPNOTSUPP);
-	assert_int_equal(fails(59 * MIB, PAGE_SIZE), 0);
+}
+
+/* Partitions are deleted with the disk, one after the other; who has what is as before. */
+static void deleted(void **state)
+{
+	(void)state;
+	boot();
+	device.disk = &disk;
+	part(2 * MIB, 40 * MIB);
+	xfs(2 * MIB, 4096, 256, 10);
+	bdev[0].bd_holder = &bdev;
+	bdev[1].bd_holder = &disk_dax;
+	disk_dax.ops = &disk_dax;
+	disk_keep_reach(&device);
+	disk.part_tbl[1] = NULL;
+	assert_int_equal(fails(11 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(12 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(fails(50 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	/* with partitions left over the disk is what counts */
+	boot();
+	device.disk = &disk;
+	part(30 * MIB, 60 * MIB);
+	xfs(0, 4096, 256, 20);
+	bdev[0].bd_holder = &disk_dax;
+	disk_dax.ops = &disk_dax;
+	disk_keep_reach(&device);
+	disk.part_tbl[1] = NULL;
+	assert_int_equal(fails(19 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(20 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(fails(31 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	assert_int_equal(removal_len(&device, 0), 20 * MIB);
+}
+
+/* What cannot be read when a disk is claimed is read when memory fails. */
+static void unread_at_claim(void **state)
+{
+	(void)state;
+	boot();
+	xfs(0, 4096, 256, 20);
+	claimed_reach = 0;
+	assert_int_equal(disk_set_reach(&disk, true), 0);
+	disk_dax.ops = &disk_dax;
+	assert_int_equal(fails(19 * MIB, PAGE_SIZE), 0);
+	assert_int_equal(fails(20 * MIB, PAGE_SIZE), -EOPNOTSUPP);
+	unreadable = 0;
+	assert_int_equal(fails(0, PAGE_SIZE), 0);
+	assert_int_equal(fails(PAGE_SIZE, PAGE_SIZE), -EOPNOTSUPP);
+	unreadable = U64_MAX;
+	/* what is no XFS hears of all */
+	supers = 0;
+	assert_int_equal(fails(63 * MIB, PAGE_SIZE), 0);
 }
 
 /* Of a removal XFS is told as far as it is known to reach. */
@@ -408,6 +456,8 @@ int main(void)
 		cmocka_unit_test(too_large),
 		cmocka_unit_test(mounted_whole),
 		cmocka_unit_test(leftover_parts),
+		cmocka_unit_test(deleted),
+		cmocka_unit_test(unread_at_claim),
 		cmocka_unit_test(removal),
 	};
 	int failed;
