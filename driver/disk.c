@@ -299,11 +299,10 @@ static void disk_set_whole_reach(struct gendisk *disk, bool claims)
 	struct fsdev *fsdev = disk->private_data;
 	u64 end = U64_MAX;
 
-	if (claims) {
+	if (claims)
 		failure_set_reach(fsdev, fstype_reach(fsdev, disk), NULL);
-	} else if (failure_has_parts(fsdev)) {
+	else if (failure_has_parts(fsdev))
 		failure_set_reach(fsdev, fstype_xfs_end(fsdev, 0, &end) ? end : 0, NULL);
-	}
 }
 
 /*
